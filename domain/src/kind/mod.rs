@@ -1,0 +1,117 @@
+//! Kinds of shared resources. A kind is one file: schema, how its values merge, what must hold, and its outside form.
+
+mod step_template;
+pub mod variable_set;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::sharing::merge::Strategy;
+use crate::sharing::path::Path;
+use crate::sharing::text::TextMode;
+
+/// What a resource is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    StepTemplate,
+    VariableSet,
+}
+
+/// A rule of the kind that a body breaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    pub path: Path,
+    pub message: String,
+}
+
+/// A resource as it is kept: content that merges, and volatile fields that are carried beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The normal form: what revisions hash, merge and speak of.
+    pub body: Value,
+    /// Version counters, time stamps, export notes: carried and signed, outside of hash and merge.
+    pub metadata: Value,
+}
+
+/// What a kind supplies.
+pub(crate) trait KindRules: Strategy + Sync {
+    fn name(&self) -> &'static str;
+    /// Counted up whenever a body of the kind changes its meaning or shape.
+    fn schema_version(&self) -> u32;
+    fn default_text_mode(&self) -> TextMode;
+    /// Brings the outside form into normal form, with list keys taken over from `parent`.
+    fn import(&self, outside: &Value, parent: Option<&Value>) -> Result<Imported, String>;
+    fn export(&self, body: &Value, metadata: &Value) -> Value;
+    /// Everything that must hold of a body, whoever wrote it.
+    fn check(&self, body: &Value) -> Vec<Problem>;
+}
+
+impl Kind {
+    pub const ALL: [Self; 2] = [Self::StepTemplate, Self::VariableSet];
+
+    fn rules(self) -> &'static dyn KindRules {
+        match self {
+            Self::StepTemplate => &step_template::StepTemplate,
+            Self::VariableSet => &variable_set::VariableSet,
+        }
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.rules().name()
+    }
+
+    #[must_use]
+    pub fn schema_version(self) -> u32 {
+        self.rules().schema_version()
+    }
+
+    #[must_use]
+    pub fn default_text_mode(self) -> TextMode {
+        self.rules().default_text_mode()
+    }
+
+    #[must_use]
+    pub fn strategy(self) -> &'static dyn Strategy {
+        self.rules()
+    }
+
+    /// Reads the outside form of a resource.
+    ///
+    /// # Errors
+    /// Says what is missing or of the wrong shape, and where.
+    pub fn import(self, outside: &Value, parent: Option<&Value>) -> Result<Imported, String> {
+        self.rules().import(outside, parent)
+    }
+
+    /// The outside form. Import followed by export gives back an equal document.
+    #[must_use]
+    pub fn export(self, body: &Value, metadata: &Value) -> Value {
+        self.rules().export(body, metadata)
+    }
+
+    /// The rules of the kind that a body breaks; none for a sound one.
+    #[must_use]
+    pub fn check(self, body: &Value) -> Vec<Problem> {
+        self.rules().check(body)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+            let known: Vec<&str> = Self::ALL.iter().map(|kind| kind.name()).collect();
+            format!("\"{text}\" is not a kind this version knows; it knows {}", known.join(", "))
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Step templates: the JSON of Octopus action templates, as exported and as its community library publishes them.
+
+use serde_json::{Map, Value};
+
+use super::{Imported, KindRules, Problem};
+use crate::sharing::keyed_list::{self, Identity, text_mark};
+use crate::sharing::merge::Strategy;
+use crate::sharing::path::Path;
+use crate::sharing::text::TextMode;
+
+pub(super) struct StepTemplate;
+
+/// Fields that change without the content changing: counters, time stamps, ids of one server, export notes.
+const VOLATILE: [&str; 9] = [
+    "$Meta",
+    "$revision",
+    "Id",
+    "LastModifiedAt",
+    "LastModifiedBy",
+    "LastModifiedOn",
+    "Links",
+    "SpaceId",
+    "Version",
+];
+
+/// Lists whose elements have an identity: found again by id, then by name. An empty name is one too: it is how
+/// Octopus calls the primary package of a step.
+const LISTS: [&str; 3] = ["Parameters", "Packages", "GitDependencies"];
+const BY_ID_THEN_NAME: Identity = Identity {
+    marks: &[|element| text_mark(element, "Id"), name_of],
+    seed: name_of,
+};
+
+fn name_of(element: &Value) -> Option<String> {
+    element.get("Name").and_then(Value::as_str).map(str::to_owned)
+}
+
+impl Strategy for StepTemplate {
+    /// Scripts and manifests (any property), descriptions, help texts and select options: all are written in lines.
+    fn is_text(&self, path: &Path) -> bool {
+        let segments: Vec<&str> = path.0.iter().map(String::as_str).collect();
+        matches!(
+            segments.as_slice(),
+            ["Description"]
+                | ["Properties", _]
+                | ["Parameters", _, _, "HelpText" | "DefaultValue"]
+                | ["Parameters", _, _, "DisplaySettings", "Octopus.SelectOptions"]
+        )
+    }
+}
+
+impl KindRules for StepTemplate {
+    fn name(&self) -> &'static str {
+        "step_template"
+    }
+
+    fn schema_version(&self) -> u32 {
+        1
+    }
+
+    /// A script whose merged lines nobody has looked at is not run.
+    fn default_text_mode(&self) -> TextMode {
+        TextMode::Review
+    }
+
+    fn import(&self, outside: &Value, parent: Option<&Value>) -> Result<Imported, String> {
+        let Value::Object(fields) = outside else {
+            return Err("a step template is a JSON object with Name, ActionType and Properties".to_owned());
+        };
+        let (mut body, mut metadata) = (Map::new(), Map::new());
+        for (key, value) in fields {
+            if VOLATILE.contains(&key.as_str()) {
+                metadata.insert(key.clone(), value.clone());
+                continue;
+            }
+            let value = match value {
+                Value::Array(elements) if LISTS.contains(&key.as_str()) => {
+                    keyed_list::normalise(elements, parent.and_then(|body| body.get(key)), BY_ID_THEN_NAME)
+                }
+                _ => value.clone(),
+            };
+            body.insert(key.clone(), value);
+        }
+        Ok(Imported { body: Value::Object(body), metadata: Value::Object(metadata) })
+    }
+
+    fn export(&self, body: &Value, metadata: &Value) -> Value {
+        let mut out = Map::new();
+        for (key, value) in body.as_object().into_iter().chain(metadata.as_object()).flatten() {
+            let value = if keyed_list::is_keyed_list(value) {
+                Value::Array(keyed_list::denormalise(value))
+            } else {
+                value.clone()
+            };
+            out.insert(key.clone(), value);
+        }
+        Value::Object(out)
+    }
+
+    fn check(&self, body: &Value) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for field in ["Name", "ActionType"] {
+            if body.get(field).and_then(Value::as_str).is_none_or(|text| text.trim().is_empty()) {
+                problems.push(problem(&[field], format!("{field} must be a text that is not empty")));
+            }
+        }
+        match body.get("Properties") {
+            Some(Value::Object(properties)) => {
+                for (name, value) in properties {
+                    if !is_property_value(value) {
+                        problems.push(problem(&["Properties", name], wrong_value(name)));
+                    }
+                }
+            }
+            _ => problems.push(problem(&["Properties"], "Properties must be an object".to_owned())),
+        }
+        check_parameters(body.get("Parameters"), &mut problems);
+        problems
+    }
+}
+
+fn check_parameters(list: Option<&Value>, problems: &mut Vec<Problem>) {
+    let Some(list) = list.filter(|list| !list.is_null()) else { return };
+    let Some(items) = list.get(keyed_list::ITEMS).and_then(Value::as_object) else {
+        problems.push(problem(&["Parameters"], "Parameters must be a list".to_owned()));
+        return;
+    };
+    let mut seen = std::collections::BTreeMap::new();
+    for (key, parameter) in items {
+        let path = ["Parameters", keyed_list::ITEMS, key];
+        let Some(name) = parameter.get("Name").and_then(Value::as_str).filter(|name| !name.trim().is_empty()) else {
+            problems.push(problem(&path, "a parameter needs a Name".to_owned()));
+            continue;
+        };
+        // Octopus compares variable names without regard to case, so two such parameters would shadow each other.
+        if seen.insert(name.to_lowercase(), key).is_some() {
+            problems.push(problem(&path, format!("two parameters are named {name}; rename or remove one")));
+        }
+        if parameter.get("DefaultValue").is_some_and(|value| !is_property_value(value)) {
+            problems.push(problem(&path, wrong_value(&format!("the default value of {name}"))));
+        }
+    }
+}
+
+/// A text, nothing, a sensitive value; numbers and flags occur in the wild as defaults and are left as they are.
+fn is_property_value(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::String(_) | Value::Number(_) | Value::Bool(_) => true,
+        Value::Object(fields) => fields.contains_key("HasValue") || fields.contains_key(crate::secret::REFERENCE),
+        Value::Array(_) => false,
+    }
+}
+
+fn wrong_value(what: &str) -> String {
+    format!("{what} must be a text, a number, a flag, null or a sensitive value")
+}
+
+fn problem(path: &[&str], message: String) -> Problem {
+    Problem { path: Path(path.iter().map(|segment| (*segment).to_owned()).collect()), message }
+}

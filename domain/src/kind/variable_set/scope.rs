@@ -1,0 +1,163 @@
+//! Where a value applies, and which of two values is the more specific.
+//!
+//! Precedence: target over role over environment over group over unscoped. Names within one key are alternatives,
+//! keys are conditions that must all hold. A node has one environment and one role, given by its labels
+//! `environment` and `role`; its target name is the node's own name.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The conditions of one value. Names are kept in lower case: Octopus compares them without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Scope {
+    pub target: BTreeSet<String>,
+    pub role: BTreeSet<String>,
+    pub environment: BTreeSet<String>,
+    pub group: BTreeSet<String>,
+}
+
+/// Where a question is asked from: a node, or explicit arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Place {
+    pub target: Option<String>,
+    pub role: Option<String>,
+    pub environment: Option<String>,
+    /// A group path such as `/eu/prod`.
+    pub group: Option<String>,
+}
+
+/// How specific a value is at a place. Derived ordering is the order of precedence: earlier fields decide first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Rank {
+    pub target: bool,
+    pub role: bool,
+    pub environment: bool,
+    /// Depth of the matching group; 0 when the value names no group. Nearer groups win over wider ones.
+    pub group_depth: usize,
+}
+
+impl Scope {
+    /// Reads the scope of a variable. `Machine` is Octopus's word for target and `TargetRole` for role.
+    ///
+    /// # Errors
+    /// Names a key that this version cannot honour; ignoring it would widen where a value applies.
+    pub fn of(variable: &Value) -> Result<Self, String> {
+        let mut scope = Self::default();
+        let Some(given) = variable.get("Scope").filter(|scope| !scope.is_null()) else { return Ok(scope) };
+        let Value::Object(keys) = given else { return Err("a Scope is an object of lists".to_owned()) };
+        for (key, names) in keys {
+            let names = names_of(key, names)?;
+            match key.as_str() {
+                "Target" | "Machine" => scope.target.extend(names),
+                "Role" | "TargetRole" => scope.role.extend(names),
+                "Environment" => scope.environment.extend(names),
+                "Group" => scope.group.extend(names.iter().map(|path| path.trim_end_matches('/').to_owned())),
+                _ if names.is_empty() => {}
+                _ => {
+                    return Err(format!(
+                        "the scope {key} is not supported; use Environment, Role, Target (or Machine) and Group"
+                    ));
+                }
+            }
+        }
+        Ok(scope)
+    }
+
+    /// How specific the value is at a place, or in words why it does not apply there.
+    ///
+    /// # Errors
+    /// The first condition that does not hold.
+    pub fn rank_at(&self, place: &Place) -> Result<Rank, String> {
+        let rank = Rank {
+            target: holds("target", &self.target, place.target.as_deref())?,
+            role: holds("role", &self.role, place.role.as_deref())?,
+            environment: holds("environment", &self.environment, place.environment.as_deref())?,
+            group_depth: self.group_depth(place.group.as_deref())?,
+        };
+        Ok(rank)
+    }
+
+    fn group_depth(&self, place: Option<&str>) -> Result<usize, String> {
+        if self.group.is_empty() {
+            return Ok(0);
+        }
+        let place = place.unwrap_or_default().to_lowercase();
+        self.group
+            .iter()
+            .filter(|group| contains_group(group, &place))
+            .map(|group| 1 + group.matches('/').count())
+            .max()
+            .ok_or_else(|| format!("group is {}, the value is for {}", shown(&place), listed(&self.group)))
+    }
+
+    /// Whether some place exists where both apply with the same rank.
+    #[must_use]
+    pub fn ties_with(&self, other: &Self) -> bool {
+        let pairs =
+            [(&self.target, &other.target), (&self.role, &other.role), (&self.environment, &other.environment)];
+        pairs.iter().all(|(left, right)| (left.is_empty() && right.is_empty()) || !left.is_disjoint(right))
+            && ((self.group.is_empty() && other.group.is_empty()) || !self.group.is_disjoint(&other.group))
+    }
+
+    #[must_use]
+    pub fn is_everywhere(&self) -> bool {
+        self == &Self::default()
+    }
+}
+
+fn names_of(key: &str, names: &Value) -> Result<Vec<String>, String> {
+    let bad = || format!("the scope {key} is a list of names");
+    let names = match names {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(names) => names,
+        _ => return Err(bad()),
+    };
+    names.iter().map(|name| name.as_str().map(str::to_lowercase).ok_or_else(bad)).collect()
+}
+
+fn holds(what: &str, wanted: &BTreeSet<String>, have: Option<&str>) -> Result<bool, String> {
+    if wanted.is_empty() {
+        return Ok(false);
+    }
+    let have = have.unwrap_or_default().to_lowercase();
+    if wanted.contains(&have) {
+        Ok(true)
+    } else {
+        Err(format!("{what} is {}, the value is for {}", shown(&have), listed(wanted)))
+    }
+}
+
+fn contains_group(group: &str, place: &str) -> bool {
+    group.is_empty() || place == group || place.strip_prefix(group).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn shown(name: &str) -> &str {
+    if name.is_empty() { "not set" } else { name }
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(" or ")
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_everywhere() {
+            return formatter.write_str("everywhere");
+        }
+        let keys = [
+            ("target", &self.target),
+            ("role", &self.role),
+            ("environment", &self.environment),
+            ("group", &self.group),
+        ];
+        let said: Vec<String> = keys
+            .iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(key, names)| format!("{key} {}", listed(names)))
+            .collect();
+        formatter.write_str(&said.join(" and "))
+    }
+}

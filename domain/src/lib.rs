@@ -1,0 +1,10 @@
+//! The values and rules of Atoll, pure: no async, no I/O, no clock, no transport, no storage.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod canonical;
+pub mod id;
+pub mod kind;
+pub mod secret;
+pub mod sharing;
+pub mod time;

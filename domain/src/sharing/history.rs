@@ -1,0 +1,249 @@
+//! The history of one resource: a set of revisions closed under parents, that only grows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::merge::{Conflict, ConflictReason, Merged, Side, merge};
+use super::path::{Path, TouchedPaths};
+use super::revision::Revision;
+use super::text::TextMode;
+use crate::id::RevisionId;
+use crate::kind::Kind;
+
+/// Revisions by id. Whatever order they arrive in, equal sets give equal answers.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    revisions: BTreeMap<RevisionId, Revision>,
+}
+
+/// Why a revision cannot join the history yet, or ever.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    #[error("these parents of the revision are not known here: {0:?}; send them first")]
+    MissingParents(Vec<RevisionId>),
+    #[error("revision {0:?} is not known here")]
+    Unknown(RevisionId),
+    #[error("the body of revision {0:?} is not kept here")]
+    BodyMissing(RevisionId),
+}
+
+/// Where bodies are found.
+pub trait Bodies {
+    fn body(&self, revision: &Revision) -> Option<Value>;
+}
+
+impl<F: Fn(&Revision) -> Option<Value>> Bodies for F {
+    fn body(&self, revision: &Revision) -> Option<Value> {
+        self(revision)
+    }
+}
+
+/// Two heads, put together as far as rules can.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Meeting {
+    /// One side already contains the other.
+    FastForward(RevisionId),
+    /// Merged by rule; the revision is the same whoever merges.
+    Settled { revision: Revision, body: Option<Value> },
+    /// Needs a person.
+    Open(Merged),
+}
+
+impl History {
+    /// Adds a revision whose parents are here. Adding it again changes nothing.
+    ///
+    /// A cycle cannot be built: an id is a digest over the parents' ids, so a revision never precedes its parents.
+    ///
+    /// # Errors
+    /// Names the parents that are missing.
+    pub fn insert(&mut self, revision: Revision) -> Result<(), HistoryError> {
+        let missing: Vec<RevisionId> =
+            revision.header.parents.iter().filter(|parent| !self.revisions.contains_key(parent)).copied().collect();
+        if !missing.is_empty() {
+            return Err(HistoryError::MissingParents(missing));
+        }
+        self.revisions.insert(revision.id, revision);
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn get(&self, id: RevisionId) -> Option<&Revision> {
+        self.revisions.get(&id)
+    }
+
+    #[must_use]
+    pub fn contains(&self, id: RevisionId) -> bool {
+        self.revisions.contains_key(&id)
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.revisions.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.revisions.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Revision> {
+        self.revisions.values()
+    }
+
+    /// Revisions without a child.
+    #[must_use]
+    pub fn heads(&self) -> BTreeSet<RevisionId> {
+        let parents: BTreeSet<RevisionId> =
+            self.revisions.values().flat_map(|revision| revision.header.parents.iter().copied()).collect();
+        self.revisions.keys().filter(|id| !parents.contains(id)).copied().collect()
+    }
+
+    /// The revision and everything it came from.
+    #[must_use]
+    pub fn ancestry(&self, id: RevisionId) -> BTreeSet<RevisionId> {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![id];
+        while let Some(next) = open.pop() {
+            let Some(revision) = self.revisions.get(&next) else { continue };
+            if seen.insert(next) {
+                open.extend(revision.header.parents.iter().copied());
+            }
+        }
+        seen
+    }
+
+    /// Whether `later` contains everything that `earlier` says.
+    #[must_use]
+    pub fn descends(&self, later: RevisionId, earlier: RevisionId) -> bool {
+        self.ancestry(later).contains(&earlier)
+    }
+
+    /// Of the given revisions, those that no other one of them contains.
+    #[must_use]
+    pub fn maximal(&self, ids: &BTreeSet<RevisionId>) -> BTreeSet<RevisionId> {
+        let covered: BTreeSet<RevisionId> = ids
+            .iter()
+            .flat_map(|id| {
+                let mut below = self.ancestry(*id);
+                below.remove(id);
+                below
+            })
+            .collect();
+        ids.difference(&covered).copied().collect()
+    }
+
+    /// The newest revisions that both sides contain. More than one after criss-cross merges.
+    #[must_use]
+    pub fn common_origins(&self, left: RevisionId, right: RevisionId) -> BTreeSet<RevisionId> {
+        let common: BTreeSet<RevisionId> =
+            self.ancestry(left).intersection(&self.ancestry(right)).copied().collect();
+        self.maximal(&common)
+    }
+
+    /// Every place written on the way to `side` that `other` has not seen.
+    #[must_use]
+    pub fn touched_since(&self, side: RevisionId, other: RevisionId) -> TouchedPaths {
+        let mut touched = TouchedPaths::default();
+        for id in self.ancestry(side).difference(&self.ancestry(other)) {
+            if let Some(revision) = self.revisions.get(id) {
+                touched.extend(&revision.header.touched);
+            }
+        }
+        touched
+    }
+
+    /// Puts two heads together. The sides are ordered by id, so the outcome does not depend on who asks.
+    ///
+    /// # Errors
+    /// Says which revision or body is not at hand.
+    pub fn meet(
+        &self,
+        one: RevisionId,
+        other: RevisionId,
+        text: TextMode,
+        bodies: &dyn Bodies,
+    ) -> Result<Meeting, HistoryError> {
+        let (left_id, right_id) = if one <= other { (one, other) } else { (other, one) };
+        let left = self.get(left_id).ok_or(HistoryError::Unknown(left_id))?;
+        let right = self.get(right_id).ok_or(HistoryError::Unknown(right_id))?;
+        if self.descends(left_id, right_id) {
+            return Ok(Meeting::FastForward(left_id));
+        }
+        if self.descends(right_id, left_id) {
+            return Ok(Meeting::FastForward(right_id));
+        }
+        let parents = BTreeSet::from([left_id, right_id]);
+        let (resource, kind) = (left.header.resource, left.header.kind);
+        if left.header.tombstone && right.header.tombstone {
+            let revision = Revision::writing(resource, kind, parents, None, TouchedPaths::default());
+            return Ok(Meeting::Settled { revision, body: None });
+        }
+        let origins = self.common_origins(left_id, right_id);
+        let base = match (origins.len(), origins.first().and_then(|id| self.get(*id))) {
+            (1, Some(origin)) => bodies.body(origin),
+            _ => None,
+        };
+        let (left_body, right_body) = (self.body_of(left, bodies)?, self.body_of(right, bodies)?);
+        let (Some(left_body), Some(right_body)) = (&left_body, &right_body) else {
+            return Ok(Meeting::Open(delete_question(base, left_body, right_body)));
+        };
+        let merged = merge_checked(
+            kind,
+            base.as_ref(),
+            Side { body: left_body, touched: &self.touched_since(left_id, right_id) },
+            Side { body: right_body, touched: &self.touched_since(right_id, left_id) },
+            text,
+        );
+        if !merged.conflicts.is_empty() {
+            return Ok(Meeting::Open(merged));
+        }
+        let revision =
+            Revision::writing(resource, kind, parents, Some(&merged.body), TouchedPaths::default());
+        Ok(Meeting::Settled { revision, body: Some(merged.body) })
+    }
+
+    fn body_of(&self, revision: &Revision, bodies: &dyn Bodies) -> Result<Option<Value>, HistoryError> {
+        if revision.header.tombstone {
+            return Ok(None);
+        }
+        bodies.body(revision).map(Some).ok_or(HistoryError::BodyMissing(revision.id))
+    }
+}
+
+/// A merge followed by the kind's own rules: what merges place by place may still make no sense as a whole.
+#[must_use]
+pub fn merge_checked(kind: Kind, base: Option<&Value>, left: Side<'_>, right: Side<'_>, text: TextMode) -> Merged {
+    let mut merged = merge(base, left, right, text, kind.strategy());
+    if merged.conflicts.is_empty() {
+        // A rule that one side already broke by itself is that side's matter and no result of the merge.
+        let known: Vec<_> = [left.body, right.body].iter().flat_map(|body| kind.check(body)).collect();
+        for problem in kind.check(&merged.body).into_iter().filter(|problem| !known.contains(problem)) {
+            merged.conflicts.push(Conflict {
+                base: base.and_then(|body| problem.path.get(body)).cloned(),
+                left: problem.path.get(left.body).cloned(),
+                right: problem.path.get(right.body).cloned(),
+                path: problem.path,
+                reason: ConflictReason::Semantic,
+                proposal: None,
+                message: Some(problem.message),
+            });
+        }
+    }
+    merged
+}
+
+/// Editing what another deleted is a question, not a winner.
+fn delete_question(base: Option<Value>, left: Option<Value>, right: Option<Value>) -> Merged {
+    let kept = base.clone().or_else(|| left.clone()).or_else(|| right.clone()).unwrap_or(Value::Null);
+    let conflict = Conflict {
+        path: Path::root(),
+        reason: ConflictReason::EditAndDelete,
+        base,
+        left,
+        right,
+        proposal: None,
+        message: Some("one side deleted this resource while the other changed it; keep it or delete it".to_owned()),
+    };
+    Merged { body: kept, conflicts: vec![conflict] }
+}

@@ -1,0 +1,144 @@
+//! Lists whose elements have an identity.
+//!
+//! A list of parameters is not a sequence of positions: two people who each add one must not collide. In the normal
+//! form such a list is `{"$items": {key: element}, "$order": [key, ...]}`. The key is Atoll's own and is given when
+//! an element is first seen, from its name, so that two imports of the same text agree; later imports find the
+//! element again by its id, then by its name, and keep the key. Order is a value of its own, apart from membership.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+pub const ITEMS: &str = "$items";
+pub const ORDER: &str = "$order";
+
+/// What an element is known by, the surest mark first. The first mark that an element has also names a new key.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// Looked for in this order when an element is sought in the parent's list.
+    pub marks: &'static [fn(&Value) -> Option<String>],
+    /// What the key of an element never seen before is made from.
+    pub seed: fn(&Value) -> Option<String>,
+}
+
+/// Brings a plain list into normal form, with the keys that its elements had in `parent` (the same list in normal form).
+#[must_use]
+pub fn normalise(list: &[Value], parent: Option<&Value>, identity: Identity) -> Value {
+    let known = parent.and_then(|list| list.get(ITEMS)).and_then(Value::as_object);
+    let mut keys: Vec<Option<String>> = vec![None; list.len()];
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for mark in identity.marks {
+        let by_mark = known.map(|items| index_by(items, *mark)).unwrap_or_default();
+        for (slot, element) in keys.iter_mut().zip(list) {
+            if slot.is_some() {
+                continue;
+            }
+            let found = mark(element)
+                .and_then(|value| by_mark.get(&value))
+                .and_then(|candidates| candidates.iter().find(|key| !taken.contains(**key)));
+            if let Some(key) = found {
+                taken.insert((*key).to_owned());
+                *slot = Some((*key).to_owned());
+            }
+        }
+    }
+    // An element never seen before must not take over the key, and so the history, of one that is or was there.
+    let mut used: BTreeSet<String> = taken;
+    used.extend(known.into_iter().flat_map(|items| items.keys().cloned()));
+    let mut items = Map::new();
+    let mut order = Vec::with_capacity(list.len());
+    for (slot, element) in keys.into_iter().zip(list) {
+        let key = slot.unwrap_or_else(|| fresh_key(element, identity, &used));
+        used.insert(key.clone());
+        order.push(Value::String(key.clone()));
+        items.insert(key, element.clone());
+    }
+    json!({ ITEMS: items, ORDER: order })
+}
+
+/// The plain list of a normal form. Elements that the order does not name follow in the order of their keys.
+#[must_use]
+pub fn denormalise(list: &Value) -> Vec<Value> {
+    let Some(items) = list.get(ITEMS).and_then(Value::as_object) else { return Vec::new() };
+    let order = order_of(list);
+    let named: BTreeSet<&str> = order.iter().map(String::as_str).collect();
+    let rest = items.keys().filter(|key| !named.contains(key.as_str()));
+    order.iter().chain(rest).filter_map(|key| items.get(key)).cloned().collect()
+}
+
+/// Whether a value is a list in normal form.
+#[must_use]
+pub fn is_keyed_list(value: &Value) -> bool {
+    value.as_object().is_some_and(|fields| {
+        fields.len() == 2 && fields.contains_key(ITEMS) && fields.contains_key(ORDER)
+    })
+}
+
+/// The keys of a normal form in their order.
+#[must_use]
+pub fn order_of(list: &Value) -> Vec<String> {
+    list.get(ORDER)
+        .and_then(Value::as_array)
+        .map(|keys| keys.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+fn index_by(items: &Map<String, Value>, mark: fn(&Value) -> Option<String>) -> BTreeMap<String, Vec<&str>> {
+    let mut index: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (key, element) in items {
+        if let Some(value) = mark(element) {
+            index.entry(value).or_default().push(key);
+        }
+    }
+    index
+}
+
+/// A field's text as a mark, where it is not empty.
+#[must_use]
+pub fn text_mark(element: &Value, field: &str) -> Option<String> {
+    element.get(field).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Made from what people know the element by (so that two who add the same name meet at one key), else from content.
+fn fresh_key(element: &Value, identity: Identity, used: &BTreeSet<String>) -> String {
+    let seed = (identity.seed)(element).map_or_else(|| crate::canonical::to_bytes(element), String::into_bytes);
+    let mut salted = seed.clone();
+    let mut round = 1_u32;
+    loop {
+        let key = hex::encode(&crate::id::Digest::of(&salted).0[..8]);
+        if !used.contains(&key) {
+            return key;
+        }
+        // Bounded by the number of keys in use: each round yields another digest.
+        round = round.saturating_add(1);
+        salted = [seed.as_slice(), b"#", round.to_string().as_bytes()].concat();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BY_ID_THEN_NAME: Identity = Identity {
+        marks: &[|element| text_mark(element, "Id"), |element| text_mark(element, "Name")],
+        seed: |element| text_mark(element, "Name"),
+    };
+
+    #[test]
+    fn a_renamed_element_keeps_its_key_and_a_new_one_with_the_old_name_gets_another() {
+        let first = normalise(&[json!({"Id": "1", "Name": "Port"})], None, BY_ID_THEN_NAME);
+        let second = normalise(
+            &[json!({"Id": "1", "Name": "TcpPort"}), json!({"Id": "2", "Name": "Port"})],
+            Some(&first),
+            BY_ID_THEN_NAME,
+        );
+        assert_eq!(order_of(&first)[0], order_of(&second)[0]);
+        assert_ne!(order_of(&second)[0], order_of(&second)[1]);
+    }
+
+    #[test]
+    fn import_and_export_of_a_list_is_lossless_even_with_equal_names() {
+        let list = [json!({"Name": "a"}), json!({"Name": "a"}), json!("odd"), Value::Null];
+        assert_eq!(denormalise(&normalise(&list, None, BY_ID_THEN_NAME)), list);
+    }
+}

@@ -1,0 +1,98 @@
+//! Line-wise merge of texts: script bodies, descriptions, manifests.
+
+use serde::{Deserialize, Serialize};
+
+/// What may happen to a text that both sides changed in different lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextMode {
+    /// Texts are values: two different ones conflict.
+    Off,
+    /// A clean merge of lines is proposed, and a person confirms it.
+    Review,
+    /// A clean merge of lines is taken.
+    Auto,
+}
+
+impl std::str::FromStr for TextMode {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "review" => Ok(Self::Review),
+            "auto" => Ok(Self::Auto),
+            _ => Err(format!("\"{text}\" is not a text mode; use off, review or auto")),
+        }
+    }
+}
+
+/// Merges lines with the base at hand. `None` when both sides changed the same or adjacent lines.
+///
+/// Line ends are merged apart from lines: a side that only turned CRLF into LF has not changed every line. The result
+/// does not depend on which side is called left.
+#[must_use]
+pub fn merge_lines(base: &str, left: &str, right: &str) -> Option<String> {
+    let line_end = merge_scalar(LineEnd::of(base), LineEnd::of(left), LineEnd::of(right))?;
+    if [base, left, right].iter().any(|text| LineEnd::of(text) == LineEnd::Mixed) {
+        return diffy::merge(base, left, right).ok();
+    }
+    let [base, left, right] = [base, left, right].map(|text| text.replace("\r\n", "\n").replace('\r', "\n"));
+    let merged = merge_scalar(base.as_str(), left.as_str(), right.as_str())
+        .map(str::to_owned)
+        .or_else(|| diffy::merge(&base, &left, &right).ok())?;
+    Some(match line_end {
+        LineEnd::CrLf => merged.replace('\n', "\r\n"),
+        LineEnd::Cr => merged.replace('\n', "\r"),
+        LineEnd::None | LineEnd::Lf | LineEnd::Mixed => merged,
+    })
+}
+
+fn merge_scalar<T: PartialEq>(base: T, left: T, right: T) -> Option<T> {
+    if left == right || right == base {
+        Some(left)
+    } else if left == base {
+        Some(right)
+    } else {
+        None
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineEnd {
+    None,
+    Lf,
+    CrLf,
+    /// Alone, as old editors and some web forms write it.
+    Cr,
+    Mixed,
+}
+
+impl LineEnd {
+    fn of(text: &str) -> Self {
+        let crlf = text.matches("\r\n").count();
+        let lf = text.matches('\n').count() - crlf;
+        let cr = text.matches('\r').count() - crlf;
+        match (crlf, lf, cr) {
+            (0, 0, 0) => Self::None,
+            (_, 0, 0) => Self::CrLf,
+            (0, _, 0) => Self::Lf,
+            (0, 0, _) => Self::Cr,
+            _ => Self::Mixed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_line_ends_and_a_change_of_a_line_go_together() {
+        assert_eq!(merge_lines("a\r\nb\r\nc\r\n", "a\nb\nc\n", "a\r\nB\r\nc\r\n").unwrap(), "a\nB\nc\n");
+    }
+
+    #[test]
+    fn the_same_line_changed_twice_is_not_settled() {
+        assert_eq!(merge_lines("a\nb\nc\n", "a\nx\nc\n", "a\ny\nc\n"), None);
+    }
+}
