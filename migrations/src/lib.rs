@@ -1,1 +1,26 @@
+//! The database schema, as append-only steps for SQLite and PostgreSQL. See `README.md` beside this crate.
 
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigrationTrait, async_trait};
+
+mod m20261120_000001_base;
+mod m20261120_000002_fleet;
+mod m20261120_000003_sharing;
+mod m20261120_000004_feed;
+mod table;
+
+/// Every step, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261120_000001_base::Migration),
+            Box::new(m20261120_000002_fleet::Migration),
+            Box::new(m20261120_000003_sharing::Migration),
+            Box::new(m20261120_000004_feed::Migration),
+        ]
+    }
+}

@@ -1,8 +1,10 @@
 //! Sharing: resources with history, merge, publications, and what runs where.
 
+pub mod fork;
 pub mod history;
 pub mod keyed_list;
 pub mod merge;
+pub mod offer;
 mod order;
 pub mod path;
 pub mod revision;

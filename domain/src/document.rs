@@ -1,0 +1,247 @@
+//! What flows down: versioned, signed documents. What flows up: numbered, signed reports.
+//!
+//! Both are verified by their own signatures, so one verifier serves a stream and a sealed file.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::id::{NodeId, PublicationId};
+
+/// Documents of different urgency travel apart, so that none waits behind another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    Locks,
+    Access,
+    Content,
+}
+
+impl Lane {
+    pub const ALL: [Self; 3] = [Self::Locks, Self::Access, Self::Content];
+}
+
+/// Those who may hold a document.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Audience {
+    /// One node.
+    Node(NodeId),
+    /// The nodes a publication reaches.
+    Publication(PublicationId),
+    /// The nodes a publication reaches that lie in a value's scope, named by the scope's digest.
+    Scope(PublicationId, String),
+}
+
+impl fmt::Display for Audience {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => write!(formatter, "node/{node}"),
+            Self::Publication(publication) => write!(formatter, "publication/{publication}"),
+            Self::Scope(publication, scope) => write!(formatter, "publication/{publication}/scope/{scope}"),
+        }
+    }
+}
+
+impl FromStr for Audience {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("\"{text}\" is not an audience");
+        let parts: Vec<&str> = text.split('/').collect();
+        match parts.as_slice() {
+            ["node", node] => node.parse().map(Self::Node).map_err(|_| bad()),
+            ["publication", publication] => publication.parse().map(Self::Publication).map_err(|_| bad()),
+            ["publication", publication, "scope", scope] => {
+                publication.parse().map(|id| Self::Scope(id, (*scope).to_owned())).map_err(|_| bad())
+            }
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl Serialize for Audience {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a document is about; decides how its payload reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentKind {
+    /// A revision of a resource, offered by a publication ([`crate::sharing::offer::Offer`]).
+    Resource,
+    /// What became of a node's own edit ([`crate::sharing::fork::ForkDecision`]).
+    Fork,
+    /// A sealed value ([`crate::secret::SealedValue`]).
+    Secret,
+    /// An audience key, wrapped for one node ([`crate::secret::WrappedKey`]).
+    KeyWrap,
+}
+
+/// Everything a node must know is one of these.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Document {
+    pub audience: Audience,
+    pub lane: Lane,
+    pub kind: DocumentKind,
+    /// Names the document within its audience.
+    pub key: String,
+    /// Counts up with each state of the document; a receiver refuses an older one.
+    pub generation: u64,
+    /// The document is gone.
+    pub deleted: bool,
+    /// As its kind says. Kept as text, so that what was signed is what is read.
+    pub payload: Box<RawValue>,
+}
+
+/// Why a document or report is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    #[error("the signature does not fit; the sender is not who it claims to be, or the content was altered")]
+    BadSignature,
+    #[error("the content cannot be read: {0}")]
+    Malformed(String),
+}
+
+impl Document {
+    /// Builds a document around a payload.
+    ///
+    /// # Errors
+    /// Only for a payload that has no JSON form.
+    pub fn new<P: Serialize>(
+        audience: Audience,
+        lane: Lane,
+        kind: DocumentKind,
+        key: String,
+        generation: u64,
+        payload: &P,
+    ) -> Result<Self, DocumentError> {
+        let payload = serde_json::value::to_raw_value(payload).map_err(|error| malformed(&error))?;
+        Ok(Self { audience, lane, kind, key, generation, deleted: false, payload })
+    }
+
+    /// A document that says a key is gone.
+    #[must_use]
+    pub fn deletion(audience: Audience, lane: Lane, kind: DocumentKind, key: String, generation: u64) -> Self {
+        let payload = RawValue::NULL.to_owned();
+        Self { audience, lane, kind, key, generation, deleted: true, payload }
+    }
+
+    /// Reads the payload as its kind says.
+    ///
+    /// # Errors
+    /// Says what in it is not as it should be.
+    pub fn read<P: DeserializeOwned>(&self) -> Result<P, DocumentError> {
+        serde_json::from_str(self.payload.get()).map_err(|error| malformed(&error))
+    }
+
+    /// The bytes that are signed, stored and sent.
+    ///
+    /// # Errors
+    /// Never for a document that was built by this module.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, DocumentError> {
+        serde_json::to_vec(self).map_err(|error| malformed(&error))
+    }
+
+    /// Reads a document after its signature has been verified.
+    ///
+    /// # Errors
+    /// A signature that does not fit, or content that is not a document.
+    pub fn open(bytes: &[u8], signature: &[u8], key: &VerifyingKey) -> Result<Self, DocumentError> {
+        verify(Purpose::Document, bytes, signature, key)?;
+        serde_json::from_slice(bytes).map_err(|error| malformed(&error))
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> DocumentError {
+    DocumentError::Malformed(error.to_string())
+}
+
+/// What a signature is for. A signature made for one purpose is worthless for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Document,
+    Report,
+    Join,
+    Recover,
+}
+
+impl Purpose {
+    fn prefix(self) -> &'static [u8] {
+        match self {
+            Self::Document => b"atoll document v1\0",
+            Self::Report => b"atoll report v1\0",
+            Self::Join => b"atoll join v1\0",
+            Self::Recover => b"atoll recover v1\0",
+        }
+    }
+}
+
+/// Signs bytes for a purpose.
+#[must_use]
+pub fn sign(purpose: Purpose, bytes: &[u8], key: &SigningKey) -> [u8; 64] {
+    key.sign(&[purpose.prefix(), bytes].concat()).to_bytes()
+}
+
+/// Verifies a signature that was made for a purpose.
+///
+/// # Errors
+/// [`DocumentError::BadSignature`], whatever is wrong.
+pub fn verify(purpose: Purpose, bytes: &[u8], signature: &[u8], key: &VerifyingKey) -> Result<(), DocumentError> {
+    let signature = Signature::from_slice(signature).map_err(|_| DocumentError::BadSignature)?;
+    key.verify(&[purpose.prefix(), bytes].concat(), &signature).map_err(|_| DocumentError::BadSignature)
+}
+
+/// Something a node says upward.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub enum Report {
+    /// An edit that was made on the node.
+    Revision(Box<RevisionReport>),
+    /// What an adapter did with a document.
+    Applied(AppliedReport),
+}
+
+/// An edit with everything needed to take it in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RevisionReport {
+    pub id: crate::id::RevisionId,
+    pub header: crate::sharing::revision::Header,
+    pub provenance: crate::sharing::revision::Provenance,
+    /// Absent for a tombstone.
+    pub body: Option<Value>,
+    /// The edit was not made from a known revision, so it is proposed and does not run on the node either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub base_unknown: bool,
+}
+
+/// What an adapter did with a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedReport {
+    pub resource: crate::id::ResourceId,
+    pub revision: crate::id::RevisionId,
+    pub outcome: ApplyOutcome,
+    /// What happened and what to do, for anything but success.
+    pub text: String,
+    pub at: crate::time::Timestamp,
+}
+
+/// How applying went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplyOutcome {
+    Applied,
+    Failed,
+    Deferred,
+}

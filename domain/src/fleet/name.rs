@@ -1,0 +1,158 @@
+//! Names that cannot be wrong once they exist.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest name, in characters.
+pub const NAME_LIMIT: usize = 200;
+
+/// Deepest group path, in segments.
+pub const GROUP_DEPTH_LIMIT: usize = 16;
+
+/// A text that is not a name of its sort.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is not a valid {what}: {rule}")]
+pub struct NameError {
+    pub what: &'static str,
+    pub text: String,
+    pub rule: &'static str,
+}
+
+/// The name of a node: what people type, so no spaces.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NodeName(String);
+
+impl NodeName {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for NodeName {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let fits = !text.is_empty() && text.chars().count() <= NAME_LIMIT && text.chars().all(allowed);
+        let starts = text.chars().next().is_some_and(char::is_alphanumeric);
+        if fits && starts {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError {
+                what: "node name",
+                text: text.chars().take(NAME_LIMIT).collect(),
+                rule: "1 to 200 letters, digits, -, _ and ., beginning with a letter or digit",
+            })
+        }
+    }
+}
+
+/// A group path: `/` is the fleet, `/eu/prod` a group in `/eu`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct GroupPath(String);
+
+impl GroupPath {
+    #[must_use]
+    pub fn root() -> Self {
+        Self("/".to_owned())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `other` is this group or lies below it.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        self.0 == "/"
+            || other.0 == self.0
+            || other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// The groups above, the widest first, without the fleet itself.
+    #[must_use]
+    pub fn ancestors(&self) -> Vec<Self> {
+        self.0
+            .char_indices()
+            .skip(1)
+            .filter(|(_, c)| *c == '/')
+            .map(|(index, _)| Self(self.0[..index].to_owned()))
+            .collect()
+    }
+}
+
+impl FromStr for GroupPath {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text == "/" {
+            return Ok(Self::root());
+        }
+        let segment_fits = |segment: &str| {
+            !segment.is_empty()
+                && segment.len() <= 64
+                && segment.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        };
+        let segments: Vec<&str> = text.strip_prefix('/').map(|rest| rest.split('/').collect()).unwrap_or_default();
+        if !segments.is_empty() && segments.len() <= GROUP_DEPTH_LIMIT && segments.iter().all(|s| segment_fits(s)) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError {
+                what: "group",
+                text: text.chars().take(NAME_LIMIT).collect(),
+                rule: "a path such as /eu/prod: up to 16 segments of letters, digits, -, _ and .",
+            })
+        }
+    }
+}
+
+macro_rules! text_conversions {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    )*};
+}
+text_conversions!(NodeName, GroupPath);
+
+/// Checks a label's key and value.
+///
+/// # Errors
+/// Says the rule.
+pub fn check_label(key: &str, value: &str) -> Result<(), NameError> {
+    let key_fits = !key.is_empty()
+        && key.len() <= 63
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'));
+    if !key_fits {
+        return Err(NameError {
+            what: "label key",
+            text: key.chars().take(80).collect(),
+            rule: "1 to 63 of a-z, A-Z, 0-9, -, _, . and /",
+        });
+    }
+    if value.chars().count() > NAME_LIMIT || value.chars().any(char::is_control) {
+        return Err(NameError {
+            what: "label value",
+            text: value.chars().take(80).collect(),
+            rule: "at most 200 characters, none of them control characters",
+        });
+    }
+    Ok(())
+}

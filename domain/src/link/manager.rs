@@ -1,0 +1,153 @@
+//! The manager's half of the link: per connected node a cursor per lane, and never a queue.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::feed::{BatchLimit, Feed, Owed, Resume};
+use crate::document::Lane;
+use crate::id::{ManagerEpoch, NodeId};
+
+/// Most batches under way without an acknowledgement.
+pub const WINDOW: usize = 2;
+
+/// What goes into one batch.
+pub const BATCH: BatchLimit = BatchLimit { rows: 256, bytes: 1024 * 1024 };
+
+/// One batch to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    pub nonce: u64,
+    pub lane: Lane,
+    pub owed: Owed,
+    /// The replica is complete after this one.
+    pub complete: bool,
+}
+
+/// The manager's side of one connection.
+#[derive(Debug)]
+pub struct ManagerLink {
+    node: NodeId,
+    lanes: BTreeMap<Lane, LaneState>,
+    in_flight: VecDeque<(u64, Lane, u64, bool)>,
+    next_nonce: u64,
+    /// The replica was started over, and has not been offered everything yet.
+    starting_over: bool,
+    /// New content is held back.
+    pub cordoned: bool,
+}
+
+#[derive(Debug, Default)]
+struct LaneState {
+    /// Sent up to here.
+    sent: u64,
+    resume: Option<Resume>,
+    /// Durably stored up to here, as the node said.
+    acknowledged: u64,
+}
+
+/// A message that does not fit the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    #[error("batch {0} was acknowledged and is not the oldest one under way; the connection starts over")]
+    UnexpectedAck(u64),
+}
+
+impl ManagerLink {
+    /// Begins a conversation with a node that holds `cursors`, gained under `their_epoch`.
+    ///
+    /// Cursors of another life of the database, or beyond its end, mean nothing: the node is then offered everything
+    /// again and drops nothing before that is complete.
+    #[must_use]
+    pub fn begin(
+        node: NodeId,
+        epoch: ManagerEpoch,
+        their_epoch: Option<ManagerEpoch>,
+        cursors: &BTreeMap<Lane, u64>,
+        end: u64,
+    ) -> Self {
+        let known = their_epoch == Some(epoch) && cursors.values().all(|sequence| *sequence <= end);
+        let lanes = Lane::ALL
+            .into_iter()
+            .map(|lane| {
+                let sequence = if known { cursors.get(&lane).copied().unwrap_or(0) } else { 0 };
+                (lane, LaneState { sent: sequence, resume: None, acknowledged: sequence })
+            })
+            .collect();
+        Self { node, lanes, in_flight: VecDeque::new(), next_nonce: 1, starting_over: !known, cordoned: false }
+    }
+
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    #[must_use]
+    pub fn starts_over(&self) -> bool {
+        self.starting_over
+    }
+
+    /// The next batch to send, if the window has room and the node is owed something.
+    ///
+    /// What to send is chosen now, from the feed as it is now: a state that was overtaken is never sent.
+    pub fn next_batch(&mut self, feed: &Feed) -> Option<Batch> {
+        if self.in_flight.len() >= WINDOW || self.cordoned {
+            return None;
+        }
+        Lane::ALL.into_iter().find_map(|lane| self.next_in(lane, feed))
+    }
+
+    fn next_in(&mut self, lane: Lane, feed: &Feed) -> Option<Batch> {
+        let state = self.lanes.get_mut(&lane)?;
+        if state.sent >= feed.sequence() && state.resume.is_none() && !(self.starting_over && lane == Lane::Content) {
+            return None;
+        }
+        let owed = feed.owed(self.node, lane, state.sent, state.resume.as_ref(), BATCH);
+        let complete =
+            self.starting_over && lane == Lane::Content && owed.last_part && owed.up_to >= feed.sequence();
+        if owed.rows.is_empty() && owed.left.is_empty() && !complete {
+            // Nothing for this node: the cursor moves without a message, and is told with the next one.
+            state.sent = state.sent.max(owed.up_to);
+            return None;
+        }
+        let nonce = self.next_nonce;
+        self.next_nonce += 1;
+        state.resume = owed.resume.clone();
+        if owed.last_part {
+            state.sent = state.sent.max(owed.up_to);
+        }
+        if complete {
+            self.starting_over = false;
+        }
+        self.in_flight.push_back((nonce, lane, owed.up_to, owed.last_part));
+        Some(Batch { nonce, lane, owed, complete })
+    }
+
+    /// Takes an acknowledgement and answers how far the node's replica now reaches in the lane.
+    ///
+    /// # Errors
+    /// Acknowledgements come in the order of the batches; anything else ends the connection.
+    pub fn acknowledge(&mut self, nonce: u64) -> Result<(Lane, u64), LinkError> {
+        match self.in_flight.front().copied() {
+            Some((oldest, lane, up_to, last_part)) if oldest == nonce => {
+                self.in_flight.pop_front();
+                let state = self.lanes.entry(lane).or_default();
+                if last_part {
+                    state.acknowledged = state.acknowledged.max(up_to);
+                }
+                Ok((lane, state.acknowledged))
+            }
+            _ => Err(LinkError::UnexpectedAck(nonce)),
+        }
+    }
+
+    /// How far the node's replica reaches in the lane that carries content.
+    #[must_use]
+    pub fn acknowledged(&self, lane: Lane) -> u64 {
+        self.lanes.get(&lane).map_or(0, |state| state.acknowledged)
+    }
+
+    /// Whether nothing is under way and nothing is owed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+}

@@ -1,0 +1,504 @@
+//! What a node holds: documents, forks, outbox and cursors; and how it changes.
+//!
+//! Every change is planned as a list of [`Write`]s first. The shell stores the list in one transaction and only then
+//! applies it here, so memory is never ahead of the disk and a crash at any point loses nothing that was acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::document::{Audience, Document, DocumentKind, Lane, Report, RevisionReport};
+use crate::id::{ManagerEpoch, NodeId, ResourceId, RevisionId};
+use crate::kind::{Kind, Problem};
+use crate::secret::{SealedValue, WrappedKey};
+use crate::sharing::fork::{Fork, ForkDecision, ForkState, decided};
+use crate::sharing::offer::{EditMode, Effective, Offer, effective, winning};
+use crate::sharing::revision::{Header, Origin, Provenance, Revision};
+use crate::time::Timestamp;
+
+/// A document as the node keeps it: what was signed, and its number in the feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    #[serde(with = "hex")]
+    pub document: Vec<u8>,
+    #[serde(with = "hex")]
+    pub signature: Vec<u8>,
+    pub sequence: u64,
+}
+
+/// Names a document in the replica.
+pub type DocumentKey = (Audience, String);
+
+/// One step of a change of the replica. A list of them is one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    PutDocument(DocumentKey, Box<Stored>),
+    RemoveDocument(DocumentKey),
+    SetCursor(Lane, u64),
+    SetEpoch(ManagerEpoch),
+    PutFork(Box<Fork>),
+    RemoveFork(ResourceId),
+    PutReport(u64, Box<Report>),
+    RemoveReport(u64),
+    /// The state a resource had before, as the base of an edit that is being made.
+    PutPrevious(ResourceId, Box<Previous>),
+}
+
+/// A state of a resource that an adapter may have written out and somebody may be editing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Previous {
+    pub revision: RevisionId,
+    pub body: Option<Value>,
+}
+
+/// A document's content, read once.
+#[derive(Debug, Clone, PartialEq)]
+enum Content {
+    Offer(Box<Offer>),
+    Fork(Box<ForkDecision>),
+    Secret(SealedValue),
+    KeyWrap(WrappedKey),
+}
+
+/// A verified document that arrived.
+#[derive(Debug)]
+pub struct Arrived {
+    pub stored: Stored,
+    pub document: Document,
+}
+
+/// One batch that arrived.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    pub lane: Option<Lane>,
+    pub up_to: u64,
+    pub last_part: bool,
+    pub complete: bool,
+    pub documents: Vec<Arrived>,
+    pub left: Vec<Audience>,
+}
+
+/// Why a document was not taken; the others were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub key: String,
+    pub text: String,
+}
+
+/// What a node runs of one resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    pub resource: ResourceId,
+    pub kind: Kind,
+    pub name: String,
+    pub version: String,
+    pub revision: RevisionId,
+    pub edit_mode: EditMode,
+    /// Absent where the node has deleted it for itself.
+    pub body: Option<Value>,
+    pub metadata: Value,
+    /// The node's own edit, with where it stands.
+    pub fork: Option<ForkState>,
+    pub message: String,
+}
+
+/// Why an edit cannot be taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum EditError {
+    #[error("this node holds no {kind} named \"{name}\"; publish it to the node first")]
+    Unknown { kind: Kind, name: String },
+    #[error("\"{0}\" is locked by its publication; change it at the manager, or ask for another edit mode")]
+    Locked(String),
+    #[error("{0}")]
+    Malformed(String),
+    #[error("the edit breaks a rule: {}", list(.0))]
+    Invalid(Vec<Problem>),
+    #[error("the outbox holds {0} edits that are not delivered yet; connect this node before making more")]
+    OutboxFull(usize),
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// Most undelivered reports. Far beyond what people type in months; it bounds what a broken reload loop can do.
+pub const OUTBOX_LIMIT: usize = 10_000;
+
+/// What an edit was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EditBase {
+    /// What the node runs.
+    Running,
+    /// A revision that the editor started from.
+    Revision(RevisionId),
+    /// Nobody knows: proposed, and not run.
+    Unknown,
+}
+
+/// An edit on the node.
+#[derive(Debug, Clone)]
+pub struct Edit<'a> {
+    pub kind: Kind,
+    pub name: &'a str,
+    pub base: EditBase,
+    /// The whole new content in the outside form.
+    pub content: &'a Value,
+    pub author: &'a str,
+    pub message: &'a str,
+    pub now: Timestamp,
+}
+
+/// The replica of one node.
+#[derive(Debug, Default)]
+pub struct Replica {
+    documents: BTreeMap<DocumentKey, (u64, Content)>,
+    cursors: BTreeMap<Lane, u64>,
+    epoch: Option<ManagerEpoch>,
+    forks: BTreeMap<ResourceId, Fork>,
+    previous: BTreeMap<ResourceId, Previous>,
+    outbox: BTreeMap<u64, Report>,
+    next_report: u64,
+    staged: Vec<Arrived>,
+    /// While starting over: what has been offered again. The rest goes when the replica is complete.
+    offered_again: Option<BTreeSet<DocumentKey>>,
+}
+
+impl Replica {
+    #[must_use]
+    pub fn cursors(&self) -> &BTreeMap<Lane, u64> {
+        &self.cursors
+    }
+
+    #[must_use]
+    pub fn epoch(&self) -> Option<ManagerEpoch> {
+        self.epoch
+    }
+
+    #[must_use]
+    pub fn outbox(&self) -> &BTreeMap<u64, Report> {
+        &self.outbox
+    }
+
+    /// The connection is new: parts that were not completed are offered again.
+    pub fn connected(&mut self, epoch: ManagerEpoch, start_over: bool) -> Vec<Write> {
+        self.staged.clear();
+        self.offered_again = start_over.then(BTreeSet::new);
+        if self.epoch == Some(epoch) {
+            return Vec::new();
+        }
+        let reset = Lane::ALL.into_iter().map(|lane| Write::SetCursor(lane, 0));
+        std::iter::once(Write::SetEpoch(epoch)).chain(reset).collect()
+    }
+
+    /// Plans what a batch changes. Good documents are taken even if others are not; an older state than the one held
+    /// is passed over.
+    pub fn plan_batch(&mut self, mut incoming: Incoming) -> (Vec<Write>, Vec<Refused>) {
+        self.staged.append(&mut incoming.documents);
+        if !incoming.last_part {
+            return (Vec::new(), Vec::new());
+        }
+        let (mut writes, mut refused) = (Vec::new(), Vec::new());
+        let mut forks = self.forks.clone();
+        for arrived in std::mem::take(&mut self.staged) {
+            let key = (arrived.document.audience.clone(), arrived.document.key.clone());
+            if let Some(seen) = &mut self.offered_again {
+                seen.insert(key.clone());
+            }
+            if self.documents.get(&key).is_some_and(|(generation, _)| *generation > arrived.document.generation) {
+                continue;
+            }
+            if arrived.document.deleted {
+                writes.extend(self.remember(&key));
+                writes.push(Write::RemoveDocument(key));
+                continue;
+            }
+            match read(&arrived.document) {
+                Ok(Content::Fork(decision)) => {
+                    writes.extend(decide(&mut forks, &decision));
+                    writes.push(Write::PutDocument(key, Box::new(arrived.stored)));
+                }
+                Ok(_) => {
+                    writes.extend(self.remember(&key));
+                    writes.push(Write::PutDocument(key, Box::new(arrived.stored)));
+                }
+                Err(text) => refused.push(Refused { key: arrived.document.key, text }),
+            }
+        }
+        for audience in &incoming.left {
+            let gone = self.documents.keys().filter(|(held, _)| held == audience).cloned();
+            writes.extend(gone.map(Write::RemoveDocument));
+        }
+        if incoming.complete
+            && let Some(offered) = self.offered_again.take()
+        {
+            let stale = self.documents.keys().filter(|key| !offered.contains(*key)).cloned();
+            writes.extend(stale.map(Write::RemoveDocument));
+        }
+        if let Some(lane) = incoming.lane {
+            let reached = self.cursors.get(&lane).copied().unwrap_or(0);
+            // While starting over the cursor only counts once the replica is complete: a crash before starts anew.
+            if self.offered_again.is_none() && incoming.up_to > reached {
+                writes.push(Write::SetCursor(lane, incoming.up_to));
+            }
+        }
+        (writes, refused)
+    }
+
+    /// Keeps the state that is about to be replaced: somebody may be editing a file written from it.
+    fn remember(&self, key: &DocumentKey) -> Option<Write> {
+        let Some((_, Content::Offer(offer))) = self.documents.get(key) else { return None };
+        let previous = Previous { revision: offer.revision, body: Some(offer.body.clone()) };
+        Some(Write::PutPrevious(offer.resource, Box::new(previous)))
+    }
+
+    /// Applies what has been stored.
+    ///
+    /// A stored document that cannot be read is skipped: it was verified when it arrived, so the file is damaged, and
+    /// starting over brings it again.
+    pub fn apply(&mut self, writes: Vec<Write>) {
+        for write in writes {
+            match write {
+                Write::PutDocument(key, stored) => {
+                    if let Ok(document) = serde_json::from_slice::<Document>(&stored.document)
+                        && let Ok(content) = read(&document)
+                    {
+                        self.documents.insert(key, (document.generation, content));
+                    }
+                }
+                Write::RemoveDocument(key) => {
+                    self.documents.remove(&key);
+                }
+                Write::SetCursor(lane, sequence) => {
+                    self.cursors.insert(lane, sequence);
+                }
+                Write::SetEpoch(epoch) => self.epoch = Some(epoch),
+                Write::PutFork(fork) => {
+                    self.forks.insert(fork.resource, *fork);
+                }
+                Write::RemoveFork(resource) => {
+                    self.forks.remove(&resource);
+                }
+                Write::PutReport(number, report) => {
+                    self.next_report = self.next_report.max(number + 1);
+                    self.outbox.insert(number, *report);
+                }
+                Write::RemoveReport(number) => {
+                    self.next_report = self.next_report.max(number + 1);
+                    self.outbox.remove(&number);
+                }
+                Write::PutPrevious(resource, previous) => {
+                    self.previous.insert(resource, *previous);
+                }
+            }
+        }
+    }
+
+    /// Report numbers go on from here even after the outbox was emptied.
+    pub fn set_next_report(&mut self, number: u64) {
+        self.next_report = self.next_report.max(number);
+    }
+
+    #[must_use]
+    pub fn next_report(&self) -> u64 {
+        self.next_report
+    }
+
+    fn offers(&self) -> BTreeMap<ResourceId, Vec<&Offer>> {
+        let mut offers: BTreeMap<ResourceId, Vec<&Offer>> = BTreeMap::new();
+        for (_, content) in self.documents.values() {
+            if let Content::Offer(offer) = content {
+                offers.entry(offer.resource).or_default().push(offer);
+            }
+        }
+        offers
+    }
+
+    /// Everything the node runs, by kind and name.
+    #[must_use]
+    pub fn running(&self) -> Vec<Running> {
+        let mut running: Vec<Running> = self
+            .offers()
+            .iter()
+            .filter_map(|(resource, offers)| running(&effective(offers, self.forks.get(resource)), self.forks.get(resource)))
+            .collect();
+        running.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
+        running
+    }
+
+    /// The node's own edits.
+    pub fn forks(&self) -> impl Iterator<Item = &Fork> {
+        self.forks.values()
+    }
+
+    /// Sealed values that the node holds.
+    pub fn secrets(&self) -> impl Iterator<Item = &SealedValue> {
+        self.documents.values().filter_map(|(_, content)| match content {
+            Content::Secret(sealed) => Some(sealed),
+            _ => None,
+        })
+    }
+
+    /// Audience keys that were wrapped for the node.
+    pub fn key_wraps(&self) -> impl Iterator<Item = &WrappedKey> {
+        self.documents.values().filter_map(|(_, content)| match content {
+            Content::KeyWrap(wrapped) => Some(wrapped),
+            _ => None,
+        })
+    }
+
+    /// Plans an edit: a revision that goes into the outbox, and runs here as its edit mode allows. `None` when it
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// Says why the edit cannot be taken; nothing has changed then.
+    pub fn plan_edit(&self, node: NodeId, edit: &Edit<'_>) -> Result<Option<(RevisionId, Vec<Write>)>, EditError> {
+        if self.outbox.len() >= OUTBOX_LIMIT {
+            return Err(EditError::OutboxFull(self.outbox.len()));
+        }
+        let unknown = || EditError::Unknown { kind: edit.kind, name: edit.name.to_owned() };
+        let offers = self.offers();
+        let offers: Vec<&Offer> = offers
+            .into_values()
+            .find(|offers| offers.iter().any(|offer| offer.kind == edit.kind && offer.name == edit.name))
+            .ok_or_else(unknown)?;
+        let offer = winning(&offers).ok_or_else(unknown)?;
+        if offer.edit_mode == EditMode::Locked {
+            return Err(EditError::Locked(edit.name.to_owned()));
+        }
+        let fork = self.forks.get(&offer.resource).filter(|fork| fork.runs());
+        let current = fork.map_or((offer.revision, Some(&offer.body)), |fork| (fork.head, fork.body.as_ref()));
+        let previous = self.previous.get(&offer.resource);
+        let (parent, parent_body, base_unknown) = match edit.base {
+            EditBase::Running => (current.0, current.1, false),
+            EditBase::Revision(id) if id == current.0 => (current.0, current.1, false),
+            EditBase::Revision(id) if id == offer.revision => (offer.revision, Some(&offer.body), false),
+            EditBase::Revision(id) if previous.is_some_and(|previous| previous.revision == id) => {
+                (id, previous.and_then(|previous| previous.body.as_ref()), false)
+            }
+            EditBase::Revision(_) | EditBase::Unknown => (current.0, current.1, true),
+        };
+        let imported = edit.kind.import(edit.content, parent_body).map_err(EditError::Malformed)?;
+        crate::canonical::check(&imported.body).map_err(|error| EditError::Malformed(error.to_string()))?;
+        if parent_body == Some(&imported.body) || current.1 == Some(&imported.body) {
+            return Ok(None);
+        }
+        let problems = edit.kind.check(&imported.body);
+        if !problems.is_empty() {
+            return Err(EditError::Invalid(problems));
+        }
+        let revision =
+            Revision::child(offer.resource, edit.kind, BTreeSet::from([parent]), parent_body, &imported.body);
+        let provenance = Provenance {
+            author: edit.author.to_owned(),
+            node: Some(node),
+            at: edit.now,
+            origin: Origin::Edit,
+            message: edit.message.to_owned(),
+            metadata: imported.metadata,
+        };
+        let fork = Fork {
+            resource: offer.resource,
+            head: revision.id,
+            header: revision.header.clone(),
+            provenance: provenance.clone(),
+            body: Some(imported.body.clone()),
+            state: if base_unknown { ForkState::Unapplied } else { ForkState::Local },
+            message: String::new(),
+        };
+        let report = report_of(&revision.header, revision.id, provenance, Some(imported.body), base_unknown);
+        let mut writes = vec![Write::PutReport(self.next_report, Box::new(report))];
+        if let Some(body) = current.1.filter(|_| !base_unknown) {
+            let previous = Previous { revision: current.0, body: Some(body.clone()) };
+            writes.push(Write::PutPrevious(offer.resource, Box::new(previous)));
+        }
+        // An edit that must not run never replaces one that does.
+        if !base_unknown || self.forks.get(&offer.resource).is_none_or(|fork| !fork.runs()) {
+            writes.push(Write::PutFork(Box::new(fork)));
+        }
+        Ok(Some((revision.id, writes)))
+    }
+
+    /// Plans a report that is not an edit.
+    #[must_use]
+    pub fn plan_report(&self, report: Report) -> Vec<Write> {
+        vec![Write::PutReport(self.next_report, Box::new(report))]
+    }
+
+    /// Plans the delivery of revisions that the manager turned out not to have: it lost them, and this node holds them.
+    #[must_use]
+    pub fn plan_returning(&self, missing: &[RevisionId]) -> Vec<Write> {
+        let mut writes = Vec::new();
+        let held = self.forks.values().map(|fork| (fork.head, &fork.header, &fork.provenance, fork.body.clone()));
+        let offers = self.offers();
+        let offered = offers
+            .values()
+            .flatten()
+            .map(|offer| (offer.revision, &offer.header, &offer.provenance, Some(offer.body.clone())));
+        let mut number = self.next_report;
+        for (id, header, provenance, body) in held.chain(offered).filter(|(id, ..)| missing.contains(id)) {
+            let report = report_of(header, id, provenance.clone(), body, false);
+            writes.push(Write::PutReport(number, Box::new(report)));
+            number += 1;
+        }
+        writes
+    }
+}
+
+fn report_of(header: &Header, id: RevisionId, provenance: Provenance, body: Option<Value>, base_unknown: bool) -> Report {
+    Report::Revision(Box::new(RevisionReport { id, header: header.clone(), provenance, body, base_unknown }))
+}
+
+fn decide(forks: &mut BTreeMap<ResourceId, Fork>, decision: &ForkDecision) -> Vec<Write> {
+    let Some(fork) = forks.remove(&decision.resource) else { return Vec::new() };
+    match decided(fork, decision) {
+        Some(fork) => {
+            forks.insert(decision.resource, fork.clone());
+            vec![Write::PutFork(Box::new(fork))]
+        }
+        None => vec![Write::RemoveFork(decision.resource)],
+    }
+}
+
+fn running(effective: &Effective<'_>, fork: Option<&Fork>) -> Option<Running> {
+    let (offer, own) = match effective {
+        Effective::Offered(offer) => (*offer, None),
+        Effective::Forked { offer, fork } => (*offer, Some(*fork)),
+        Effective::Nothing => return None,
+    };
+    Some(Running {
+        resource: offer.resource,
+        kind: offer.kind,
+        name: offer.name.clone(),
+        version: offer.version.to_string(),
+        revision: own.map_or(offer.revision, |fork| fork.head),
+        edit_mode: offer.edit_mode,
+        body: own.map_or_else(|| Some(offer.body.clone()), |fork| fork.body.clone()),
+        metadata: own.map_or_else(|| offer.provenance.metadata.clone(), |fork| fork.provenance.metadata.clone()),
+        fork: fork.map(|fork| fork.state),
+        message: fork.map(|fork| fork.message.clone()).unwrap_or_default(),
+    })
+}
+
+/// Reads a document and verifies what it carries by its own hashes.
+fn read(document: &Document) -> Result<Content, String> {
+    let text = |error: crate::document::DocumentError| error.to_string();
+    match document.kind {
+        DocumentKind::Resource => {
+            let offer: Offer = document.read().map_err(text)?;
+            Revision::verify(offer.revision, offer.header.clone(), Some(&offer.body))
+                .map_err(|error| error.to_string())?;
+            Ok(Content::Offer(Box::new(offer)))
+        }
+        DocumentKind::Fork => {
+            let decision: ForkDecision = document.read().map_err(text)?;
+            if let Some(merged) = &decision.merged {
+                Revision::verify(merged.revision, merged.header.clone(), merged.body.as_ref())
+                    .map_err(|error| error.to_string())?;
+            }
+            Ok(Content::Fork(Box::new(decision)))
+        }
+        DocumentKind::Secret => document.read().map(Content::Secret).map_err(text),
+        DocumentKind::KeyWrap => document.read().map(Content::KeyWrap).map_err(text),
+    }
+}
