@@ -1,0 +1,124 @@
+//! What is seen of nodes: connected or not, how far their replicas reach. Kept in memory, written in batches.
+//!
+//! Losing the last second of it is harmless: a node's Hello says again what it holds.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use atoll_domain::id::NodeId;
+use atoll_domain::time::Timestamp;
+use dashmap::DashMap;
+
+use crate::error::Result;
+use crate::store::Store;
+use crate::store::fleet::{SeenRecord, seen_list, seen_put};
+
+/// What is seen of every node, by any replica of the manager.
+#[derive(Debug, Default)]
+pub struct Presence {
+    seen: DashMap<NodeId, SeenRecord>,
+    unwritten: Mutex<HashSet<NodeId>>,
+}
+
+impl Presence {
+    /// Reads what was seen before this process started. Nobody is connected to it yet.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn load(store: &Store, now: Timestamp) -> Result<Self> {
+        let presence = Self::default();
+        for (node, mut seen) in seen_list(store).await? {
+            if seen.online {
+                seen.online = false;
+                seen.since_ms = now.0;
+            }
+            presence.seen.insert(node, seen);
+        }
+        Ok(presence)
+    }
+
+    /// What is seen of a node; the default for one that never called.
+    #[must_use]
+    pub fn get(&self, node: NodeId) -> SeenRecord {
+        self.seen.get(&node).map(|seen| seen.clone()).unwrap_or_default()
+    }
+
+    pub fn connected(&self, node: NodeId, hello: SeenRecord) {
+        self.seen.insert(node, hello);
+        self.mark(node);
+    }
+
+    pub fn disconnected(&self, node: NodeId, now: Timestamp) {
+        if let Some(mut seen) = self.seen.get_mut(&node) {
+            seen.online = false;
+            seen.since_ms = now.0;
+            seen.last_seen_ms = now.0;
+        }
+        self.mark(node);
+    }
+
+    pub fn acknowledged(&self, node: NodeId, sequence: u64, now: Timestamp) {
+        if let Some(mut seen) = self.seen.get_mut(&node) {
+            seen.acknowledged = seen.acknowledged.max(sequence);
+            seen.last_seen_ms = now.0;
+        }
+        self.mark(node);
+    }
+
+    pub fn outbox(&self, node: NodeId, length: u64) {
+        if let Some(mut seen) = self.seen.get_mut(&node) {
+            seen.outbox_length = length;
+        }
+        self.mark(node);
+    }
+
+    pub fn forget(&self, node: NodeId) {
+        self.seen.remove(&node);
+    }
+
+    /// Takes up what other replicas of the manager wrote about nodes that are not connected here.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn take_up(&self, store: &Store, connected_here: impl Fn(NodeId) -> bool) -> Result<()> {
+        for (node, seen) in seen_list(store).await? {
+            if !connected_here(node) && !self.lock().contains(&node) {
+                self.seen.insert(node, seen);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what changed since the last time, in one transaction.
+    ///
+    /// # Errors
+    /// The database does not answer; the changes stay marked.
+    pub async fn flush(&self, store: &Store) -> Result<usize> {
+        let nodes: Vec<NodeId> = std::mem::take(&mut *self.lock()).into_iter().collect();
+        if nodes.is_empty() {
+            return Ok(0);
+        }
+        let rows: Vec<(NodeId, SeenRecord)> =
+            nodes.iter().filter_map(|node| Some((*node, self.seen.get(node)?.clone()))).collect();
+        let written = async {
+            let tx = store.begin().await?;
+            seen_put(&tx, &rows).await?;
+            tx.commit().await
+        };
+        match written.await {
+            Ok(_) => Ok(rows.len()),
+            Err(error) => {
+                self.lock().extend(nodes);
+                Err(error)
+            }
+        }
+    }
+
+    fn mark(&self, node: NodeId) {
+        self.lock().insert(node);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<NodeId>> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

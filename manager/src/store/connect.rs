@@ -1,0 +1,134 @@
+//! Connecting, and the settings without which the promises of the store do not hold.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atoll_migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DbBackend, TransactionTrait};
+use tokio::sync::{Mutex, Notify};
+
+use super::tx::Tx;
+use crate::error::{Error, Result};
+
+/// Longest wait for a connection from the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connected, migrated database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(super) read: DatabaseConnection,
+    write: DatabaseConnection,
+    /// SQLite has one writer; queueing for it here is fair and does not burn busy timeouts.
+    writer: Arc<Mutex<()>>,
+    changed: Arc<Notify>,
+    backend: Backend,
+}
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    PostgreSql,
+}
+
+impl Store {
+    /// Opens `atoll.db` in a directory, creating it if it does not exist.
+    ///
+    /// # Errors
+    /// The file cannot be opened or migrated.
+    pub async fn open_sqlite(directory: &Path) -> Result<Self> {
+        let path = directory.join("atoll.db");
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        // WAL lets readers go on beside the writer; FULL makes a commit durable before it is answered for.
+        let options = |connections: u32| {
+            let mut options = ConnectOptions::new(url.clone());
+            options.max_connections(connections).min_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
+            options.map_sqlx_sqlite_opts(|sqlite| {
+                sqlite
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .foreign_keys(true)
+                    .busy_timeout(Duration::from_secs(5))
+            });
+            options
+        };
+        let write = SeaDatabase::connect(options(1)).await?;
+        let read = SeaDatabase::connect(options(4)).await?;
+        Self::migrated(read, write, Backend::Sqlite).await
+    }
+
+    /// Connects to PostgreSQL.
+    ///
+    /// # Errors
+    /// The server does not answer, refuses, or cannot be migrated.
+    pub async fn open_postgresql(url: &str) -> Result<Self> {
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(16).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
+        let connection = SeaDatabase::connect(options).await?;
+        Self::migrated(connection.clone(), connection, Backend::PostgreSql).await
+    }
+
+    async fn migrated(read: DatabaseConnection, write: DatabaseConnection, backend: Backend) -> Result<Self> {
+        let store =
+            Self { read, write, writer: Arc::new(Mutex::new(())), changed: Arc::new(Notify::new()), backend };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Two replicas may start at once: an advisory lock lets one migrate while the other waits.
+    async fn migrate(&self) -> Result<()> {
+        if self.backend == Backend::Sqlite {
+            return Ok(Migrator::up(&self.write, None).await?);
+        }
+        let lock = self.write.begin().await?;
+        lock.execute_unprepared("SELECT pg_advisory_xact_lock(7463215501)").await?;
+        Migrator::up(&self.write, None).await?;
+        Ok(lock.commit().await?)
+    }
+
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    #[must_use]
+    pub fn backend_name(&self) -> &'static str {
+        match self.backend {
+            Backend::Sqlite => "sqlite",
+            Backend::PostgreSql => "postgresql",
+        }
+    }
+
+    /// Begins a write transaction. Dropping it without a commit undoes it.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn begin(&self) -> Result<Tx> {
+        let permit = match self.backend {
+            Backend::Sqlite => Some(Arc::clone(&self.writer).lock_owned().await),
+            Backend::PostgreSql => None,
+        };
+        let transaction = self.write.begin().await?;
+        Ok(Tx::new(transaction, permit, Arc::clone(&self.changed)))
+    }
+
+    /// Wakes whoever reads the feed, after each commit that this process makes.
+    #[must_use]
+    pub fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.read.ping().await.map_err(Error::from)
+    }
+}
+
+pub(super) fn is_postgresql(connection: &impl ConnectionTrait) -> bool {
+    connection.get_database_backend() == DbBackend::Postgres
+}

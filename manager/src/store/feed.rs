@@ -1,0 +1,148 @@
+//! The feed as rows.
+
+use atoll_domain::document::{Audience, Lane};
+use atoll_domain::id::NodeId;
+use atoll_domain::link::feed::{Membership, Row, RowKey};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use super::entity::{feed_row, feed_sequence, membership};
+use super::{Database, signed, stored, unsigned};
+use crate::error::{Error, Result};
+
+pub(crate) fn lane_name(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Locks => "locks",
+        Lane::Access => "access",
+        Lane::Content => "content",
+    }
+}
+
+fn lane_named(name: &str) -> Result<Lane> {
+    Lane::ALL
+        .into_iter()
+        .find(|lane| lane_name(*lane) == name)
+        .ok_or_else(|| Error::internal(format!("stored lane cannot be read: {name}")))
+}
+
+/// A document as the feed keeps it.
+#[derive(Debug, Clone)]
+pub struct FeedDocument {
+    pub document: Vec<u8>,
+    pub signature: Vec<u8>,
+    pub sequence: u64,
+    pub generation: u64,
+    pub deleted: bool,
+    pub content_digest: String,
+}
+
+fn document_of(row: feed_row::Model) -> FeedDocument {
+    FeedDocument {
+        document: row.document,
+        signature: row.signature,
+        sequence: unsigned(row.sequence),
+        generation: unsigned(row.generation),
+        deleted: row.deleted,
+        content_digest: row.content_digest,
+    }
+}
+
+pub async fn feed_sequence_get(database: &impl Database) -> Result<u64> {
+    let row = feed_sequence::Entity::find_by_id(1).one(database.connection()).await?;
+    Ok(row.map_or(0, |row| unsigned(row.value)))
+}
+
+pub async fn document_get(database: &impl Database, key: &RowKey) -> Result<Option<FeedDocument>> {
+    let row = feed_row::Entity::find_by_id((key.audience.to_string(), key.key.clone()));
+    Ok(row.one(database.connection()).await?.map(document_of))
+}
+
+/// Keys of the documents of an audience that are not deleted, with digests of their content.
+pub async fn document_keys(database: &impl Database, audience: &Audience) -> Result<Vec<(String, String)>> {
+    let rows: Vec<(String, String)> = feed_row::Entity::find()
+        .select_only()
+        .column(feed_row::Column::Key)
+        .column(feed_row::Column::ContentDigest)
+        .filter(feed_row::Column::Audience.eq(audience.to_string()))
+        .filter(feed_row::Column::Deleted.eq(false))
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    Ok(rows)
+}
+
+/// Rows that changed after a sequence number, up to another, with their documents.
+pub async fn rows_between(database: &impl Database, after: u64, up_to: u64) -> Result<Vec<(Row, FeedDocument)>> {
+    let rows = feed_row::Entity::find()
+        .filter(feed_row::Column::Sequence.gt(signed(after)))
+        .filter(feed_row::Column::Sequence.lte(signed(up_to)))
+        .all(database.connection())
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let index = Row {
+                key: RowKey { audience: stored("audience", &row.audience)?, key: row.key.clone() },
+                lane: lane_named(&row.lane)?,
+                sequence: unsigned(row.sequence),
+                deleted: row.deleted,
+                size_bytes: row.document.len(),
+            };
+            Ok((index, document_of(row)))
+        })
+        .collect()
+}
+
+/// Memberships that changed after a sequence number, up to another.
+pub async fn memberships_between(database: &impl Database, after: u64, up_to: u64) -> Result<Vec<Membership>> {
+    let rows = membership::Entity::find()
+        .filter(membership::Column::Sequence.gt(signed(after)))
+        .filter(membership::Column::Sequence.lte(signed(up_to)))
+        .all(database.connection())
+        .await?;
+    rows.into_iter().map(membership_of).collect()
+}
+
+fn membership_of(row: membership::Model) -> Result<Membership> {
+    Ok(Membership {
+        node: stored("node id", &row.node)?,
+        audience: stored("audience", &row.audience)?,
+        sequence: unsigned(row.sequence),
+        active: row.active,
+    })
+}
+
+/// The audiences a node is in.
+pub async fn audiences_of(database: &impl Database, node: NodeId) -> Result<Vec<Audience>> {
+    let rows = membership::Entity::find()
+        .filter(membership::Column::Node.eq(node.to_string()))
+        .filter(membership::Column::Active.eq(true))
+        .all(database.connection())
+        .await?;
+    rows.into_iter().map(|row| stored("audience", &row.audience)).collect()
+}
+
+/// The nodes in an audience.
+pub async fn members_of(database: &impl Database, audience: &Audience) -> Result<Vec<NodeId>> {
+    let rows: Vec<String> = membership::Entity::find()
+        .select_only()
+        .column(membership::Column::Node)
+        .filter(membership::Column::Audience.eq(audience.to_string()))
+        .filter(membership::Column::Active.eq(true))
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    rows.iter().map(|node| stored("node id", node)).collect()
+}
+
+/// The audiences that cut a publication by the scopes of values.
+pub async fn scopes_of(database: &impl Database, publication: &Audience) -> Result<Vec<Audience>> {
+    let prefix = format!("{publication}/scope/");
+    let in_rows: Vec<String> = feed_row::Entity::find()
+        .select_only()
+        .distinct()
+        .column(feed_row::Column::Audience)
+        .filter(feed_row::Column::Audience.starts_with(prefix))
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    in_rows.iter().map(|audience| stored("audience", audience)).collect()
+}

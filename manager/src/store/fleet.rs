@@ -1,0 +1,300 @@
+//! Nodes, groups and join tokens as rows.
+
+use atoll_domain::fleet::name::{GroupPath, NodeName};
+use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::fleet::selector::Labels;
+use atoll_domain::id::{NodeId, TokenId};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set, Unchanged};
+
+use super::entity::{join_token, node, node_group, node_seen};
+use super::{Database, Tx, json, signed, stored, stored_json, unsigned};
+use crate::error::Result;
+
+/// A node as it was decided; what is seen of it is in [`SeenRecord`].
+#[derive(Debug, Clone)]
+pub struct NodeRecord {
+    pub id: NodeId,
+    pub name: NodeName,
+    pub group: GroupPath,
+    pub labels: Labels,
+    pub standing: NodeStanding,
+    pub standing_reason: String,
+    pub standing_since_ms: i64,
+    pub joined_ms: i64,
+    pub identity_key: Vec<u8>,
+    pub sealing_key: Vec<u8>,
+    pub join_token: TokenId,
+    /// Serial number of the certificate in use, in hexadecimal digits.
+    pub serial: String,
+    /// Of one that was issued and has not been used yet: a lost answer must not lock the node out.
+    pub next_serial: Option<String>,
+    pub certificate_expires_ms: i64,
+    pub recoveries: i64,
+}
+
+fn node_of(row: node::Model) -> Result<NodeRecord> {
+    Ok(NodeRecord {
+        id: stored("node id", &row.id)?,
+        name: stored("node name", &row.name)?,
+        group: stored("group", &row.group_path)?,
+        labels: stored_json("labels", &row.labels)?,
+        standing: stored("standing", &row.standing)?,
+        standing_reason: row.standing_reason,
+        standing_since_ms: row.standing_since_ms,
+        joined_ms: row.joined_ms,
+        identity_key: row.identity_key,
+        sealing_key: row.sealing_key,
+        join_token: stored("token id", &row.join_token)?,
+        serial: row.serial,
+        next_serial: row.next_serial,
+        certificate_expires_ms: row.certificate_expires_ms,
+        recoveries: row.recoveries,
+    })
+}
+
+fn node_row(record: &NodeRecord) -> Result<node::ActiveModel> {
+    Ok(node::ActiveModel {
+        id: Set(record.id.to_string()),
+        name: Set(record.name.to_string()),
+        group_path: Set(record.group.to_string()),
+        labels: Set(json(&record.labels)?),
+        standing: Set(record.standing.to_string()),
+        standing_reason: Set(record.standing_reason.clone()),
+        standing_since_ms: Set(record.standing_since_ms),
+        joined_ms: Set(record.joined_ms),
+        identity_key: Set(record.identity_key.clone()),
+        sealing_key: Set(record.sealing_key.clone()),
+        join_token: Set(record.join_token.to_string()),
+        serial: Set(record.serial.clone()),
+        next_serial: Set(record.next_serial.clone()),
+        certificate_expires_ms: Set(record.certificate_expires_ms),
+        recoveries: Set(record.recoveries),
+    })
+}
+
+pub async fn node_get(database: &impl Database, id: NodeId) -> Result<Option<NodeRecord>> {
+    node::Entity::find_by_id(id.to_string()).one(database.connection()).await?.map(node_of).transpose()
+}
+
+/// The node of a name that is not removed.
+pub async fn node_named(database: &impl Database, name: &str) -> Result<Option<NodeRecord>> {
+    let query = node::Entity::find()
+        .filter(node::Column::Name.eq(name))
+        .filter(node::Column::Standing.ne(NodeStanding::Removed.name()));
+    query.one(database.connection()).await?.map(node_of).transpose()
+}
+
+/// The node that joined with an identity key.
+pub async fn node_with_identity(database: &impl Database, identity_key: &[u8]) -> Result<Option<NodeRecord>> {
+    let query = node::Entity::find().filter(node::Column::IdentityKey.eq(identity_key.to_vec()));
+    query.one(database.connection()).await?.map(node_of).transpose()
+}
+
+/// Every node that is not removed.
+pub async fn node_list(database: &impl Database) -> Result<Vec<NodeRecord>> {
+    let query = node::Entity::find().filter(node::Column::Standing.ne(NodeStanding::Removed.name()));
+    query.all(database.connection()).await?.into_iter().map(node_of).collect()
+}
+
+pub async fn node_create(tx: &Tx, record: &NodeRecord) -> Result<()> {
+    node::Entity::insert(node_row(record)?).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn node_update(tx: &Tx, record: &NodeRecord) -> Result<()> {
+    let row = node::ActiveModel { id: Unchanged(record.id.to_string()), ..node_row(record)? };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+/// What is seen of a node.
+#[derive(Debug, Clone, Default)]
+pub struct SeenRecord {
+    pub online: bool,
+    pub since_ms: i64,
+    pub last_seen_ms: i64,
+    pub acknowledged: u64,
+    pub outbox_length: u64,
+    pub agent_version: String,
+    pub incarnation: String,
+}
+
+/// Writes what was seen of many nodes in as few statements as the database allows.
+pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
+    let conflict = OnConflict::column(node_seen::Column::Node)
+        .update_columns([
+            node_seen::Column::Online,
+            node_seen::Column::SinceMs,
+            node_seen::Column::LastSeenMs,
+            node_seen::Column::Acknowledged,
+            node_seen::Column::OutboxLength,
+            node_seen::Column::AgentVersion,
+            node_seen::Column::Incarnation,
+        ])
+        .to_owned();
+    for chunk in seen.chunks(1_000) {
+        let rows = chunk.iter().map(|(node, seen)| node_seen::ActiveModel {
+            node: Set(node.to_string()),
+            online: Set(seen.online),
+            since_ms: Set(seen.since_ms),
+            last_seen_ms: Set(seen.last_seen_ms),
+            acknowledged: Set(signed(seen.acknowledged)),
+            outbox_length: Set(signed(seen.outbox_length)),
+            agent_version: Set(seen.agent_version.clone()),
+            incarnation: Set(seen.incarnation.clone()),
+        });
+        node_seen::Entity::insert_many(rows)
+            .on_conflict(conflict.clone())
+            .exec_without_returning(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+pub async fn seen_list(database: &impl Database) -> Result<Vec<(NodeId, SeenRecord)>> {
+    let rows = node_seen::Entity::find().all(database.connection()).await?;
+    rows.into_iter()
+        .map(|row| {
+            let seen = SeenRecord {
+                online: row.online,
+                since_ms: row.since_ms,
+                last_seen_ms: row.last_seen_ms,
+                acknowledged: unsigned(row.acknowledged),
+                outbox_length: unsigned(row.outbox_length),
+                agent_version: row.agent_version,
+                incarnation: row.incarnation,
+            };
+            Ok((stored("node id", &row.node)?, seen))
+        })
+        .collect()
+}
+
+/// A group.
+#[derive(Debug, Clone)]
+pub struct GroupRecord {
+    pub path: GroupPath,
+    pub description: String,
+}
+
+pub async fn group_list(database: &impl Database) -> Result<Vec<GroupRecord>> {
+    let rows = node_group::Entity::find().all(database.connection()).await?;
+    rows.into_iter()
+        .map(|row| Ok(GroupRecord { path: stored("group", &row.path)?, description: row.description }))
+        .collect()
+}
+
+pub async fn group_exists(database: &impl Database, path: &GroupPath) -> Result<bool> {
+    Ok(node_group::Entity::find_by_id(path.to_string()).count(database.connection()).await? > 0)
+}
+
+/// Creates a group unless it exists.
+pub async fn group_ensure(tx: &Tx, path: &GroupPath, description: &str, now_ms: i64) -> Result<()> {
+    let row = node_group::ActiveModel {
+        path: Set(path.to_string()),
+        description: Set(description.to_owned()),
+        created_ms: Set(now_ms),
+    };
+    node_group::Entity::insert(row)
+        .on_conflict(OnConflict::column(node_group::Column::Path).do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+pub async fn group_delete(tx: &Tx, path: &GroupPath) -> Result<()> {
+    node_group::Entity::delete_by_id(path.to_string()).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// A permission to join.
+#[derive(Debug, Clone)]
+pub struct JoinTokenRecord {
+    pub id: TokenId,
+    pub description: String,
+    pub group: GroupPath,
+    pub labels: Labels,
+    pub secret_digest: String,
+    pub uses_limit: u64,
+    pub uses: u64,
+    pub expires_ms: i64,
+    pub revoked: bool,
+    pub created_by: String,
+    pub created_ms: i64,
+}
+
+fn join_token_of(row: join_token::Model) -> Result<JoinTokenRecord> {
+    Ok(JoinTokenRecord {
+        id: stored("token id", &row.id)?,
+        description: row.description,
+        group: stored("group", &row.group_path)?,
+        labels: stored_json("labels", &row.labels)?,
+        secret_digest: row.secret_digest,
+        uses_limit: unsigned(row.uses_limit),
+        uses: unsigned(row.uses),
+        expires_ms: row.expires_ms,
+        revoked: row.revoked,
+        created_by: row.created_by,
+        created_ms: row.created_ms,
+    })
+}
+
+pub async fn join_token_get(database: &impl Database, id: TokenId) -> Result<Option<JoinTokenRecord>> {
+    join_token::Entity::find_by_id(id.to_string()).one(database.connection()).await?.map(join_token_of).transpose()
+}
+
+pub async fn join_token_list(database: &impl Database) -> Result<Vec<JoinTokenRecord>> {
+    join_token::Entity::find().all(database.connection()).await?.into_iter().map(join_token_of).collect()
+}
+
+pub async fn join_token_create(tx: &Tx, record: &JoinTokenRecord) -> Result<()> {
+    let row = join_token::ActiveModel {
+        id: Set(record.id.to_string()),
+        description: Set(record.description.clone()),
+        group_path: Set(record.group.to_string()),
+        labels: Set(json(&record.labels)?),
+        secret_digest: Set(record.secret_digest.clone()),
+        uses_limit: Set(signed(record.uses_limit)),
+        uses: Set(signed(record.uses)),
+        expires_ms: Set(record.expires_ms),
+        revoked: Set(record.revoked),
+        created_by: Set(record.created_by.clone()),
+        created_ms: Set(record.created_ms),
+    };
+    join_token::Entity::insert(row).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+/// Uses a token once more. `false` when it has no use left; two nodes never share the last one.
+pub async fn join_token_use(tx: &Tx, id: TokenId) -> Result<bool> {
+    let done = join_token::Entity::update_many()
+        .col_expr(join_token::Column::Uses, Expr::col(join_token::Column::Uses).add(1))
+        .filter(join_token::Column::Id.eq(id.to_string()))
+        .filter(join_token::Column::Revoked.eq(false))
+        .filter(Expr::col(join_token::Column::Uses).lt(Expr::col(join_token::Column::UsesLimit)))
+        .exec(tx.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub async fn join_token_revoke(tx: &Tx, id: TokenId) -> Result<bool> {
+    let done = join_token::Entity::update_many()
+        .col_expr(join_token::Column::Revoked, Expr::value(true))
+        .filter(join_token::Column::Id.eq(id.to_string()))
+        .exec(tx.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Whether any node, removed ones apart, has this group or one below it as its home.
+pub async fn group_in_use(database: &impl Database, path: &GroupPath) -> Result<bool> {
+    let homes: Vec<String> = node::Entity::find()
+        .select_only()
+        .distinct()
+        .column(node::Column::GroupPath)
+        .filter(node::Column::Standing.ne(NodeStanding::Removed.name()))
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    Ok(homes.iter().filter_map(|home| home.parse::<GroupPath>().ok()).any(|home| path.contains(&home)))
+}

@@ -1,0 +1,13 @@
+//! Resources, history, publications, forks and conflicts as rows.
+
+mod conflict;
+mod fork;
+mod publication;
+mod resource;
+mod revision;
+
+pub use conflict::*;
+pub use fork::*;
+pub use publication::*;
+pub use resource::*;
+pub use revision::*;

@@ -1,0 +1,63 @@
+//! Questions for a person.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+
+use crate::error::Result;
+use crate::store::entity::conflict;
+use crate::store::{Database, Tx, json, stored, stored_json};
+
+/// Two or more heads that do not merge by rule. What is open in them is computed when somebody looks.
+#[derive(Debug, Clone)]
+pub struct ConflictRecord {
+    pub id: ConflictId,
+    pub resource: ResourceId,
+    /// The node whose edit it is about; absent for one among the heads that count for everybody.
+    pub node: Option<NodeId>,
+    pub heads: BTreeSet<RevisionId>,
+    pub opened_ms: i64,
+    pub closed_by: Option<RevisionId>,
+}
+
+fn conflict_of(row: conflict::Model) -> Result<ConflictRecord> {
+    Ok(ConflictRecord {
+        id: stored("conflict id", &row.id)?,
+        resource: stored("resource id", &row.resource)?,
+        node: row.node.map(|node| stored("node id", &node)).transpose()?,
+        heads: stored_json("heads", &row.heads)?,
+        opened_ms: row.opened_ms,
+        closed_by: row.closed_by.map(|id| stored("revision id", &id)).transpose()?,
+    })
+}
+
+pub async fn conflict_list(database: &impl Database) -> Result<Vec<ConflictRecord>> {
+    conflict::Entity::find().all(database.connection()).await?.into_iter().map(conflict_of).collect()
+}
+
+/// The open questions about a resource.
+pub async fn conflicts_open(database: &impl Database, resource: ResourceId) -> Result<Vec<ConflictRecord>> {
+    let query = conflict::Entity::find()
+        .filter(conflict::Column::Resource.eq(resource.to_string()))
+        .filter(conflict::Column::ClosedBy.is_null());
+    query.all(database.connection()).await?.into_iter().map(conflict_of).collect()
+}
+
+pub async fn conflict_put(tx: &Tx, record: &ConflictRecord) -> Result<()> {
+    let row = conflict::ActiveModel {
+        id: Set(record.id.to_string()),
+        resource: Set(record.resource.to_string()),
+        node: Set(record.node.map(|node| node.to_string())),
+        heads: Set(json(&record.heads)?),
+        opened_ms: Set(record.opened_ms),
+        closed_by: Set(record.closed_by.map(|id| id.to_string())),
+    };
+    let columns = [conflict::Column::Heads, conflict::Column::ClosedBy];
+    conflict::Entity::insert(row)
+        .on_conflict(OnConflict::column(conflict::Column::Id).update_columns(columns).to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}

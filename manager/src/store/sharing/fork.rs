@@ -1,0 +1,178 @@
+//! Nodes' own edits, and what nodes report of single resources.
+
+use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
+use atoll_domain::sharing::fork::ForkState;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::store::entity::{applied, fork, node_exception};
+use crate::store::{Database, Tx, stored};
+
+/// A node's own edit of a resource.
+#[derive(Debug, Clone)]
+pub struct ForkRecord {
+    pub id: Uuid,
+    pub resource: ResourceId,
+    pub node: NodeId,
+    /// The node's edit put together with what was released since.
+    pub head: RevisionId,
+    /// The newest revision that the node itself made.
+    pub node_head: RevisionId,
+    pub state: ForkState,
+    pub message: String,
+    pub since_ms: i64,
+    pub conflict: Option<ConflictId>,
+}
+
+fn fork_of(row: fork::Model) -> Result<ForkRecord> {
+    Ok(ForkRecord {
+        id: stored("fork id", &row.id)?,
+        resource: stored("resource id", &row.resource)?,
+        node: stored("node id", &row.node)?,
+        head: stored("revision id", &row.head)?,
+        node_head: stored("revision id", &row.node_head)?,
+        state: stored("fork state", &row.state)?,
+        message: row.message,
+        since_ms: row.since_ms,
+        conflict: row.conflict.map(|id| stored("conflict id", &id)).transpose()?,
+    })
+}
+
+/// Every fork, closed ones too: what was accepted and declined can be looked up.
+pub async fn fork_list(database: &impl Database) -> Result<Vec<ForkRecord>> {
+    fork::Entity::find().all(database.connection()).await?.into_iter().map(fork_of).collect()
+}
+
+pub async fn fork_get(database: &impl Database, id: Uuid) -> Result<Option<ForkRecord>> {
+    fork::Entity::find_by_id(id.to_string()).one(database.connection()).await?.map(fork_of).transpose()
+}
+
+/// The forks of a resource that are not closed.
+pub async fn forks_open(database: &impl Database, resource: ResourceId) -> Result<Vec<ForkRecord>> {
+    let query = fork::Entity::find().filter(fork::Column::Resource.eq(resource.to_string()));
+    let forks = query.all(database.connection()).await?.into_iter().map(fork_of).collect::<Result<Vec<_>>>()?;
+    Ok(forks.into_iter().filter(|fork| !fork.state.is_closed()).collect())
+}
+
+pub async fn fork_put(tx: &Tx, record: &ForkRecord) -> Result<()> {
+    let row = fork::ActiveModel {
+        id: Set(record.id.to_string()),
+        resource: Set(record.resource.to_string()),
+        node: Set(record.node.to_string()),
+        head: Set(record.head.to_string()),
+        node_head: Set(record.node_head.to_string()),
+        state: Set(record.state.name().to_owned()),
+        message: Set(record.message.clone()),
+        since_ms: Set(record.since_ms),
+        conflict: Set(record.conflict.map(|id| id.to_string())),
+    };
+    let columns = [
+        fork::Column::Head,
+        fork::Column::NodeHead,
+        fork::Column::State,
+        fork::Column::Message,
+        fork::Column::SinceMs,
+        fork::Column::Conflict,
+    ];
+    fork::Entity::insert(row)
+        .on_conflict(OnConflict::column(fork::Column::Id).update_columns(columns).to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Something about one resource on one node that is not as usual.
+#[derive(Debug, Clone)]
+pub struct ExceptionRecord {
+    pub node: NodeId,
+    /// A resource id, or the key of a document.
+    pub subject: String,
+    pub code: String,
+    pub text: String,
+    pub since_ms: i64,
+    pub revision: Option<String>,
+}
+
+pub async fn exception_list(database: &impl Database) -> Result<Vec<ExceptionRecord>> {
+    let rows = node_exception::Entity::find().all(database.connection()).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(ExceptionRecord {
+                node: stored("node id", &row.node)?,
+                subject: row.subject,
+                code: row.code,
+                text: row.text,
+                since_ms: row.since_ms,
+                revision: row.revision,
+            })
+        })
+        .collect()
+}
+
+pub async fn exception_put(tx: &Tx, record: &ExceptionRecord) -> Result<()> {
+    let row = node_exception::ActiveModel {
+        node: Set(record.node.to_string()),
+        subject: Set(record.subject.clone()),
+        code: Set(record.code.clone()),
+        text: Set(record.text.clone()),
+        since_ms: Set(record.since_ms),
+        revision: Set(record.revision.clone()),
+    };
+    let columns = [
+        node_exception::Column::Code,
+        node_exception::Column::Text,
+        node_exception::Column::SinceMs,
+        node_exception::Column::Revision,
+    ];
+    let keys = [node_exception::Column::Node, node_exception::Column::Subject];
+    node_exception::Entity::insert(row)
+        .on_conflict(OnConflict::columns(keys).update_columns(columns).to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+pub async fn exception_clear(tx: &Tx, node: NodeId, subject: &str) -> Result<()> {
+    node_exception::Entity::delete_by_id((node.to_string(), subject.to_owned())).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// Records which revision a node's adapter applied.
+pub async fn applied_put(
+    tx: &Tx,
+    node: NodeId,
+    resource: ResourceId,
+    revision: RevisionId,
+    at_ms: i64,
+) -> Result<()> {
+    let row = applied::ActiveModel {
+        node: Set(node.to_string()),
+        resource: Set(resource.to_string()),
+        revision: Set(revision.to_string()),
+        at_ms: Set(at_ms),
+    };
+    let columns = [applied::Column::Revision, applied::Column::AtMs];
+    applied::Entity::insert(row)
+        .on_conflict(
+            OnConflict::columns([applied::Column::Node, applied::Column::Resource]).update_columns(columns).to_owned(),
+        )
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// The nodes whose adapter applied a revision of a resource.
+pub async fn applied_nodes(
+    database: &impl Database,
+    resource: ResourceId,
+    revision: RevisionId,
+) -> Result<Vec<NodeId>> {
+    let rows = applied::Entity::find()
+        .filter(applied::Column::Resource.eq(resource.to_string()))
+        .filter(applied::Column::Revision.eq(revision.to_string()))
+        .all(database.connection())
+        .await?;
+    rows.iter().map(|row| stored("node id", &row.node)).collect()
+}

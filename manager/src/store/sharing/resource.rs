@@ -1,0 +1,191 @@
+//! Resources and their releases.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::id::{ResourceId, RevisionId};
+use atoll_domain::kind::Kind;
+use atoll_domain::sharing::offer::Version;
+use atoll_domain::sharing::text::TextMode;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::entity::{resource, resource_release};
+use crate::store::{Database, Tx, json, signed, stored, stored_json, unsigned};
+
+/// A resource as it stands.
+#[derive(Debug, Clone)]
+pub struct ResourceRecord {
+    pub id: ResourceId,
+    pub kind: Kind,
+    pub name: String,
+    pub text_mode: TextMode,
+    pub state: ResourceState,
+    /// Revisions without a child among those that count for everybody.
+    pub heads: BTreeSet<RevisionId>,
+    /// Counts every change of the heads: who writes them names the one he read.
+    pub heads_version: u64,
+    pub released: Option<(Version, RevisionId)>,
+    pub changed_ms: i64,
+    pub changed_by: String,
+}
+
+/// What state a resource is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResourceState {
+    Ok,
+    /// More than one head, and a question open about them. What is published stays what it was.
+    Conflict,
+    Deleted,
+}
+
+impl ResourceState {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Conflict => "conflict",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+impl std::str::FromStr for ResourceState {
+    type Err = ();
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        [Self::Ok, Self::Conflict, Self::Deleted].into_iter().find(|state| state.name() == text).ok_or(())
+    }
+}
+
+fn text_mode_name(mode: TextMode) -> &'static str {
+    match mode {
+        TextMode::Off => "off",
+        TextMode::Review => "review",
+        TextMode::Auto => "auto",
+    }
+}
+
+fn resource_of(row: resource::Model) -> Result<ResourceRecord> {
+    let released = match (row.released_version, row.released_revision) {
+        (Some(version), Some(revision)) => {
+            Some((stored("version", &version)?, stored("revision id", &revision)?))
+        }
+        _ => None,
+    };
+    Ok(ResourceRecord {
+        id: stored("resource id", &row.id)?,
+        kind: stored("kind", &row.kind)?,
+        name: row.name,
+        text_mode: stored("text mode", &row.text_mode)?,
+        state: stored("state", &row.state)?,
+        heads: stored_json("heads", &row.heads)?,
+        heads_version: unsigned(row.heads_version),
+        released,
+        changed_ms: row.changed_ms,
+        changed_by: row.changed_by,
+    })
+}
+
+fn resource_row(record: &ResourceRecord) -> Result<resource::ActiveModel> {
+    Ok(resource::ActiveModel {
+        id: Set(record.id.to_string()),
+        kind: Set(record.kind.to_string()),
+        name: Set(record.name.clone()),
+        text_mode: Set(text_mode_name(record.text_mode).to_owned()),
+        state: Set(record.state.name().to_owned()),
+        heads: Set(json(&record.heads)?),
+        heads_version: Set(signed(record.heads_version)),
+        released_version: Set(record.released.map(|(version, _)| version.to_string())),
+        released_revision: Set(record.released.map(|(_, revision)| revision.to_string())),
+        changed_ms: Set(record.changed_ms),
+        changed_by: Set(record.changed_by.clone()),
+    })
+}
+
+pub async fn resource_get(database: &impl Database, id: ResourceId) -> Result<Option<ResourceRecord>> {
+    resource::Entity::find_by_id(id.to_string()).one(database.connection()).await?.map(resource_of).transpose()
+}
+
+/// The resource of a name; a deleted one only where no other has the name.
+pub async fn resource_named(database: &impl Database, kind: Kind, name: &str) -> Result<Option<ResourceRecord>> {
+    let rows = resource::Entity::find()
+        .filter(resource::Column::Kind.eq(kind.name()))
+        .filter(resource::Column::Name.eq(name))
+        .all(database.connection())
+        .await?;
+    let mut records = rows.into_iter().map(resource_of).collect::<Result<Vec<_>>>()?;
+    records.sort_by_key(|record| (record.state == ResourceState::Deleted, -record.changed_ms));
+    Ok(records.into_iter().next())
+}
+
+pub async fn resource_list(database: &impl Database) -> Result<Vec<ResourceRecord>> {
+    resource::Entity::find().all(database.connection()).await?.into_iter().map(resource_of).collect()
+}
+
+pub async fn resource_create(tx: &Tx, record: &ResourceRecord) -> Result<()> {
+    resource::Entity::insert(resource_row(record)?).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+/// Writes a resource that was read with `record.heads_version`, and counts that up.
+///
+/// # Errors
+/// Somebody else has changed the heads since.
+pub async fn resource_update(tx: &Tx, record: &mut ResourceRecord) -> Result<()> {
+    let read_version = record.heads_version;
+    record.heads_version += 1;
+    let done = resource::Entity::update_many()
+        .set(resource_row(record)?)
+        .filter(resource::Column::Id.eq(record.id.to_string()))
+        .filter(resource::Column::HeadsVersion.eq(signed(read_version)))
+        .exec(tx.connection())
+        .await?;
+    if done.rows_affected == 1 {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Aborted,
+        "CHANGED_MEANWHILE",
+        format!("\"{}\" was changed by somebody else at the same moment; read it again and repeat", record.name),
+    ))
+}
+
+/// A revision under a version.
+#[derive(Debug, Clone)]
+pub struct ReleaseRecord {
+    pub version: Version,
+    pub revision: RevisionId,
+    pub at_ms: i64,
+    pub released_by: String,
+}
+
+pub async fn release_list(database: &impl Database, resource: ResourceId) -> Result<Vec<ReleaseRecord>> {
+    let rows = resource_release::Entity::find()
+        .filter(resource_release::Column::Resource.eq(resource.to_string()))
+        .all(database.connection())
+        .await?;
+    let mut releases = rows
+        .into_iter()
+        .map(|row| {
+            Ok(ReleaseRecord {
+                version: stored("version", &row.version)?,
+                revision: stored("revision id", &row.revision)?,
+                at_ms: row.at_ms,
+                released_by: row.released_by,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    releases.sort_by_key(|release| std::cmp::Reverse(release.version));
+    Ok(releases)
+}
+
+pub async fn release_create(tx: &Tx, resource: ResourceId, release: &ReleaseRecord) -> Result<()> {
+    let row = resource_release::ActiveModel {
+        resource: Set(resource.to_string()),
+        version: Set(release.version.to_string()),
+        revision: Set(release.revision.to_string()),
+        at_ms: Set(release.at_ms),
+        released_by: Set(release.released_by.clone()),
+    };
+    resource_release::Entity::insert(row).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Revisions and bodies. They are only ever added.
+
+use atoll_domain::canonical;
+use atoll_domain::id::{BodyHash, NodeId, ResourceId, RevisionId};
+use atoll_domain::sharing::revision::{Header, Provenance, Revision};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::store::entity::{body, quarantine, revision};
+use crate::store::{Database, Tx, json, stored, stored_json};
+
+/// A revision with its provenance.
+#[derive(Debug, Clone)]
+pub struct RevisionRecord {
+    pub revision: Revision,
+    pub provenance: Provenance,
+    pub stored_ms: i64,
+}
+
+/// The signed report that brought a revision: what proves, later and elsewhere, who made it.
+#[derive(Debug, Clone)]
+pub struct ReportProof {
+    pub report: Vec<u8>,
+    pub signature: Vec<u8>,
+}
+
+fn record(row: &revision::Model) -> Result<RevisionRecord> {
+    let header: Header = stored_json("revision", &row.header)?;
+    let revision = Revision { id: stored("revision id", &row.id)?, header };
+    Ok(RevisionRecord { revision, provenance: stored_json("provenance", &row.provenance)?, stored_ms: row.stored_ms })
+}
+
+/// The whole history of a resource.
+pub async fn revision_list(database: &impl Database, resource: ResourceId) -> Result<Vec<RevisionRecord>> {
+    let query = revision::Entity::find().filter(revision::Column::Resource.eq(resource.to_string()));
+    query.all(database.connection()).await?.iter().map(record).collect()
+}
+
+pub async fn revision_exists(database: &impl Database, id: RevisionId) -> Result<bool> {
+    Ok(revision::Entity::find_by_id(id.to_string()).count(database.connection()).await? > 0)
+}
+
+/// Stores a revision with its body. Storing it again changes nothing.
+pub async fn revision_put(
+    tx: &Tx,
+    record: &RevisionRecord,
+    content: Option<&Value>,
+    proof: Option<ReportProof>,
+) -> Result<()> {
+    let header = &record.revision.header;
+    if let Some(content) = content {
+        body_put(tx, header.body, content).await?;
+    }
+    let (report, signature) = proof.map(|proof| (proof.report, proof.signature)).unzip();
+    let row = revision::ActiveModel {
+        id: Set(record.revision.id.to_string()),
+        resource: Set(header.resource.to_string()),
+        header: Set(json(header)?),
+        provenance: Set(json(&record.provenance)?),
+        body: Set((!header.tombstone).then(|| header.body.to_string())),
+        node: Set(record.provenance.node.map(|node: NodeId| node.to_string())),
+        at_ms: Set(record.provenance.at.0),
+        stored_ms: Set(record.stored_ms),
+        report: Set(report),
+        signature: Set(signature),
+    };
+    revision::Entity::insert(row)
+        .on_conflict(OnConflict::column(revision::Column::Id).do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+async fn body_put(tx: &Tx, hash: BodyHash, content: &Value) -> Result<()> {
+    let text = String::from_utf8_lossy(&canonical::to_bytes(content)).into_owned();
+    let row = body::ActiveModel { hash: Set(hash.to_string()), content: Set(text) };
+    body::Entity::insert(row)
+        .on_conflict(OnConflict::column(body::Column::Hash).do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+pub async fn body_get(database: &impl Database, hash: BodyHash) -> Result<Option<Value>> {
+    let row = body::Entity::find_by_id(hash.to_string()).one(database.connection()).await?;
+    row.map(|row| stored_json("body", &row.content)).transpose()
+}
+
+/// Keeps a report that could not be used, whole, for a person.
+pub async fn quarantine_put(
+    tx: &Tx,
+    id: uuid::Uuid,
+    node: NodeId,
+    report: &[u8],
+    reason: &str,
+    at_ms: i64,
+) -> Result<()> {
+    let row = quarantine::ActiveModel {
+        id: Set(id.to_string()),
+        node: Set(node.to_string()),
+        report: Set(report.to_vec()),
+        reason: Set(reason.to_owned()),
+        at_ms: Set(at_ms),
+    };
+    quarantine::Entity::insert(row).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}

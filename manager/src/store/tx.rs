@@ -1,0 +1,258 @@
+//! A write transaction as a value.
+
+use std::sync::Arc;
+
+use atoll_domain::document::{Audience, Document, Lane};
+use atoll_domain::id::NodeId;
+use atoll_domain::time::Timestamp;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, Set, Statement};
+use tokio::sync::{Notify, OwnedMutexGuard};
+use uuid::Uuid;
+
+use super::entity::{audit_event, feed_row, membership, work};
+use super::{Database, signed, unsigned};
+use crate::error::{Error, Result};
+
+/// Rows per statement: far below the databases' limits on bound values.
+const CHUNK: usize = 400;
+
+/// Changes, audit events, queued work and what nodes must be told; all of it or nothing.
+#[derive(Debug)]
+pub struct Tx {
+    transaction: DatabaseTransaction,
+    _writer: Option<OwnedMutexGuard<()>>,
+    changed: Arc<Notify>,
+    documents: Vec<SignedRow>,
+    memberships: Vec<(NodeId, Audience, bool)>,
+    audit: Vec<AuditEntry>,
+    work: Vec<Work>,
+}
+
+/// A document with its signature, ready for the feed.
+#[derive(Debug)]
+pub struct SignedRow {
+    pub audience: Audience,
+    pub key: String,
+    pub lane: Lane,
+    pub generation: u64,
+    pub deleted: bool,
+    pub document: Vec<u8>,
+    pub signature: Vec<u8>,
+    /// Of the payload, for telling whether a document would change at all.
+    pub content_digest: String,
+}
+
+/// One act, as the audit record keeps it.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    pub at: Timestamp,
+    pub actor: String,
+    pub action: &'static str,
+    pub subject: String,
+    pub detail: serde_json::Value,
+}
+
+/// Something to do after the commit, whoever gets to it first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    pub id: Uuid,
+    pub job: &'static str,
+    pub subject: String,
+    pub queued: Timestamp,
+}
+
+impl Database for Tx {
+    type Connection = DatabaseTransaction;
+    fn connection(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+}
+
+impl Tx {
+    pub(super) fn new(
+        transaction: DatabaseTransaction,
+        writer: Option<OwnedMutexGuard<()>>,
+        changed: Arc<Notify>,
+    ) -> Self {
+        Self {
+            transaction,
+            _writer: writer,
+            changed,
+            documents: Vec::new(),
+            memberships: Vec::new(),
+            audit: Vec::new(),
+            work: Vec::new(),
+        }
+    }
+
+    /// Records who did what. Written with the change or not at all.
+    pub fn audit(&mut self, entry: AuditEntry) {
+        self.audit.push(entry);
+    }
+
+    /// Queues work to be done once the change is there.
+    pub fn queue(&mut self, work: Work) {
+        self.work.push(work);
+    }
+
+    /// Offers a document to its audience.
+    pub fn put_document(&mut self, row: SignedRow) {
+        self.documents.retain(|other| (&other.audience, &other.key) != (&row.audience, &row.key));
+        self.documents.push(row);
+    }
+
+    /// Lets a node into an audience, or takes it out.
+    pub fn put_membership(&mut self, node: NodeId, audience: Audience, active: bool) {
+        self.memberships.retain(|(other, of, _)| (*other, of) != (node, &audience));
+        self.memberships.push((node, audience, active));
+    }
+
+    /// What this transaction will offer under a key, if it does already.
+    #[must_use]
+    pub fn pending_document(&self, audience: &Audience, key: &str) -> Option<&SignedRow> {
+        self.documents.iter().find(|row| &row.audience == audience && row.key == key)
+    }
+
+    /// Memberships that this transaction changes in an audience.
+    pub fn pending_memberships(&self, audience: &Audience) -> impl Iterator<Item = (NodeId, bool)> {
+        self.memberships.iter().filter(move |(_, of, _)| of == audience).map(|(node, _, active)| (*node, *active))
+    }
+
+    /// Commits everything and answers the feed's sequence number: that of this transaction if it changed documents or
+    /// memberships, the newest one otherwise.
+    ///
+    /// The counter is taken last, and its row stays locked until the commit: so the order of the numbers is the order
+    /// of the commits on both databases, and a reader that has seen number n will never see a smaller one appear.
+    ///
+    /// # Errors
+    /// The database refuses; nothing has changed then.
+    pub async fn commit(mut self) -> Result<u64> {
+        self.write_work().await?;
+        let changes_feed = !(self.documents.is_empty() && self.memberships.is_empty());
+        self.write_audit().await?;
+        let sequence = if changes_feed { self.next_sequence().await? } else { self.current_sequence().await? };
+        if changes_feed {
+            self.write_documents(sequence).await?;
+            self.write_memberships(sequence).await?;
+        }
+        let Self { transaction, changed, .. } = self;
+        transaction.commit().await?;
+        changed.notify_one();
+        Ok(sequence)
+    }
+
+    async fn next_sequence(&self) -> Result<u64> {
+        self.sequence("UPDATE feed_sequence SET value = value + 1 WHERE id = 1 RETURNING value").await
+    }
+
+    async fn current_sequence(&self) -> Result<u64> {
+        self.sequence("SELECT value FROM feed_sequence WHERE id = 1").await
+    }
+
+    async fn sequence(&self, sql: &str) -> Result<u64> {
+        let statement = Statement::from_string(self.transaction.get_database_backend(), sql);
+        let row = self.transaction.query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| Error::internal("the feed's counter is missing"))?;
+        Ok(unsigned(row.try_get("", "value")?))
+    }
+
+    async fn write_documents(&mut self, sequence: u64) -> Result<()> {
+        let rows = std::mem::take(&mut self.documents);
+        let conflict = OnConflict::columns([feed_row::Column::Audience, feed_row::Column::Key])
+            .update_columns([
+                feed_row::Column::Lane,
+                feed_row::Column::Sequence,
+                feed_row::Column::Generation,
+                feed_row::Column::Deleted,
+                feed_row::Column::Document,
+                feed_row::Column::Signature,
+                feed_row::Column::ContentDigest,
+            ])
+            .to_owned();
+        let mut models = rows.into_iter().map(|row| feed_row::ActiveModel {
+            audience: Set(row.audience.to_string()),
+            key: Set(row.key),
+            lane: Set(super::feed::lane_name(row.lane).to_owned()),
+            sequence: Set(signed(sequence)),
+            generation: Set(signed(row.generation)),
+            deleted: Set(row.deleted),
+            document: Set(row.document),
+            signature: Set(row.signature),
+            content_digest: Set(row.content_digest),
+        });
+        loop {
+            let chunk: Vec<_> = models.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            feed_row::Entity::insert_many(chunk)
+                .on_conflict(conflict.clone())
+                .exec_without_returning(&self.transaction)
+                .await?;
+        }
+    }
+
+    async fn write_memberships(&mut self, sequence: u64) -> Result<()> {
+        let memberships = std::mem::take(&mut self.memberships);
+        let conflict = OnConflict::columns([membership::Column::Node, membership::Column::Audience])
+            .update_columns([membership::Column::Sequence, membership::Column::Active])
+            .to_owned();
+        for chunk in memberships.chunks(CHUNK) {
+            let models = chunk.iter().map(|(node, audience, active)| membership::ActiveModel {
+                node: Set(node.to_string()),
+                audience: Set(audience.to_string()),
+                sequence: Set(signed(sequence)),
+                active: Set(*active),
+            });
+            membership::Entity::insert_many(models)
+                .on_conflict(conflict.clone())
+                .exec_without_returning(&self.transaction)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Audit numbers have no gaps and follow the order of completion: they come from the newest row, under the same
+    /// lock that orders commits.
+    async fn write_audit(&mut self) -> Result<()> {
+        let entries = std::mem::take(&mut self.audit);
+        if entries.is_empty() {
+            return Ok(());
+        }
+        if super::connect::is_postgresql(&self.transaction) {
+            self.transaction.execute_unprepared("SELECT value FROM feed_sequence WHERE id = 1 FOR UPDATE").await?;
+        }
+        let newest = super::audit::newest_number(self).await?;
+        let models: Vec<audit_event::ActiveModel> = (newest + 1..)
+            .zip(entries)
+            .map(|(number, entry)| audit_event::ActiveModel {
+                number: Set(signed(number)),
+                at_ms: Set(entry.at.0),
+                actor: Set(entry.actor),
+                action: Set(entry.action.to_owned()),
+                subject: Set(entry.subject),
+                detail: Set(entry.detail.to_string()),
+            })
+            .collect();
+        for chunk in models.chunks(CHUNK) {
+            audit_event::Entity::insert_many(chunk.to_vec()).exec_without_returning(&self.transaction).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_work(&mut self) -> Result<()> {
+        let work = std::mem::take(&mut self.work);
+        if work.is_empty() {
+            return Ok(());
+        }
+        let models = work.into_iter().map(|work| work::ActiveModel {
+            id: Set(work.id.to_string()),
+            job: Set(work.job.to_owned()),
+            subject: Set(work.subject),
+            queued_ms: Set(work.queued.0),
+        });
+        work::Entity::insert_many(models).exec_without_returning(&self.transaction).await?;
+        Ok(())
+    }
+}

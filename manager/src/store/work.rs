@@ -1,0 +1,27 @@
+//! Work queued by transactions.
+
+use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
+
+use super::entity::work;
+use super::{Database, Tx};
+use crate::error::Result;
+
+/// One piece of queued work.
+#[derive(Debug, Clone)]
+pub struct WorkRecord {
+    pub id: String,
+    pub job: String,
+    pub subject: String,
+}
+
+/// The oldest pieces of work.
+pub async fn work_list(database: &impl Database, limit: u64) -> Result<Vec<WorkRecord>> {
+    let rows = work::Entity::find().order_by_asc(work::Column::QueuedMs).limit(limit).all(database.connection()).await?;
+    Ok(rows.into_iter().map(|row| WorkRecord { id: row.id, job: row.job, subject: row.subject }).collect())
+}
+
+/// Takes a piece of work off the queue, in the transaction that does it. `false` when somebody else has.
+pub async fn work_finish(tx: &Tx, id: &str) -> Result<bool> {
+    let done = work::Entity::delete_by_id(id.to_owned()).exec(tx.connection()).await?;
+    Ok(done.rows_affected > 0)
+}

@@ -1,0 +1,265 @@
+//! TLS on the ports: certificates that are replaced while running, and client certificates that may have run out.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, RwLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::Connected;
+
+use crate::authority::{NodeCertificate, read_node_certificate};
+use crate::error::{Error, Result};
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Handshakes under way at once; more wait in the listen queue.
+const HANDSHAKE_LIMIT: usize = 512;
+
+/// The certificate that a port shows; replaced while running.
+#[derive(Debug)]
+pub struct ServerCertificate {
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl ServerCertificate {
+    /// # Errors
+    /// The key is not one that TLS can use.
+    pub fn new(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'static>) -> Result<Self> {
+        Ok(Self { current: RwLock::new(certified(chain, key)?) })
+    }
+
+    /// New connections see the new certificate; those that are open go on.
+    ///
+    /// # Errors
+    /// The key is not one that TLS can use; the present certificate stays.
+    pub fn replace(&self, chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'static>) -> Result<()> {
+        let next = certified(chain, key)?;
+        if let Ok(mut current) = self.current.write() {
+            *current = next;
+        }
+        Ok(())
+    }
+}
+
+fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'static>) -> Result<Arc<CertifiedKey>> {
+    let key = rustls::crypto::ring::sign::any_supported_type(key).map_err(Error::internal)?;
+    Ok(Arc::new(CertifiedKey::new(chain, key)))
+}
+
+impl ResolvesServerCert for ServerCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.current.read().ok().map(|current| Arc::clone(&current))
+    }
+}
+
+/// Asks for a node's certificate without requiring one, and lets an expired one through the handshake: the call that
+/// follows decides, so that a node that was off for weeks can say who it is and recover.
+#[derive(Debug)]
+struct NodeVerifier(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for NodeVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> std::result::Result<ClientCertVerified, rustls::Error> {
+        match self.0.verify_client_cert(end_entity, intermediates, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::Expired | CertificateError::ExpiredContext { .. },
+            )) => Ok(ClientCertVerified::assertion()),
+            other => other,
+        }
+    }
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// Settings for the node port.
+///
+/// # Errors
+/// The root certificate is damaged.
+pub fn node_port(certificate: Arc<ServerCertificate>, root: &CertificateDer<'static>) -> Result<Arc<ServerConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(root.clone()).map_err(Error::internal)?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+        .allow_unauthenticated()
+        .build()
+        .map_err(Error::internal)?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(Error::internal)?
+        .with_client_cert_verifier(Arc::new(NodeVerifier(verifier)))
+        .with_cert_resolver(certificate);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    // A node reconnects rarely and proves its key each time: tickets would only cost memory per connection.
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+/// Settings for the admin port away from loopback.
+///
+/// # Errors
+/// The system's TLS refuses the settings.
+pub fn admin_port(certificate: Arc<ServerCertificate>) -> Result<Arc<ServerConfig>> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(Error::internal)?
+        .with_no_client_auth()
+        .with_cert_resolver(certificate);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    pub address: Option<SocketAddr>,
+    /// What the client certificate says, if there was one; it may have run out.
+    pub certificate: Option<Arc<NodeCertificate>>,
+}
+
+/// A connection, plain or secured, that knows its peer.
+#[derive(Debug)]
+pub enum Connection {
+    Plain(TcpStream),
+    Secured(Box<TlsStream<TcpStream>>, Peer),
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+    fn connect_info(&self) -> Peer {
+        match self {
+            Self::Plain(stream) => Peer { address: stream.peer_addr().ok(), certificate: None },
+            Self::Secured(_, peer) => peer.clone(),
+        }
+    }
+}
+
+/// Accepts connections until cancelled. A slow or silent handshake holds up nobody else.
+pub fn accept(
+    listener: TcpListener,
+    config: Option<Arc<ServerConfig>>,
+    cancel: CancellationToken,
+) -> ReceiverStream<io::Result<Connection>> {
+    let (sender, receiver) = mpsc::channel(64);
+    tokio::spawn(async move {
+        let handshakes = Arc::new(Semaphore::new(HANDSHAKE_LIMIT));
+        loop {
+            let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                () = cancel.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let Ok((stream, address)) = accepted else {
+                // Out of file descriptors, most likely: the next accept would fail at once, so let others finish.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let _ = stream.set_nodelay(true);
+            let (sender, config) = (sender.clone(), config.clone());
+            tokio::spawn(async move {
+                let connection = match config {
+                    None => Some(Connection::Plain(stream)),
+                    Some(config) => handshake(stream, address, config).await,
+                };
+                drop(permit);
+                if let Some(connection) = connection {
+                    let _ = sender.send(Ok(connection)).await;
+                }
+            });
+        }
+    });
+    ReceiverStream::new(receiver)
+}
+
+async fn handshake(stream: TcpStream, address: SocketAddr, config: Arc<ServerConfig>) -> Option<Connection> {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) => {
+            let certificates = stream.get_ref().1.peer_certificates();
+            let certificate = certificates.and_then(|chain| chain.first()).and_then(|own| read_node_certificate(own));
+            let peer = Peer { address: Some(address), certificate: certificate.map(Arc::new) };
+            Some(Connection::Secured(Box::new(stream), peer))
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%address, %error, "handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%address, "handshake took too long");
+            None
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Secured(stream, _) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Secured(stream, _) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Secured(stream, _) => Pin::new(stream).poll_flush(context),
+        }
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Secured(stream, _) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
