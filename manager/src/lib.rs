@@ -1,1 +1,21 @@
+//! The Atoll manager: one logical service over one database.
+//!
+//! `rpc/`, `http/` and `task/` call `service/`, which calls `store/`. Only `rpc/` knows tonic, only `http/` knows axum,
+//! only `store/` knows sea-orm; `app.rs` wires them. What a call decides is decided by the domain crate.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod app;
+mod authority;
+mod clock;
+pub mod config;
+pub mod error;
+mod hub;
+mod http;
+mod keys;
+mod presence;
+mod rpc;
+mod service;
+mod store;
+mod task;
+mod tls;

@@ -12,13 +12,22 @@ use dashmap::DashMap;
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::fleet::{SeenRecord, seen_list, seen_put};
+use crate::store::sharing::{ExceptionRecord, exception_put};
 
 /// What is seen of every node, by any replica of the manager.
 #[derive(Debug, Default)]
 pub struct Presence {
     seen: DashMap<NodeId, SeenRecord>,
     unwritten: Mutex<HashSet<NodeId>>,
+    /// Documents that nodes would not take, waiting to be written: key, code, text.
+    refused: Mutex<Vec<(NodeId, Refusal)>>,
 }
+
+/// Key, code and text of a document that was not taken.
+pub type Refusal = (String, String, String);
+
+/// Most refusals that wait to be written; a node repeats what is lost beyond it at its next connection.
+const REFUSED_LIMIT: usize = 10_000;
 
 impl Presence {
     /// Reads what was seen before this process started. Nobody is connected to it yet.
@@ -72,6 +81,16 @@ impl Presence {
         self.mark(node);
     }
 
+    pub fn refused(&self, node: NodeId, refusals: Vec<Refusal>) {
+        let mut waiting = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = REFUSED_LIMIT.saturating_sub(waiting.len());
+        waiting.extend(refusals.into_iter().take(room).map(|refusal| (node, refusal)));
+    }
+
+    fn take_refused(&self) -> Vec<(NodeId, Refusal)> {
+        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub fn forget(&self, node: NodeId) {
         self.seen.remove(&node);
     }
@@ -95,7 +114,8 @@ impl Presence {
     /// The database does not answer; the changes stay marked.
     pub async fn flush(&self, store: &Store) -> Result<usize> {
         let nodes: Vec<NodeId> = std::mem::take(&mut *self.lock()).into_iter().collect();
-        if nodes.is_empty() {
+        let refused = self.take_refused();
+        if nodes.is_empty() && refused.is_empty() {
             return Ok(0);
         }
         let rows: Vec<(NodeId, SeenRecord)> =
@@ -103,12 +123,16 @@ impl Presence {
         let written = async {
             let tx = store.begin().await?;
             seen_put(&tx, &rows).await?;
+            for (node, (key, code, text)) in &refused {
+                exception_put(&tx, &exception(*node, key, code, text, crate::clock::now())).await?;
+            }
             tx.commit().await
         };
         match written.await {
             Ok(_) => Ok(rows.len()),
             Err(error) => {
                 self.lock().extend(nodes);
+                refused.into_iter().for_each(|(node, refusal)| self.refused(node, vec![refusal]));
                 Err(error)
             }
         }
@@ -120,5 +144,16 @@ impl Presence {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<NodeId>> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn exception(node: NodeId, key: &str, code: &str, text: &str, now: Timestamp) -> ExceptionRecord {
+    ExceptionRecord {
+        node,
+        subject: key.chars().take(200).collect(),
+        code: code.chars().take(40).collect(),
+        text: text.chars().take(2_000).collect(),
+        since_ms: now.0,
+        revision: None,
     }
 }

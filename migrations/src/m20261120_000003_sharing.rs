@@ -96,7 +96,9 @@ impl MigrationTrait for Migration {
         let quarantine = [Text("id"), Text("node"), Bytes("report"), Text("reason"), Integer("at_ms")];
         create(manager, "quarantine", &quarantine, &["id"]).await?;
         create(manager, "secret_value", &[Text("version"), Bytes("sealed"), Integer("at_ms")], &["version"]).await?;
-        create(manager, "audience_key", &[Text("audience"), Text("id"), Bytes("sealed")], &["audience"]).await?;
+        let audience_key = [Text("audience"), Text("publication"), Text("scope"), Text("id"), Bytes("sealed")];
+        create(manager, "audience_key", &audience_key, &["audience"]).await?;
+        index(manager, "audience_key", &["publication"], false).await?;
         Ok(())
     }
 }

@@ -130,6 +130,13 @@ impl Feed {
         self.nodes.get(audience).into_iter().flatten().copied()
     }
 
+    /// Since which sequence number a node is in an audience; `None` where it is not.
+    #[must_use]
+    pub fn member_since(&self, node: NodeId, audience: &Audience) -> Option<u64> {
+        let (since, active) = self.members.get(&node)?.get(audience)?;
+        active.then_some(*since)
+    }
+
     /// The audiences a node is in now.
     pub fn audiences(&self, node: NodeId) -> impl Iterator<Item = &Audience> {
         self.members.get(&node).into_iter().flatten().filter(|(_, (_, active))| *active).map(|(audience, _)| audience)
@@ -164,7 +171,8 @@ impl Feed {
         let mut left: Vec<(u64, Audience)> = Vec::new();
         for (audience, (since, active)) in self.members.get(&node).into_iter().flatten() {
             if *active {
-                self.due_in(audience, lane, *since, cursor, &mut due);
+                let holds_nothing = cursor == 0 && resume.is_none();
+                self.due_in(audience, lane, *since, cursor, holds_nothing, &mut due);
             } else if *since > cursor && lane == Lane::Content {
                 left.push((*since, audience.clone()));
             }
@@ -176,15 +184,24 @@ impl Feed {
         self.cut(due, left, limit)
     }
 
-    fn due_in(&self, audience: &Audience, lane: Lane, since: u64, cursor: u64, due: &mut Vec<(u64, RowKey, usize)>) {
+    fn due_in(
+        &self,
+        audience: &Audience,
+        lane: Lane,
+        since: u64,
+        cursor: u64,
+        holds_nothing: bool,
+        due: &mut Vec<(u64, RowKey, usize)>,
+    ) {
         let Some(rows) = self.rows.get(audience) else { return };
         let Some(order) = rows.by_sequence.get(&lane) else { return };
-        // One who joined after the cursor is owed everything that is not already gone; otherwise only what is newer.
+        // One who joined after the cursor is owed everything; otherwise only what is newer. What is gone counts too: the
+        // node may have been here before, and have been away while it went.
         let joined = since > cursor;
         let from = if joined { 0 } else { cursor.saturating_add(1) };
         for (sequence, key) in order.range((from, String::new())..) {
             let Some(row) = rows.by_key.get(key) else { continue };
-            if !(joined && row.deleted && *sequence <= since) {
+            if !(holds_nothing && row.deleted && *sequence <= since) {
                 due.push(((*sequence).max(since), row.key.clone(), row.size_bytes));
             }
         }

@@ -159,9 +159,12 @@ pub struct Replica {
     previous: BTreeMap<ResourceId, Previous>,
     outbox: BTreeMap<u64, Report>,
     next_report: u64,
-    staged: Vec<Arrived>,
+    /// Parts of what is not complete yet. Lanes overtake each other, so each has its own.
+    staged: BTreeMap<Option<Lane>, Vec<Arrived>>,
     /// While starting over: what has been offered again. The rest goes when the replica is complete.
     offered_again: Option<BTreeSet<DocumentKey>>,
+    /// Stored on this connection up to here, where the cursor does not say so yet.
+    reached: BTreeMap<Lane, u64>,
 }
 
 impl Replica {
@@ -183,8 +186,10 @@ impl Replica {
     /// The connection is new: parts that were not completed are offered again.
     pub fn connected(&mut self, epoch: ManagerEpoch, start_over: bool) -> Vec<Write> {
         self.staged.clear();
+        self.reached.clear();
         self.offered_again = start_over.then(BTreeSet::new);
-        if self.epoch == Some(epoch) {
+        // Also in the same life: cursors beyond the manager's end would be refused for ever.
+        if self.epoch == Some(epoch) && !start_over {
             return Vec::new();
         }
         let reset = Lane::ALL.into_iter().map(|lane| Write::SetCursor(lane, 0));
@@ -194,13 +199,17 @@ impl Replica {
     /// Plans what a batch changes. Good documents are taken even if others are not; an older state than the one held
     /// is passed over.
     pub fn plan_batch(&mut self, mut incoming: Incoming) -> (Vec<Write>, Vec<Refused>) {
-        self.staged.append(&mut incoming.documents);
+        self.staged.entry(incoming.lane).or_default().append(&mut incoming.documents);
         if !incoming.last_part {
             return (Vec::new(), Vec::new());
         }
+        // What came before the node left an audience, and waits for its last part, never becomes visible.
+        for staged in self.staged.values_mut() {
+            staged.retain(|arrived| !incoming.left.contains(&arrived.document.audience));
+        }
         let (mut writes, mut refused) = (Vec::new(), Vec::new());
         let mut forks = self.forks.clone();
-        for arrived in std::mem::take(&mut self.staged) {
+        for arrived in self.staged.remove(&incoming.lane).unwrap_or_default() {
             let key = (arrived.document.audience.clone(), arrived.document.key.clone());
             if let Some(seen) = &mut self.offered_again {
                 seen.insert(key.clone());
@@ -236,11 +245,14 @@ impl Replica {
             writes.extend(stale.map(Write::RemoveDocument));
         }
         if let Some(lane) = incoming.lane {
-            let reached = self.cursors.get(&lane).copied().unwrap_or(0);
-            // While starting over the cursor only counts once the replica is complete: a crash before starts anew.
-            if self.offered_again.is_none() && incoming.up_to > reached {
-                writes.push(Write::SetCursor(lane, incoming.up_to));
-            }
+            let reached = self.reached.entry(lane).or_default();
+            *reached = incoming.up_to.max(*reached);
+        }
+        // While starting over the cursors only count once the replica is complete: a crash before starts anew.
+        if self.offered_again.is_none() {
+            let reached = std::mem::take(&mut self.reached).into_iter();
+            let ahead = reached.filter(|(lane, up_to)| *up_to > self.cursors.get(lane).copied().unwrap_or(0));
+            writes.extend(ahead.map(|(lane, up_to)| Write::SetCursor(lane, up_to)));
         }
         (writes, refused)
     }

@@ -5,6 +5,7 @@
 //! audience with HPKE (RFC 9180: X25519, HKDF-SHA256, ChaCha20-Poly1305). At the manager both rest under the
 //! operator's master key.
 
+mod place;
 mod seal;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+pub use place::{scoped_references, seal_sensitive};
 pub use seal::{SealError, SealedTo, SealingKey, SymmetricKey, public_sealing_key};
 
 use crate::id::{AudienceKeyId, SecretId};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::revision::{Header, Provenance};
+use super::revision::{Header, Origin, Provenance};
 use crate::id::{ResourceId, RevisionId};
 
 /// What a node keeps of its own edits of one resource.
@@ -117,7 +117,10 @@ pub struct MergedFork {
 /// The fork after the manager's word. `None` when there is nothing left of it to keep.
 #[must_use]
 pub fn decided(fork: Fork, decision: &ForkDecision) -> Option<Fork> {
+    // What the manager made of this edit before is still this edit, whichever of its words arrived.
+    let merged_from_it = fork.provenance.origin == Origin::Merge && fork.header.parents.contains(&decision.of);
     let about_this = fork.head == decision.of
+        || merged_from_it
         || decision.merged.as_ref().is_some_and(|merged| merged.revision == fork.head);
     if !about_this {
         // The node has edited on: its newer edit is on its way up and will get a word of its own.

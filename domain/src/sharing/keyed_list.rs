@@ -25,10 +25,13 @@ pub struct Identity {
 #[must_use]
 pub fn normalise(list: &[Value], parent: Option<&Value>, identity: Identity) -> Value {
     let known = parent.and_then(|list| list.get(ITEMS)).and_then(Value::as_object);
+    // Elements that nothing tells apart are matched in the order of the list, so that reading it again moves none.
+    let known_order = parent.map(order_of).unwrap_or_default();
+    let in_order = || known_order.iter().filter_map(|key| Some((key.as_str(), known?.get(key)?)));
     let mut keys: Vec<Option<String>> = vec![None; list.len()];
     let mut taken: BTreeSet<String> = BTreeSet::new();
     for mark in identity.marks {
-        let by_mark = known.map(|items| index_by(items, *mark)).unwrap_or_default();
+        let by_mark = index_by(in_order(), *mark);
         for (slot, element) in keys.iter_mut().zip(list) {
             if slot.is_some() {
                 continue;
@@ -41,6 +44,15 @@ pub fn normalise(list: &[Value], parent: Option<&Value>, identity: Identity) -> 
                 *slot = Some((*key).to_owned());
             }
         }
+    }
+    // What has no mark at all is known by its whole content.
+    for (slot, element) in keys.iter_mut().zip(list) {
+        if slot.is_some() || identity.marks.iter().any(|mark| mark(element).is_some()) {
+            continue;
+        }
+        *slot =
+            in_order().find(|(key, known)| *known == element && !taken.contains(*key)).map(|(key, _)| key.to_owned());
+        taken.extend(slot.clone());
     }
     // An element never seen before must not take over the key, and so the history, of one that is or was there.
     let mut used: BTreeSet<String> = taken;
@@ -83,9 +95,12 @@ pub fn order_of(list: &Value) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn index_by(items: &Map<String, Value>, mark: fn(&Value) -> Option<String>) -> BTreeMap<String, Vec<&str>> {
+fn index_by<'a>(
+    elements: impl Iterator<Item = (&'a str, &'a Value)>,
+    mark: fn(&Value) -> Option<String>,
+) -> BTreeMap<String, Vec<&'a str>> {
     let mut index: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (key, element) in items {
+    for (key, element) in elements {
         if let Some(value) = mark(element) {
             index.entry(value).or_default().push(key);
         }

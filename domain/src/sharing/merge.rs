@@ -79,6 +79,12 @@ pub fn merge(base: Option<&Value>, left: Side<'_>, right: Side<'_>, text: TextMo
     Merged { body, conflicts: merger.conflicts }
 }
 
+/// Whether a side took away an element that both now have: it put it back, perhaps at another place.
+fn put_back(list: &Path, touched: &TouchedPaths, orders: &[Vec<String>; 2]) -> bool {
+    let items = list.child(ITEMS);
+    orders[0].iter().any(|key| orders[1].contains(key) && touched.covers(&items.child(key)))
+}
+
 struct Merger<'a> {
     base: Option<&'a Value>,
     left: Side<'a>,
@@ -130,9 +136,10 @@ impl Merger<'_> {
         let members: BTreeSet<String> = items.keys().cloned().collect();
         let place = path.child(ORDER);
         let orders = [left, right].map(|side| order_of(&Value::Object(side.clone())));
+        let moved = |side: Side<'_>| side.touched.covers(&place) || put_back(path, side.touched, &orders);
         let merged = merge_orders(
-            OrderSide { order: &orders[0], moved: self.left.touched.covers(&place) },
-            OrderSide { order: &orders[1], moved: self.right.touched.covers(&place) },
+            OrderSide { order: &orders[0], moved: moved(self.left) },
+            OrderSide { order: &orders[1], moved: moved(self.right) },
             &members,
         );
         let order = merged.unwrap_or_else(|| {

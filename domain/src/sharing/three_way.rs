@@ -44,13 +44,15 @@ pub fn three_way(kind: Kind, base: &Value, ours: &Value, theirs: &Value, text: T
         Side { body: &theirs.body, touched: &touched[1] },
         text,
     );
+    // The name that both know; for an element that only the sides have, a side that does not depend on the direction.
+    let mut bodies = [&base.body, &ours.body, &theirs.body];
+    if !merged.conflicts.is_empty() {
+        bodies[1..].sort_by_cached_key(|body| crate::canonical::to_bytes(body));
+    }
     let conflicts = merged
         .conflicts
         .into_iter()
-        .map(|conflict| Conflict {
-            path: readable(&conflict.path, &[&ours.body, &theirs.body, &base.body]),
-            ..conflict
-        })
+        .map(|conflict| Conflict { path: readable(&conflict.path, &bodies), ..conflict })
         .collect();
     let metadata = newer(&base, &ours, &theirs);
     Ok(ThreeWay { merged: kind.export(&merged.body, &metadata), conflicts })

@@ -12,7 +12,7 @@ pub mod fleet;
 pub mod keys;
 pub mod secret;
 pub mod sharing;
-mod tx;
+pub mod tx;
 pub mod work;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, SqlErr};

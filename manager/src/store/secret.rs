@@ -1,11 +1,12 @@
 //! Sealed values and audience keys. Only ciphertext passes here.
 
 use atoll_domain::document::Audience;
-use atoll_domain::id::{AudienceKeyId, SecretId};
-use sea_orm::{EntityTrait, Set};
+use atoll_domain::id::{AudienceKeyId, PublicationId, SecretId};
+use atoll_domain::kind::variable_set::scope::Scope;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 
 use super::entity::{audience_key, secret_value};
-use super::{Database, Tx, stored};
+use super::{Database, Tx, json, stored, stored_json};
 use crate::error::Result;
 
 pub async fn secret_get(database: &impl Database, version: SecretId) -> Result<Option<Vec<u8>>> {
@@ -20,17 +21,41 @@ pub async fn secret_create(tx: &Tx, version: SecretId, sealed: Vec<u8>, at_ms: i
     Ok(())
 }
 
-pub async fn audience_key_get(
-    database: &impl Database,
-    audience: &Audience,
-) -> Result<Option<(AudienceKeyId, Vec<u8>)>> {
-    let row = audience_key::Entity::find_by_id(audience.to_string()).one(database.connection()).await?;
-    row.map(|row| Ok((stored("audience key id", &row.id)?, row.sealed))).transpose()
+/// The key of an audience: the nodes of a publication that lie in a scope.
+#[derive(Debug, Clone)]
+pub struct AudienceKeyRecord {
+    pub audience: Audience,
+    pub publication: PublicationId,
+    pub scope: Scope,
+    pub id: AudienceKeyId,
+    pub sealed: Vec<u8>,
 }
 
-pub async fn audience_key_create(tx: &Tx, audience: &Audience, id: AudienceKeyId, sealed: Vec<u8>) -> Result<()> {
-    let row =
-        audience_key::ActiveModel { audience: Set(audience.to_string()), id: Set(id.to_string()), sealed: Set(sealed) };
+/// The keys of the audiences into which the values' scopes cut a publication.
+pub async fn audience_keys_of(database: &impl Database, publication: PublicationId) -> Result<Vec<AudienceKeyRecord>> {
+    let query = audience_key::Entity::find().filter(audience_key::Column::Publication.eq(publication.to_string()));
+    let rows = query.all(database.connection()).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(AudienceKeyRecord {
+                audience: stored("audience", &row.audience)?,
+                publication: stored("publication id", &row.publication)?,
+                scope: stored_json("scope", &row.scope)?,
+                id: stored("audience key id", &row.id)?,
+                sealed: row.sealed,
+            })
+        })
+        .collect()
+}
+
+pub async fn audience_key_create(tx: &Tx, record: &AudienceKeyRecord) -> Result<()> {
+    let row = audience_key::ActiveModel {
+        audience: Set(record.audience.to_string()),
+        publication: Set(record.publication.to_string()),
+        scope: Set(json(&record.scope)?),
+        id: Set(record.id.to_string()),
+        sealed: Set(record.sealed.clone()),
+    };
     audience_key::Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }

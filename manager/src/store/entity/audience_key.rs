@@ -9,6 +9,10 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub audience: String,
     #[sea_orm(column_type = "Text")]
+    pub publication: String,
+    #[sea_orm(column_type = "Text")]
+    pub scope: String,
+    #[sea_orm(column_type = "Text")]
     pub id: String,
     pub sealed: Vec<u8>,
 }

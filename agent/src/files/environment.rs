@@ -1,0 +1,123 @@
+//! Variable sets as `KEY=value`, for shells, systemd's EnvironmentFile and programs that read such files.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use atoll_node::domain::id::{RevisionId, SecretId};
+use atoll_node::domain::kind::variable_set::effective::{Effective, Outcome};
+use atoll_node::domain::secret::{self, Plaintext};
+use serde_json::Value;
+
+/// The text of a file of resolved variables. It may contain values in the clear.
+#[must_use]
+pub fn render(
+    revision: RevisionId,
+    variables: &[Effective],
+    reveal: &dyn Fn(SecretId) -> Option<Plaintext>,
+) -> Vec<u8> {
+    let mut text = format!("# $revision: {revision}\n# Written by atoll-agent; edits of this file are not taken.\n");
+    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+    for variable in variables {
+        let key = key(&variable.name);
+        if let Some(other) = taken.get(&key) {
+            comment(&mut text, &variable.name, &format!("left out, it would have the same key as {other}"));
+            continue;
+        }
+        match value_of(&variable.outcome, reveal) {
+            Ok(value) => {
+                // Writing into a text cannot fail.
+                let _ = writeln!(text, "{key}={}", quoted(&value));
+                taken.insert(key, &variable.name);
+            }
+            Err(why) => comment(&mut text, &variable.name, &why),
+        }
+    }
+    text.into_bytes()
+}
+
+fn comment(text: &mut String, name: &str, why: &str) {
+    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let _ = writeln!(text, "# {name}: {why}");
+}
+
+fn value_of(outcome: &Outcome, reveal: &dyn Fn(SecretId) -> Option<Plaintext>) -> Result<String, String> {
+    match outcome {
+        Outcome::Value { value, .. } => match (secret::reference(value), value) {
+            (Some(version), _) => reveal(version)
+                .map(|plaintext| plaintext.reveal().to_owned())
+                .ok_or_else(|| "sensitive, and its value has not reached this node".to_owned()),
+            (None, Value::Null) => Ok(String::new()),
+            (None, Value::String(text)) => Ok(text.clone()),
+            (None, other) => Ok(other.to_string()),
+        },
+        Outcome::Absent => Err("no value applies to this node".to_owned()),
+        Outcome::RequiredMissing => Err("required, and no value applies to this node".to_owned()),
+        Outcome::Ambiguous { .. } => Err("several values apply to this node with equal rank".to_owned()),
+    }
+}
+
+/// A name that shells accept: letters, digits and underscores, not beginning with a digit.
+fn key(name: &str) -> String {
+    let mut key: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if key.chars().next().is_none_or(|first| first.is_ascii_digit()) {
+        key.insert(0, '_');
+    }
+    key
+}
+
+/// A value as shells and systemd both read it.
+fn quoted(value: &str) -> String {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '@' | '%' | '+' | ',' | '=');
+    if value.chars().all(plain) {
+        return value.to_owned();
+    }
+    let mut text = String::with_capacity(value.len() + 2);
+    text.push('"');
+    for character in value.chars().filter(|c| *c != '\0') {
+        if matches!(character, '"' | '\\' | '$' | '`') {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text.push('"');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use atoll_node::domain::id::Digest;
+    use atoll_node::domain::kind::Kind;
+    use atoll_node::domain::kind::variable_set::effective::effective;
+    use atoll_node::domain::kind::variable_set::scope::Place;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_every_value_back() {
+        let hard = "it's \"$HOME\" `id` \\ and\nmore\n";
+        let version = "01890a5d-ac96-774b-bcce-b302099a8057".parse::<SecretId>().unwrap();
+        let set = json!({"Name": "s", "Variables": [
+            {"Name": "Db.Host", "Value": "db-1:5432"}, {"Name": "hard", "Value": hard}, {"Name": "empty", "Value": null},
+            {"Name": "Db Host", "Value": "same key"}, {"Name": "1st", "Value": 7}, {"Name": "gone", "Required": true},
+            {"Name": "password", "Value": secret::reference_to(version), "IsSensitive": true},
+        ]});
+        let body = Kind::VariableSet.import(&set, None).unwrap().body;
+        let variables = effective(&body, &Place::default());
+        let reveal = |wanted: SecretId| (wanted == version).then(|| Plaintext::new("hunter2 $".to_owned()));
+        let text = String::from_utf8(render(Digest::of(b"r"), &variables, &reveal)).unwrap();
+        assert!(text.starts_with(&format!("# $revision: {}\n", Digest::of(b"r"))), "{text}");
+        assert!(text.contains("# gone: required") && text.contains("left out"), "{text}");
+
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("s.env");
+        std::fs::write(&file, &text).unwrap();
+        let script = format!(". {}; printf '%s|%s|%s|%s' \"$password\" \"$hard\" \"$empty\" \"$_1st\"", file.display());
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("hunter2 $|{hard}||7"));
+
+        let hidden = String::from_utf8(render(Digest::of(b"r"), &variables, &|_| None)).unwrap();
+        assert!(hidden.contains("# password: sensitive") && !hidden.contains("hunter2"), "{hidden}");
+    }
+}

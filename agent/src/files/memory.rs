@@ -1,0 +1,64 @@
+//! What the adapter has written: it survives a restart, so that an edit made meanwhile is still seen as one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
+use atoll_node::domain::kind::Kind;
+use atoll_node::file;
+use serde::{Deserialize, Serialize};
+
+/// One file that the adapter wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub resource: ResourceId,
+    pub kind: Kind,
+    pub name: String,
+    pub revision: RevisionId,
+    /// Contents that are ours, or have been taken as an edit. Two of them while one replaces the other.
+    pub hashes: Vec<Digest>,
+    /// The reload command has run since.
+    pub applied: bool,
+}
+
+/// The files that the adapter wrote, by their path in the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    pub directory: PathBuf,
+    pub entries: BTreeMap<String, Entry>,
+}
+
+impl Memory {
+    /// Reads the memory. One of another directory, or one that cannot be read, is worth nothing: files found are then
+    /// looked at as edits, which changes nothing where they are not.
+    #[must_use]
+    pub fn load(path: &Path, directory: &Path) -> Self {
+        let empty = Self { directory: directory.to_owned(), entries: BTreeMap::new() };
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return empty,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "what was written before is not known");
+                return empty;
+            }
+        };
+        match serde_json::from_slice::<Self>(&bytes) {
+            Ok(memory) if memory.directory == directory => memory,
+            Ok(_) => empty,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "what was written before is not known");
+                empty
+            }
+        }
+    }
+
+    /// Writes the memory so that a crash leaves the old or the new one.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let bytes = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
+        file::write_atomically(path, &bytes, 0o600)
+    }
+}

@@ -1,0 +1,153 @@
+//! The only place that wires store, services, ports and tasks together.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::hub::Hub;
+use crate::keys::{Keyring, master_key};
+use crate::presence::Presence;
+use crate::service::fleet::certificate::Challenges;
+use crate::service::fleet::credential::Credentials;
+use crate::service::{Caller, Services, access, fleet};
+use crate::store::Store;
+use crate::tls::{self, ServerCertificate};
+use crate::{clock, http, rpc, task};
+
+/// Where the first administrator's token is written.
+pub const FIRST_TOKEN_FILE: &str = "admin.token";
+
+/// How long streams may end by themselves after the node port stops accepting.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Runs the manager until it is cancelled.
+///
+/// # Errors
+/// A port is taken, the database cannot be opened, or the master key is wrong; the message says what to do.
+pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
+    let metrics = install_metrics()?;
+    let services = Arc::new(open(settings).await?);
+    let settings = &services.settings;
+    let (admin_listener, node_listener, metrics_listener) =
+        (listen(settings.admin_listen).await?, listen(settings.node_listen).await?, listen(settings.metrics_listen).await?);
+
+    let (chain, key) = services.keys.authority.issue_server(&settings.admin_names, clock::now())?;
+    let certificate = Arc::new(ServerCertificate::new(chain, &key)?);
+    let node_tls = tls::node_port(Arc::clone(&certificate), services.keys.authority.root())?;
+    let is_plain = settings.admin_listen.ip().is_loopback();
+    let admin_tls = if is_plain { None } else { Some(tls::admin_port(Arc::clone(&certificate))?) };
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task::feed(Arc::clone(&services), cancel.clone()));
+    tasks.spawn(task::certificate(Arc::clone(&services), vec![certificate], cancel.clone()));
+    let admin = http::admin(Arc::clone(&services), rpc::admin_routes(&services).await?, is_plain);
+    tasks.spawn(http::serve(tls::accept(admin_listener, admin_tls, cancel.clone()), admin, cancel.clone()));
+    let scrape = http::metrics(metrics);
+    tasks.spawn(http::serve(tls::accept(metrics_listener, None, cancel.clone()), scrape, cancel.clone()));
+    tasks.spawn(node_port(Arc::clone(&services), tls::accept(node_listener, Some(node_tls), cancel.clone()), cancel.clone()));
+    let presence = tokio::spawn(task::presence(Arc::clone(&services), cancel.clone()));
+
+    tracing::info!(
+        admin = %settings.admin_listen, nodes = %settings.node_listen, metrics = %settings.metrics_listen,
+        database = services.store.backend_name(), "the manager is ready"
+    );
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    cancel.cancelled().await;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    tracing::info!("stopping");
+    let ended = tokio::time::timeout(DRAIN + DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tracing::warn!("some connections did not end in time and are cut");
+        tasks.abort_all();
+    }
+    // The streams are over: what was seen of their nodes last is written now.
+    let _ = tokio::time::timeout(DRAIN, presence).await;
+    services.presence.flush(&services.store).await?;
+    Ok(())
+}
+
+async fn node_port(
+    services: Arc<Services>,
+    connections: tokio_stream::wrappers::ReceiverStream<std::io::Result<tls::Connection>>,
+    cancel: CancellationToken,
+) {
+    let routes = rpc::node_routes(services, cancel.clone());
+    let server = tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(45)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .max_concurrent_streams(Some(16))
+        .add_routes(routes);
+    let stop = async move { cancel.cancelled().await };
+    if let Err(error) = server.serve_with_incoming_shutdown(connections, stop).await {
+        tracing::error!(%error, "the node port failed");
+    }
+}
+
+async fn listen(address: std::net::SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Error::precondition("PORT", format!("cannot listen on {address}: {error}; choose another address, or stop what holds it"))
+    })
+}
+
+fn install_metrics() -> Result<PrometheusHandle> {
+    PrometheusBuilder::new().install_recorder().map_err(Error::internal)
+}
+
+/// Opens the database and the keys, and loads what is kept in memory.
+async fn open(settings: Settings) -> Result<Services> {
+    let directory = settings.data_directory.clone();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| {
+        Error::precondition("DATA_DIRECTORY", format!("the data directory {} cannot be made: {error}", directory.display()))
+    })?;
+    let store = match &settings.database_url {
+        Some(url) => Store::open_postgresql(url).await?,
+        None => Store::open_sqlite(&directory).await?,
+    };
+    let key_file = settings.master_key_file.clone().unwrap_or_else(|| directory.join("master.key"));
+    let master = master_key(&key_file, settings.master_key_file.is_none())?;
+    let keys = Keyring::open(&store, &master).await?;
+    let started = clock::now();
+    let services = Services {
+        presence: Presence::load(&store, started).await?,
+        hub: Arc::new(Hub::new(rpc::encode_document)),
+        credentials: Credentials::default(),
+        challenges: Challenges::default(),
+        store,
+        keys,
+        settings,
+        started,
+    };
+    services.hub.refresh(&services.store).await?;
+    fleet::group::create(&services, &Caller::manager(started), atoll_domain::fleet::name::GroupPath::root(), "the fleet")
+        .await?;
+    if let Some(token) = access::first_token(&services).await? {
+        let path = directory.join(FIRST_TOKEN_FILE);
+        write_secret(&path, token.reveal())?;
+        tracing::info!(file = %path.display(), "the first administrator's token was written");
+    }
+    Ok(services)
+}
+
+/// Writes a file that only its owner reads.
+fn write_secret(path: &Path, text: &str) -> Result<()> {
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(|error| {
+        Error::precondition("DATA_DIRECTORY", format!("{} cannot be written: {error}", path.display()))
+    })
+}

@@ -1,0 +1,182 @@
+//! Settings: a file, then environment variables `ATOLL_*`, then flags; the later wins. Everything is checked at start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Flags and environment variables of `atoll-manager serve`. What is not given comes from the file, then the default.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Given {
+    /// Directory for the database, the master key and the first token.
+    #[arg(long, env = "ATOLL_DATA_DIRECTORY")]
+    pub data_directory: Option<PathBuf>,
+    /// PostgreSQL to use instead of the embedded SQLite, as postgres://user:password@host/database.
+    #[arg(long, env = "ATOLL_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// File with the master key, 64 hexadecimal digits, mode 0600. Made in the data directory unless given.
+    #[arg(long, env = "ATOLL_MASTER_KEY_FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// Where administrators connect.
+    #[arg(long, env = "ATOLL_ADMIN_LISTEN")]
+    pub admin_listen: Option<SocketAddr>,
+    /// Where nodes connect.
+    #[arg(long, env = "ATOLL_NODE_LISTEN")]
+    pub node_listen: Option<SocketAddr>,
+    /// host:port under which nodes reach this manager; goes into join tokens.
+    #[arg(long, env = "ATOLL_NODE_ADDRESS")]
+    pub node_address: Option<String>,
+    /// Where Prometheus reads metrics.
+    #[arg(long, env = "ATOLL_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// How long certificates of nodes are good, such as 24h.
+    #[arg(long, env = "ATOLL_CERTIFICATE_LIFETIME")]
+    pub certificate_lifetime: Option<String>,
+    /// Further DNS names and addresses for the admin port's certificate, comma-separated.
+    #[arg(long, env = "ATOLL_ADMIN_NAMES", value_delimiter = ',')]
+    pub admin_names: Option<Vec<String>>,
+    /// Log lines: text or json.
+    #[arg(long, env = "ATOLL_LOG_FORMAT")]
+    pub log_format: Option<String>,
+    /// Which log lines: a level, or a filter such as info,atoll_manager=debug.
+    #[arg(long, env = "ATOLL_LOG")]
+    pub log: Option<String>,
+    /// Joins and recoveries allowed per minute from one address.
+    #[arg(long, env = "ATOLL_JOINS_PER_MINUTE")]
+    pub joins_per_minute: Option<u32>,
+    /// Reports allowed per minute from one node.
+    #[arg(long, env = "ATOLL_REPORTS_PER_MINUTE")]
+    pub reports_per_minute: Option<u32>,
+}
+
+/// Checked settings.
+#[derive(Clone)]
+pub struct Settings {
+    pub data_directory: PathBuf,
+    pub database_url: Option<String>,
+    pub master_key_file: Option<PathBuf>,
+    pub admin_listen: SocketAddr,
+    pub node_listen: SocketAddr,
+    pub node_address: String,
+    pub metrics_listen: SocketAddr,
+    pub certificate_lifetime_ms: i64,
+    pub admin_names: Vec<String>,
+    pub log_json: bool,
+    pub log: String,
+    pub joins_per_minute: u32,
+    pub reports_per_minute: u32,
+}
+
+impl std::fmt::Debug for Settings {
+    /// Without the database's URL, which may hold a password.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Settings")
+            .field("data_directory", &self.data_directory)
+            .field("admin_listen", &self.admin_listen)
+            .field("node_listen", &self.node_listen)
+            .field("node_address", &self.node_address)
+            .field("metrics_listen", &self.metrics_listen)
+            .finish_non_exhaustive()
+    }
+}
+
+fn bad(key: &str, problem: impl std::fmt::Display) -> Error {
+    Error::invalid("BAD_SETTING", format!("the setting {key} is wrong: {problem}"))
+}
+
+impl Given {
+    /// Fills what was not given from a TOML file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has a key that is not a setting; the message names it.
+    pub fn over_file(self, path: &std::path::Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| bad("--config", format!("{}: {error}", path.display())))?;
+        let file: Self = toml::from_str(&text).map_err(|error| bad("--config", format!("{}: {error}", path.display())))?;
+        Ok(Self {
+            data_directory: self.data_directory.or(file.data_directory),
+            database_url: self.database_url.or(file.database_url),
+            master_key_file: self.master_key_file.or(file.master_key_file),
+            admin_listen: self.admin_listen.or(file.admin_listen),
+            node_listen: self.node_listen.or(file.node_listen),
+            node_address: self.node_address.or(file.node_address),
+            metrics_listen: self.metrics_listen.or(file.metrics_listen),
+            certificate_lifetime: self.certificate_lifetime.or(file.certificate_lifetime),
+            admin_names: self.admin_names.or(file.admin_names),
+            log_format: self.log_format.or(file.log_format),
+            log: self.log.or(file.log),
+            joins_per_minute: self.joins_per_minute.or(file.joins_per_minute),
+            reports_per_minute: self.reports_per_minute.or(file.reports_per_minute),
+        })
+    }
+
+    /// Checks everything, so that a mistake shows at start and names its key.
+    ///
+    /// # Errors
+    /// The first setting that cannot be.
+    pub fn check(self) -> Result<Settings> {
+        let certificate_lifetime_ms = match self.certificate_lifetime.as_deref() {
+            None => DAY_MS,
+            Some(text) => {
+                atoll_domain::time::parse_duration_ms(text).map_err(|error| bad("certificate_lifetime", error))?
+            }
+        };
+        if !(5_000..=7 * DAY_MS).contains(&certificate_lifetime_ms) {
+            return Err(bad("certificate_lifetime", "it must lie between 5s and 7d"));
+        }
+        let log_json = match self.log_format.as_deref() {
+            None | Some("text") => false,
+            Some("json") => true,
+            Some(other) => return Err(bad("log_format", format!("\"{other}\" is neither text nor json"))),
+        };
+        if let Some(url) = &self.database_url
+            && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
+        {
+            return Err(bad("database_url", "it must begin with postgres:// (leave it out for the embedded SQLite)"));
+        }
+        let node_listen = self.node_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7443)));
+        let node_address = self.node_address.unwrap_or_else(|| node_listen.to_string());
+        if node_address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
+            return Err(bad("node_address", format!("\"{node_address}\" is not host:port")));
+        }
+        let limit = |key: &str, value: Option<u32>, default: u32| match value {
+            Some(0) => Err(bad(key, "it must be at least 1")),
+            value => Ok(value.unwrap_or(default)),
+        };
+        Ok(Settings {
+            data_directory: self.data_directory.unwrap_or_else(|| PathBuf::from("atoll-data")),
+            database_url: self.database_url,
+            master_key_file: self.master_key_file,
+            admin_listen: self.admin_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7400))),
+            node_listen,
+            node_address,
+            metrics_listen: self.metrics_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7401))),
+            certificate_lifetime_ms,
+            admin_names: self.admin_names.unwrap_or_default(),
+            log_json,
+            log: self.log.unwrap_or_else(|| "info".to_owned()),
+            joins_per_minute: limit("joins_per_minute", self.joins_per_minute, 600)?,
+            reports_per_minute: limit("reports_per_minute", self.reports_per_minute, 6_000)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_setting_is_refused_by_name() {
+        let given = Given { certificate_lifetime: Some("soon".to_owned()), ..Given::default() };
+        assert!(given.check().unwrap_err().text.contains("certificate_lifetime"));
+        let given = Given { database_url: Some("mysql://x".to_owned()), ..Given::default() };
+        assert!(given.check().unwrap_err().text.contains("database_url"));
+        assert!(toml::from_str::<Given>("data_dir = 'x'").unwrap_err().to_string().contains("data_dir"));
+    }
+}

@@ -1,0 +1,170 @@
+//! The fleet on the wire.
+
+use atoll_proto::v1;
+use atoll_proto::v1::fleet_server::Fleet;
+use tonic::{Request, Response, Status};
+
+use super::{Admin, caller, convert, decode, status};
+use crate::service::fleet::{detail, group, join_token, node};
+
+#[tonic::async_trait]
+impl Fleet for Admin {
+    async fn list_nodes(
+        &self,
+        request: Request<v1::ListNodesRequest>,
+    ) -> Result<Response<v1::ListNodesResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let options = decode::options(request.options);
+        let (nodes, summary) = convert::page(node::list(&self.0, &options).await.map_err(status)?, convert::node);
+        Ok(Response::new(v1::ListNodesResponse { nodes, summary }))
+    }
+
+    async fn get_node(
+        &self,
+        request: Request<v1::GetNodeRequest>,
+    ) -> Result<Response<v1::GetNodeResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let detail = detail::get(&self.0, &request.node).await.map_err(status)?;
+        let exceptions = detail.exceptions.into_iter().map(|exception| v1::NodeException {
+            resource: exception.resource,
+            code: exception.code,
+            text: exception.text,
+            since_ms: exception.since_ms,
+        });
+        Ok(Response::new(v1::GetNodeResponse {
+            exceptions: exceptions.collect(),
+            node: Some(convert::node(detail.view)),
+            publications: detail.publications,
+        }))
+    }
+
+    async fn label_node(
+        &self,
+        request: Request<v1::LabelNodeRequest>,
+    ) -> Result<Response<v1::LabelNodeResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let set = request.set.into_iter().collect();
+        let view = node::label(&self.0, &caller, &request.node, &set, &request.remove).await.map_err(status)?;
+        Ok(Response::new(v1::LabelNodeResponse { node: Some(convert::node(view)) }))
+    }
+
+    async fn move_node(
+        &self,
+        request: Request<v1::MoveNodeRequest>,
+    ) -> Result<Response<v1::MoveNodeResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let group = decode::group(decode::required("group", &request.group).map_err(status)?).map_err(status)?;
+        let view = node::move_to(&self.0, &caller, &request.node, group).await.map_err(status)?;
+        Ok(Response::new(v1::MoveNodeResponse { node: Some(convert::node(view)) }))
+    }
+
+    async fn rename_node(
+        &self,
+        request: Request<v1::RenameNodeRequest>,
+    ) -> Result<Response<v1::RenameNodeResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let name = decode::node_name(&request.name).map_err(status)?;
+        let view = node::rename(&self.0, &caller, &request.node, name).await.map_err(status)?;
+        Ok(Response::new(v1::RenameNodeResponse { node: Some(convert::node(view)) }))
+    }
+
+    async fn cordon_node(
+        &self,
+        request: Request<v1::CordonNodeRequest>,
+    ) -> Result<Response<v1::CordonNodeResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let view = node::cordon(&self.0, &caller, &request.node, request.cordoned, &request.reason).await;
+        Ok(Response::new(v1::CordonNodeResponse { node: Some(convert::node(view.map_err(status)?)) }))
+    }
+
+    async fn remove_node(
+        &self,
+        request: Request<v1::RemoveNodeRequest>,
+    ) -> Result<Response<v1::RemoveNodeResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        node::remove(&self.0, &caller, &request.node).await.map_err(status)?;
+        Ok(Response::new(v1::RemoveNodeResponse {}))
+    }
+
+    async fn list_groups(
+        &self,
+        request: Request<v1::ListGroupsRequest>,
+    ) -> Result<Response<v1::ListGroupsResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let options = decode::options(request.options);
+        let (groups, summary) = convert::page(group::list(&self.0, &options).await.map_err(status)?, convert::group);
+        Ok(Response::new(v1::ListGroupsResponse { groups, summary }))
+    }
+
+    async fn create_group(
+        &self,
+        request: Request<v1::CreateGroupRequest>,
+    ) -> Result<Response<v1::CreateGroupResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let path = decode::group(decode::required("path", &request.path).map_err(status)?).map_err(status)?;
+        let view = group::create(&self.0, &caller, path, &request.description).await.map_err(status)?;
+        Ok(Response::new(v1::CreateGroupResponse { group: Some(convert::group(view)) }))
+    }
+
+    async fn delete_group(
+        &self,
+        request: Request<v1::DeleteGroupRequest>,
+    ) -> Result<Response<v1::DeleteGroupResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let path = decode::group(decode::required("path", &request.path).map_err(status)?).map_err(status)?;
+        group::delete(&self.0, &caller, &path).await.map_err(status)?;
+        Ok(Response::new(v1::DeleteGroupResponse {}))
+    }
+
+    async fn create_join_token(
+        &self,
+        request: Request<v1::CreateJoinTokenRequest>,
+    ) -> Result<Response<v1::CreateJoinTokenResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let wish = join_token::NewJoinToken {
+            description: request.description,
+            group: decode::group(&request.group).map_err(status)?,
+            labels: request.labels.into_iter().collect(),
+            uses_limit: request.uses_limit.into(),
+            lifetime_ms: request.lifetime_ms,
+            request_id: decode::request_id(&request.request_id).map_err(status)?,
+        };
+        let (record, token) = join_token::create(&self.0, &caller, wish).await.map_err(status)?;
+        let token_row = Some(convert::join_token(record));
+        Ok(Response::new(v1::CreateJoinTokenResponse { token: token_row, text: token.to_text() }))
+    }
+
+    async fn list_join_tokens(
+        &self,
+        request: Request<v1::ListJoinTokensRequest>,
+    ) -> Result<Response<v1::ListJoinTokensResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let options = decode::options(request.options);
+        let page = join_token::list(&self.0, &options).await.map_err(status)?;
+        let (tokens, summary) = convert::page(page, convert::join_token);
+        Ok(Response::new(v1::ListJoinTokensResponse { tokens, summary }))
+    }
+
+    async fn revoke_join_token(
+        &self,
+        request: Request<v1::RevokeJoinTokenRequest>,
+    ) -> Result<Response<v1::RevokeJoinTokenResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let id = decode::parsed("BAD_ID", &request.id).map_err(status)?;
+        join_token::revoke(&self.0, &caller, id).await.map_err(status)?;
+        Ok(Response::new(v1::RevokeJoinTokenResponse {}))
+    }
+}

@@ -1,0 +1,206 @@
+//! The node's side of the contract on the wire: the async shell around the link.
+
+mod stream;
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use atoll_domain::id::NodeId;
+use atoll_proto::v1;
+use atoll_proto::v1::node_link_server::NodeLink;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use prost::Message as _;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{decode, status};
+use crate::clock;
+use crate::error::{Error, ErrorKind};
+use crate::service::Services;
+use crate::service::fleet::{certificate, credential, join};
+use crate::service::sharing::receive::{Outcome, SignedReport, receive};
+use crate::store::feed::FeedDocument;
+use crate::tls::Peer;
+
+/// Most reports in one push.
+const PUSH_LIMIT: usize = 64;
+
+/// The node port's service.
+#[derive(Debug)]
+pub struct Link {
+    services: Arc<Services>,
+    joins: DefaultKeyedRateLimiter<IpAddr>,
+    reports: DefaultKeyedRateLimiter<NodeId>,
+    cancel: CancellationToken,
+}
+
+impl Link {
+    pub fn new(services: Arc<Services>, cancel: CancellationToken) -> Self {
+        let per_minute = |limit: u32| Quota::per_minute(NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN));
+        Self {
+            joins: RateLimiter::keyed(per_minute(services.settings.joins_per_minute)),
+            reports: RateLimiter::keyed(per_minute(services.settings.reports_per_minute)),
+            services,
+            cancel,
+        }
+    }
+
+    /// Bounds what somebody without a certificate can make this process do.
+    #[expect(clippy::result_large_err, reason = "the error type of every handler")]
+    fn admit_stranger(&self, peer: Option<&Peer>) -> Result<(), Status> {
+        let Some(address) = peer.and_then(|peer| peer.address) else { return Ok(()) };
+        if self.joins.len() > 100_000 {
+            self.joins.retain_recent();
+        }
+        self.joins.check_key(&address.ip()).map_err(|_| {
+            status(Error::new(
+                ErrorKind::Exhausted,
+                "TOO_MANY_JOINS",
+                "too many joins and recoveries from this address; try again in a minute",
+            ))
+        })
+    }
+}
+
+/// A document as it is sent: encoded once, shared by every stream.
+#[must_use]
+pub fn encode_document(document: &FeedDocument) -> Bytes {
+    let message = v1::SignedDocument {
+        document: Bytes::copy_from_slice(&document.document),
+        signature: Bytes::copy_from_slice(&document.signature),
+        sequence: document.sequence,
+    };
+    message.encode_to_vec().into()
+}
+
+fn peer<T>(request: &Request<T>) -> Option<Peer> {
+    request.extensions().get::<Peer>().cloned()
+}
+
+#[tonic::async_trait]
+impl NodeLink for Link {
+    async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinResponse>, Status> {
+        self.admit_stranger(peer(&request).as_ref())?;
+        let request = request.into_inner();
+        check_protocol(request.protocol_version).map_err(status)?;
+        let wish = join::JoinWish {
+            token: decode::parsed("BAD_JOIN_TOKEN", &request.token_id).map_err(status)?,
+            secret: request.token_secret,
+            name: decode::node_name(&request.name).map_err(status)?,
+            certificate_request: request.certificate_request,
+            identity_key: request.identity_key,
+            sealing_key: request.sealing_key,
+            proof: request.proof,
+        };
+        let (record, issued) = join::join(&self.services, &wish, clock::now()).await.map_err(status)?;
+        metrics::counter!("atoll_joins_total").increment(1);
+        let keys = &self.services.keys;
+        Ok(Response::new(v1::JoinResponse {
+            node_id: record.id.to_string(),
+            certificate_chain: issued.chain,
+            root_certificate: keys.authority.root().to_vec(),
+            document_key: keys.documents.verifying_key().to_bytes().to_vec(),
+            sealing_key: keys.sealing.public().to_vec(),
+            manager_epoch: keys.epoch.to_string(),
+            group: record.group.to_string(),
+        }))
+    }
+
+    async fn challenge(
+        &self,
+        request: Request<v1::ChallengeRequest>,
+    ) -> Result<Response<v1::ChallengeResponse>, Status> {
+        self.admit_stranger(peer(&request).as_ref())?;
+        let node = decode::parsed("BAD_ID", &request.into_inner().node_id).map_err(status)?;
+        let challenge = self.services.challenges.give(node, clock::now()).map_err(status)?;
+        Ok(Response::new(v1::ChallengeResponse { challenge: challenge.to_vec() }))
+    }
+
+    async fn recover(&self, request: Request<v1::RecoverRequest>) -> Result<Response<v1::RecoverResponse>, Status> {
+        self.admit_stranger(peer(&request).as_ref())?;
+        let request = request.into_inner();
+        let node = decode::parsed("BAD_ID", &request.node_id).map_err(status)?;
+        let (challenge, wanted) = (&request.challenge, &request.certificate_request);
+        let issued =
+            certificate::recover(&self.services, node, challenge, wanted, &request.proof, clock::now())
+                .await
+                .map_err(status)?;
+        Ok(Response::new(v1::RecoverResponse { certificate_chain: issued.chain }))
+    }
+
+    async fn renew_certificate(
+        &self,
+        request: Request<v1::RenewCertificateRequest>,
+    ) -> Result<Response<v1::RenewCertificateResponse>, Status> {
+        let certificate = peer(&request).and_then(|peer| peer.certificate);
+        let wanted = request.into_inner().certificate_request;
+        let issued =
+            certificate::renew(&self.services, certificate.as_deref(), &wanted, clock::now()).await.map_err(status)?;
+        Ok(Response::new(v1::RenewCertificateResponse { certificate_chain: issued.chain }))
+    }
+
+    type SyncStream = BoxStream<'static, Result<v1::SyncResponse, Status>>;
+
+    async fn sync(
+        &self,
+        request: Request<Streaming<v1::SyncRequest>>,
+    ) -> Result<Response<Self::SyncStream>, Status> {
+        let certificate = peer(&request).and_then(|peer| peer.certificate);
+        let node = credential::check(&self.services, certificate.as_deref(), clock::now()).await.map_err(status)?;
+        let services = Arc::clone(&self.services);
+        let stream = stream::open(services, node, certificate, request.into_inner(), self.cancel.clone()).await?;
+        Ok(Response::new(stream))
+    }
+
+    async fn push(&self, request: Request<v1::PushRequest>) -> Result<Response<v1::PushResponse>, Status> {
+        let now = clock::now();
+        let certificate = peer(&request).and_then(|peer| peer.certificate);
+        let node = credential::check(&self.services, certificate.as_deref(), now).await.map_err(status)?;
+        let request = request.into_inner();
+        if request.reports.len() > PUSH_LIMIT {
+            let text = format!("a push holds at most {PUSH_LIMIT} reports; send the rest after it");
+            return Err(status(Error::invalid("TOO_MANY_REPORTS", text)));
+        }
+        let mut results = Vec::with_capacity(request.reports.len());
+        for report in request.reports {
+            self.reports.check_key(&node.id).map_err(|_| {
+                let text = "this node reports too often; what is not answered for is sent again in a minute";
+                status(Error::new(ErrorKind::Exhausted, "TOO_MANY_REPORTS", text))
+            })?;
+            let number = report.number;
+            let signed = SignedReport { number, report: report.report, signature: report.signature };
+            let outcome = receive(&self.services, &node, &signed, now).await.map_err(status)?;
+            results.push(result(number, outcome));
+        }
+        Ok(Response::new(v1::PushResponse { results }))
+    }
+}
+
+fn check_protocol(version: u32) -> Result<(), Error> {
+    if version == atoll_proto::PROTOCOL_VERSION {
+        return Ok(());
+    }
+    Err(Error::precondition(
+        "PROTOCOL_VERSION",
+        format!(
+            "this node speaks version {version} of the protocol and the manager speaks {}; upgrade the older one",
+            atoll_proto::PROTOCOL_VERSION
+        ),
+    ))
+}
+
+fn result(number: u64, outcome: Outcome) -> v1::ReportResult {
+    let (kind, missing_revisions, text) = match outcome {
+        Outcome::Stored(text) => (v1::ReportOutcome::Stored, Vec::new(), text),
+        Outcome::Duplicate => (v1::ReportOutcome::Duplicate, Vec::new(), String::new()),
+        Outcome::NeedParents(missing) => {
+            let missing = missing.iter().map(ToString::to_string).collect();
+            (v1::ReportOutcome::NeedParents, missing, "send the revisions it was made from first".to_owned())
+        }
+        Outcome::Quarantined(reason) => (v1::ReportOutcome::Quarantined, Vec::new(), reason),
+    };
+    v1::ReportResult { number, outcome: kind.into(), missing_revisions, text }
+}

@@ -1,0 +1,232 @@
+//! One node's open stream. It holds a cursor per lane and nothing else: no task, no queue.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atoll_domain::document::Lane;
+use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::link::feed::Feed;
+use atoll_domain::link::manager::{Batch, ManagerLink};
+use atoll_proto::v1;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use rand::Rng as _;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use super::{check_protocol, status};
+use crate::authority::NodeCertificate;
+use crate::clock;
+use crate::error::Error;
+use crate::hub::Registration;
+use crate::service::Services;
+use crate::service::fleet::credential;
+use crate::store::fleet::{NodeRecord, SeenRecord};
+
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a silent stream says that it lives; also how often the credential is looked at again.
+const HEARTBEAT_MS: u64 = 30_000;
+
+type Sent = Result<v1::SyncResponse, Status>;
+
+struct Conversation {
+    services: Arc<Services>,
+    node: Arc<NodeRecord>,
+    certificate: Option<Arc<NodeCertificate>>,
+    inbound: Streaming<v1::SyncRequest>,
+    link: ManagerLink,
+    registration: Registration,
+    shutdown: CancellationToken,
+    next_heartbeat: Instant,
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        // A newer stream of the same node has taken over already, and its word counts.
+        if !self.registration.cancel.is_cancelled() {
+            self.services.presence.disconnected(self.node.id, clock::now());
+        }
+        metrics::gauge!("atoll_nodes_connected").decrement(1.0);
+    }
+}
+
+/// Reads Hello, and answers with Welcome and everything the node is owed from then on.
+pub async fn open(
+    services: Arc<Services>,
+    node: Arc<NodeRecord>,
+    certificate: Option<Arc<NodeCertificate>>,
+    mut inbound: Streaming<v1::SyncRequest>,
+    shutdown: CancellationToken,
+) -> Result<BoxStream<'static, Sent>, Status> {
+    let hello = match timeout(HELLO_TIMEOUT, inbound.message()).await {
+        Ok(Ok(Some(v1::SyncRequest { message: Some(v1::sync_request::Message::Hello(hello)) }))) => hello,
+        Ok(Err(status)) => return Err(status),
+        _ => return Err(status(Error::invalid("NO_HELLO", "the stream must begin with Hello, within ten seconds"))),
+    };
+    check_protocol(hello.protocol_version).map_err(status)?;
+    let link = begin(&services, &node, &hello);
+    services.presence.connected(node.id, seen(&services, &node, &link, &hello));
+    let registration = services.hub.register(node.id);
+    metrics::gauge!("atoll_nodes_connected").increment(1.0);
+    let welcome = welcome(&services, &node, &link);
+    let next_heartbeat = Instant::now() + heartbeat();
+    let conversation = Conversation { services, node, certificate, inbound, link, registration, shutdown, next_heartbeat };
+    let rest = stream::unfold(Some(conversation), |conversation| async move {
+        let mut conversation = conversation?;
+        match conversation.next().await {
+            Ok(Some(message)) => Some((Ok(message), Some(conversation))),
+            Ok(None) => None,
+            Err(status) => Some((Err(status), None)),
+        }
+    });
+    Ok(stream::once(async move { Ok(welcome) }).chain(rest).boxed())
+}
+
+fn heartbeat() -> Duration {
+    Duration::from_millis(rand::rng().random_range(HEARTBEAT_MS * 8 / 10..=HEARTBEAT_MS))
+}
+
+fn begin(services: &Services, node: &NodeRecord, hello: &v1::Hello) -> ManagerLink {
+    let cursors: BTreeMap<Lane, u64> =
+        hello.cursors.iter().filter_map(|cursor| Some((lane(cursor.lane())?, cursor.sequence))).collect();
+    let end = services.hub.read(Feed::sequence);
+    let their_epoch = hello.manager_epoch.parse().ok();
+    let mut link = ManagerLink::begin(node.id, services.keys.epoch, their_epoch, &cursors, end);
+    link.cordoned = node.standing == NodeStanding::Cordoned;
+    link
+}
+
+fn seen(services: &Services, node: &NodeRecord, link: &ManagerLink, hello: &v1::Hello) -> SeenRecord {
+    let now = clock::now();
+    let before = services.presence.get(node.id);
+    if !before.incarnation.is_empty() && before.incarnation != hello.incarnation {
+        tracing::warn!(node = %node.name, "the node's data directory is another than before: restored or cloned");
+    }
+    SeenRecord {
+        online: true,
+        since_ms: now.0,
+        last_seen_ms: now.0,
+        acknowledged: link.acknowledged(Lane::Content),
+        outbox_length: hello.outbox_length,
+        agent_version: hello.agent_version.chars().take(100).collect(),
+        incarnation: hello.incarnation.chars().take(100).collect(),
+    }
+}
+
+fn welcome(services: &Services, node: &NodeRecord, link: &ManagerLink) -> v1::SyncResponse {
+    let welcome = v1::Welcome {
+        protocol_version: atoll_proto::PROTOCOL_VERSION,
+        manager_epoch: services.keys.epoch.to_string(),
+        start_over: link.starts_over(),
+        name: node.name.to_string(),
+        group: node.group.to_string(),
+        labels: node.labels.clone().into_iter().collect(),
+        heartbeat_ms: u32::try_from(HEARTBEAT_MS).unwrap_or(u32::MAX),
+    };
+    v1::SyncResponse { message: Some(v1::sync_response::Message::Welcome(welcome)) }
+}
+
+fn lane(lane: v1::Lane) -> Option<Lane> {
+    match lane {
+        v1::Lane::Unspecified => None,
+        v1::Lane::Locks => Some(Lane::Locks),
+        v1::Lane::Access => Some(Lane::Access),
+        v1::Lane::Content => Some(Lane::Content),
+    }
+}
+
+enum Woken {
+    Said(Result<Option<v1::SyncRequest>, Status>),
+    Owed,
+    Heartbeat,
+    Over,
+}
+
+impl Conversation {
+    /// The next message to send; `None` when the stream is over.
+    async fn next(&mut self) -> Result<Option<v1::SyncResponse>, Status> {
+        loop {
+            let services = Arc::clone(&self.services);
+            if let Some((batch, documents)) =
+                services.hub.next_batch(&services.store, &mut self.link).await.map_err(status)?
+            {
+                return Ok(Some(changes(batch, documents)));
+            }
+            let woken = tokio::select! {
+                said = self.inbound.message() => Woken::Said(said),
+                () = self.registration.wake.notified() => Woken::Owed,
+                () = tokio::time::sleep_until(self.next_heartbeat) => Woken::Heartbeat,
+                () = self.registration.cancel.cancelled() => Woken::Over,
+                () = self.shutdown.cancelled() => Woken::Over,
+            };
+            match woken {
+                Woken::Said(Ok(Some(request))) => self.hear(request)?,
+                Woken::Said(Ok(None)) | Woken::Over => return Ok(None),
+                Woken::Said(Err(status)) => return Err(status),
+                Woken::Owed => {
+                    if self.look_again().await? {
+                        return Ok(Some(welcome(&self.services, &self.node, &self.link)));
+                    }
+                }
+                Woken::Heartbeat => {
+                    self.look_again().await?;
+                    self.next_heartbeat = Instant::now() + heartbeat();
+                    let beat = v1::Heartbeat { manager_time_ms: clock::now().0 };
+                    return Ok(Some(v1::SyncResponse { message: Some(v1::sync_response::Message::Heartbeat(beat)) }));
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, request: v1::SyncRequest) -> Result<(), Status> {
+        let Some(v1::sync_request::Message::Ack(ack)) = request.message else {
+            return Err(status(Error::invalid("UNEXPECTED", "after Hello a node only acknowledges")));
+        };
+        let (lane, sequence) = self
+            .link
+            .acknowledge(ack.nonce)
+            .map_err(|error| status(Error::invalid("UNEXPECTED_ACK", error.to_string())))?;
+        if lane == Lane::Content {
+            self.services.presence.acknowledged(self.node.id, sequence, clock::now());
+        }
+        if !ack.exceptions.is_empty() {
+            let exceptions = ack.exceptions.into_iter().map(|exception| (exception.key, exception.code, exception.text));
+            self.services.presence.refused(self.node.id, exceptions.collect());
+        }
+        Ok(())
+    }
+
+    /// The credential is good for the stream as long as it is good for a call. Answers whether what Welcome says of the
+    /// node has changed.
+    async fn look_again(&mut self) -> Result<bool, Status> {
+        let now = clock::now();
+        let certificate = self.certificate.as_deref();
+        let node = credential::check(&self.services, certificate, now).await.map_err(status)?;
+        let known = (&self.node.name, &self.node.group, &self.node.labels);
+        let renamed = known != (&node.name, &node.group, &node.labels);
+        self.node = node;
+        self.link.cordoned = self.node.standing == NodeStanding::Cordoned;
+        Ok(renamed)
+    }
+}
+
+fn changes(batch: Batch, documents: Vec<Bytes>) -> v1::SyncResponse {
+    let lane = match batch.lane {
+        Lane::Locks => v1::Lane::Locks,
+        Lane::Access => v1::Lane::Access,
+        Lane::Content => v1::Lane::Content,
+    };
+    let changes = v1::Changes {
+        nonce: batch.nonce,
+        lane: lane.into(),
+        up_to_sequence: batch.owed.up_to,
+        last_part: batch.owed.last_part,
+        documents,
+        left_audiences: batch.owed.left.iter().map(ToString::to_string).collect(),
+        complete: batch.complete,
+    };
+    v1::SyncResponse { message: Some(v1::sync_response::Message::Changes(changes)) }
+}

@@ -1,0 +1,439 @@
+//! Sharing on the wire.
+
+use atoll_domain::canonical;
+use atoll_domain::kind::variable_set::scope::Place;
+use atoll_domain::secret::Plaintext;
+use atoll_domain::sharing::offer::{EditMode, VersionPolicy};
+use atoll_proto::v1;
+use atoll_proto::v1::sharing_server::Sharing;
+use serde_json::Value;
+use tonic::{Request, Response, Status};
+
+use super::{Admin, caller, convert, decode, status};
+use crate::error::Error;
+use crate::service::Services;
+use crate::service::sharing::{conflict, fork, publication, read, release, save, status as sync, variable};
+use crate::store::sharing::ResourceRecord;
+
+#[tonic::async_trait]
+impl Sharing for Admin {
+    async fn list_resources(
+        &self,
+        request: Request<v1::ListResourcesRequest>,
+    ) -> Result<Response<v1::ListResourcesResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let options = decode::options(request.options);
+        let page = read::list(&self.0, &options).await.map_err(status)?;
+        let (resources, summary) = convert::page(page, convert::resource);
+        Ok(Response::new(v1::ListResourcesResponse { resources, summary }))
+    }
+
+    async fn get_resource(
+        &self,
+        request: Request<v1::GetResourceRequest>,
+    ) -> Result<Response<v1::GetResourceResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let kind = decode::kind(&request.kind).map_err(status)?;
+        let shown = read::get(&self.0, kind, &request.resource, &request.revision).await.map_err(status)?;
+        Ok(Response::new(v1::GetResourceResponse {
+            resource: Some(convert::resource(shown.resource)),
+            revision: Some(convert::revision(shown.revision)),
+            content: convert::json(shown.content.as_ref()),
+            releases: shown.releases.iter().map(convert::release).collect(),
+        }))
+    }
+
+    async fn save_resource(
+        &self,
+        request: Request<v1::SaveResourceRequest>,
+    ) -> Result<Response<v1::SaveResourceResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let kind = decode::kind(&request.kind).map_err(status)?;
+        let wish = save::Save {
+            kind,
+            resource: decode::optional(request.resource),
+            content: request.content.into_bytes(),
+            base: decode::optional(request.base_revision),
+            message: request.message,
+            imported: request.imported,
+            request_id: decode::request_id(&request.request_id).map_err(status)?,
+        };
+        let saved = save::save(&self.0, &caller, wish).await.map_err(status)?;
+        let shown = read::shown(&self.0, &saved.loaded, saved.revision).await.map_err(status)?;
+        Ok(Response::new(v1::SaveResourceResponse {
+            resource: Some(convert::resource(shown.resource)),
+            revision: Some(convert::revision(shown.revision)),
+            changed: saved.changed,
+            conflict_id: saved.conflict.map(|id| id.to_string()).unwrap_or_default(),
+        }))
+    }
+
+    async fn delete_resource(
+        &self,
+        request: Request<v1::DeleteResourceRequest>,
+    ) -> Result<Response<v1::DeleteResourceResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let kind = decode::kind(&request.kind).map_err(status)?;
+        let loaded = save::delete(&self.0, &caller, kind, &request.resource, &request.message).await;
+        let resource = resource(&self.0, loaded.map_err(status)?.record).await?;
+        Ok(Response::new(v1::DeleteResourceResponse { resource }))
+    }
+
+    async fn list_revisions(
+        &self,
+        request: Request<v1::ListRevisionsRequest>,
+    ) -> Result<Response<v1::ListRevisionsResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let kind = decode::kind(&request.kind).map_err(status)?;
+        let options = decode::options(request.options);
+        let page = read::revisions(&self.0, kind, &request.resource, &options).await.map_err(status)?;
+        let (revisions, summary) = convert::page(page, convert::revision);
+        Ok(Response::new(v1::ListRevisionsResponse { revisions, summary }))
+    }
+
+    async fn diff_revisions(
+        &self,
+        request: Request<v1::DiffRevisionsRequest>,
+    ) -> Result<Response<v1::DiffRevisionsResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let kind = decode::kind(&request.kind).map_err(status)?;
+        let found = read::diff(&self.0, kind, &request.resource, &request.from, &request.to).await.map_err(status)?;
+        let differences = found.into_iter().map(convert::difference).collect();
+        Ok(Response::new(v1::DiffRevisionsResponse { differences }))
+    }
+
+    async fn release_resource(
+        &self,
+        request: Request<v1::ReleaseResourceRequest>,
+    ) -> Result<Response<v1::ReleaseResourceResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let kind = decode::kind(&request.kind).map_err(status)?;
+        let version = match decode::optional(request.version) {
+            Some(text) => Some(decode::parsed("BAD_VERSION", &text).map_err(status)?),
+            None => None,
+        };
+        let revision = decode::optional(request.revision);
+        let (loaded, release, sequence) =
+            release::release(&self.0, &caller, kind, &request.resource, version, revision.as_deref())
+                .await
+                .map_err(status)?;
+        Ok(Response::new(v1::ReleaseResourceResponse {
+            resource: resource(&self.0, loaded.record).await?,
+            release: Some(convert::release(&release)),
+            sequence,
+        }))
+    }
+
+    async fn roll_back_resource(
+        &self,
+        request: Request<v1::RollBackResourceRequest>,
+    ) -> Result<Response<v1::RollBackResourceResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let kind = decode::kind(&request.kind).map_err(status)?;
+        let saved =
+            save::roll_back(&self.0, &caller, kind, &request.resource, &request.to, &request.message)
+                .await
+                .map_err(status)?;
+        let shown = read::shown(&self.0, &saved.loaded, saved.revision).await.map_err(status)?;
+        Ok(Response::new(v1::RollBackResourceResponse {
+            resource: Some(convert::resource(shown.resource)),
+            revision: Some(convert::revision(shown.revision)),
+        }))
+    }
+
+    async fn set_text_mode(
+        &self,
+        request: Request<v1::SetTextModeRequest>,
+    ) -> Result<Response<v1::SetTextModeResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let kind = decode::kind(&request.kind).map_err(status)?;
+        let mode = decode::parsed("BAD_TEXT_MODE", &request.text_mode).map_err(status)?;
+        let record = save::set_text_mode(&self.0, &caller, kind, &request.resource, mode).await.map_err(status)?;
+        Ok(Response::new(v1::SetTextModeResponse { resource: resource(&self.0, record).await? }))
+    }
+
+    async fn list_publications(
+        &self,
+        request: Request<v1::ListPublicationsRequest>,
+    ) -> Result<Response<v1::ListPublicationsResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let options = decode::options(request.options);
+        let page = publication::list(&self.0, &options).await.map_err(status)?;
+        let (publications, summary) = convert::page(page, convert::publication);
+        Ok(Response::new(v1::ListPublicationsResponse { publications, summary }))
+    }
+
+    async fn save_publication(
+        &self,
+        request: Request<v1::SavePublicationRequest>,
+    ) -> Result<Response<v1::SavePublicationResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let wish = publication_wish(request).map_err(status)?;
+        let view = publication::save(&self.0, &caller, wish).await.map_err(status)?;
+        Ok(Response::new(v1::SavePublicationResponse { publication: Some(convert::publication(view)) }))
+    }
+
+    async fn delete_publication(
+        &self,
+        request: Request<v1::DeletePublicationRequest>,
+    ) -> Result<Response<v1::DeletePublicationResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        publication::delete(&self.0, &caller, &request.name).await.map_err(status)?;
+        Ok(Response::new(v1::DeletePublicationResponse {}))
+    }
+
+    async fn list_proposals(
+        &self,
+        request: Request<v1::ListProposalsRequest>,
+    ) -> Result<Response<v1::ListProposalsResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let options = decode::options(request.options);
+        let page = fork::list(&self.0, &options).await.map_err(status)?;
+        let (proposals, summary) = convert::page(page, convert::proposal);
+        Ok(Response::new(v1::ListProposalsResponse { proposals, summary }))
+    }
+
+    async fn decide_proposal(
+        &self,
+        request: Request<v1::DecideProposalRequest>,
+    ) -> Result<Response<v1::DecideProposalResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let decided =
+            fork::decide(&self.0, &caller, &request.id, request.accept, &request.message, request.release)
+                .await
+                .map_err(status)?;
+        Ok(Response::new(v1::DecideProposalResponse {
+            proposal: Some(convert::proposal(decided.view)),
+            conflict_id: decided.conflict.map(|id| id.to_string()).unwrap_or_default(),
+            release: decided.release.as_ref().map(convert::release),
+        }))
+    }
+
+    async fn list_conflicts(
+        &self,
+        request: Request<v1::ListConflictsRequest>,
+    ) -> Result<Response<v1::ListConflictsResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let options = decode::options(request.options);
+        let page = conflict::list(&self.0, &options).await.map_err(status)?;
+        let (conflicts, summary) = convert::page(page, convert::conflict);
+        Ok(Response::new(v1::ListConflictsResponse { conflicts, summary }))
+    }
+
+    async fn get_conflict(
+        &self,
+        request: Request<v1::GetConflictRequest>,
+    ) -> Result<Response<v1::GetConflictResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let view = conflict::get(&self.0, &request.id).await.map_err(status)?;
+        Ok(Response::new(v1::GetConflictResponse { conflict: Some(convert::conflict(view)) }))
+    }
+
+    async fn resolve_conflict(
+        &self,
+        request: Request<v1::ResolveConflictRequest>,
+    ) -> Result<Response<v1::ResolveConflictResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let id = request.id.clone();
+        let answer = answer(request).map_err(status)?;
+        let resolved = conflict::resolve(&self.0, &caller, &id, answer).await.map_err(status)?;
+        let shown = read::shown(&self.0, &resolved.loaded, resolved.revision).await.map_err(status)?;
+        Ok(Response::new(v1::ResolveConflictResponse {
+            resource: Some(convert::resource(shown.resource)),
+            revision: Some(convert::revision(shown.revision)),
+            release: resolved.release.as_ref().map(convert::release),
+        }))
+    }
+
+    async fn set_variable(
+        &self,
+        request: Request<v1::SetVariableRequest>,
+    ) -> Result<Response<v1::SetVariableResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let value = match (request.null, request.sensitive) {
+            (true, _) => variable::ValueWish::Null,
+            (false, true) => variable::ValueWish::Sensitive(Plaintext::new(request.value)),
+            (false, false) => variable::ValueWish::Text(request.value),
+        };
+        decode::required("the variable's name", &request.name).map_err(status)?;
+        let new = variable::NewValue { name: request.name, scope: scope(request.scope), value, message: request.message };
+        let (loaded, revision) = variable::set(&self.0, &caller, &request.resource, new).await.map_err(status)?;
+        let shown = read::shown(&self.0, &loaded, revision).await.map_err(status)?;
+        Ok(Response::new(v1::SetVariableResponse {
+            resource: Some(convert::resource(shown.resource)),
+            revision: Some(convert::revision(shown.revision)),
+        }))
+    }
+
+    async fn unset_variable(
+        &self,
+        request: Request<v1::UnsetVariableRequest>,
+    ) -> Result<Response<v1::UnsetVariableResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let scope = scope(request.scope);
+        let (loaded, revision) =
+            variable::unset(&self.0, &caller, &request.resource, &request.name, &scope, &request.message)
+                .await
+                .map_err(status)?;
+        let shown = read::shown(&self.0, &loaded, revision).await.map_err(status)?;
+        Ok(Response::new(v1::UnsetVariableResponse {
+            resource: Some(convert::resource(shown.resource)),
+            revision: Some(convert::revision(shown.revision)),
+        }))
+    }
+
+    async fn get_effective_variables(
+        &self,
+        request: Request<v1::GetEffectiveVariablesRequest>,
+    ) -> Result<Response<v1::GetEffectiveVariablesResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let asked = variable::Asked {
+            set: decode::optional(request.resource),
+            node: decode::optional(request.node),
+            place: Place {
+                target: decode::optional(request.target),
+                role: decode::optional(request.role),
+                environment: decode::optional(request.environment),
+                group: decode::optional(request.group),
+            },
+        };
+        let views = variable::effective_variables(&self.0, &asked).await.map_err(status)?;
+        let variables = views.into_iter().map(convert::effective).collect();
+        Ok(Response::new(v1::GetEffectiveVariablesResponse { variables }))
+    }
+
+    async fn get_sync_status(
+        &self,
+        request: Request<v1::GetSyncStatusRequest>,
+    ) -> Result<Response<v1::GetSyncStatusResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let resource = match decode::optional(request.resource) {
+            Some(name) => Some((decode::kind(&request.kind).map_err(status)?, name)),
+            None => None,
+        };
+        let question = sync::Question {
+            resource,
+            node: decode::optional(request.node),
+            behind_limit: (request.behind_limit as usize).min(1_000),
+        };
+        let seen = sync::status(&self.0, &question).await.map_err(status)?;
+        let behind = seen.behind.iter().map(|node| v1::BehindNode {
+            node: node.record.name.to_string(),
+            state: node.state.to_owned(),
+            since_ms: node.state_since_ms,
+            acknowledged_sequence: node.seen.acknowledged,
+        });
+        Ok(Response::new(v1::GetSyncStatusResponse {
+            sequence: seen.sequence,
+            expected: seen.expected as u64,
+            have: seen.have as u64,
+            applied: seen.applied as u64,
+            failed: seen.failed as u64,
+            offline: seen.offline as u64,
+            behind: behind.collect(),
+        }))
+    }
+}
+
+async fn resource(services: &Services, record: ResourceRecord) -> Result<Option<v1::Resource>, Status> {
+    Ok(Some(convert::resource(read::view(&services.store, record).await.map_err(status)?)))
+}
+
+fn scope(scope: Option<v1::VariableScope>) -> variable::WishedScope {
+    let scope = scope.unwrap_or_default();
+    variable::WishedScope {
+        environments: scope.environments,
+        roles: scope.roles,
+        targets: scope.targets,
+        groups: scope.groups,
+    }
+}
+
+fn publication_wish(request: v1::SavePublicationRequest) -> Result<publication::Wish, Error> {
+    let wished = request.publication.ok_or_else(|| Error::invalid("MISSING", "publication is missing"))?;
+    let edit_mode = match wished.edit_mode.as_str() {
+        "" => EditMode::default(),
+        text => decode::parsed("BAD_EDIT_MODE", text)?,
+    };
+    let items = wished.items.into_iter().map(item).collect::<Result<_, Error>>()?;
+    Ok(publication::Wish {
+        selector: decode::selector(wished.selector)?,
+        request_id: decode::request_id(&request.request_id)?,
+        add_items: request.add_items,
+        name: wished.name,
+        priority: wished.priority,
+        edit_mode,
+        items,
+    })
+}
+
+fn item(item: v1::PublicationItem) -> Result<publication::WishedItem, Error> {
+    let policy = match item.policy.as_str() {
+        "" | "latest" => VersionPolicy::Latest,
+        "pin" => VersionPolicy::Pin { version: decode::parsed("BAD_VERSION", &item.version)? },
+        other => {
+            return Err(Error::invalid("BAD_POLICY", format!("\"{other}\" is not a policy; use latest or pin")));
+        }
+    };
+    let resource = if item.resource_id.is_empty() { item.name } else { item.resource_id };
+    Ok(publication::WishedItem { kind: decode::kind(&item.kind)?, resource, policy })
+}
+
+fn answer(request: v1::ResolveConflictRequest) -> Result<conflict::Answer, Error> {
+    let take = match request.take.as_str() {
+        "" => None,
+        text => Some(taken(text, "")?),
+    };
+    let choices = request
+        .choices
+        .into_iter()
+        .map(|choice| Ok((choice.path, taken(&choice.take, &choice.value)?)))
+        .collect::<Result<_, Error>>()?;
+    let content = match request.content.as_str() {
+        "" => None,
+        text => Some(value(text)?),
+    };
+    Ok(conflict::Answer { take, choices, content, message: request.message, release: request.release })
+}
+
+fn taken(take: &str, text: &str) -> Result<conflict::Take, Error> {
+    Ok(match take {
+        "ours" => conflict::Take::Ours,
+        "theirs" => conflict::Take::Theirs,
+        "base" => conflict::Take::Base,
+        "proposal" => conflict::Take::Proposal,
+        "value" if text.is_empty() => conflict::Take::Value(None),
+        "value" => conflict::Take::Value(Some(value(text)?)),
+        other => {
+            return Err(Error::invalid(
+                "BAD_TAKE",
+                format!("\"{other}\" is not an answer; use ours, theirs, base, proposal or value"),
+            ));
+        }
+    })
+}
+
+fn value(text: &str) -> Result<Value, Error> {
+    canonical::parse(text.as_bytes()).map_err(|error| Error::invalid("BAD_CONTENT", error.to_string()))
+}

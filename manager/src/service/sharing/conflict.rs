@@ -1,0 +1,324 @@
+//! Questions for a person: shown per place with base, both sides and who made them, and answered.
+
+use std::collections::BTreeMap;
+
+use atoll_domain::id::{NodeId, RevisionId};
+use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::history::Meeting;
+use atoll_domain::sharing::merge::Conflict;
+use atoll_domain::sharing::offer::EditMode;
+use atoll_domain::sharing::path::{Path, TouchedPaths};
+use atoll_domain::sharing::revision::{Origin, Revision};
+use atoll_domain::sharing::three_way::readable;
+use atoll_domain::sharing::touched::difference;
+use serde_json::{Value, json};
+
+use super::history::{Loaded, load};
+use super::receive::edit_mode;
+use super::release::release_in;
+use super::{JOB_FORKS, fork, save};
+use crate::error::{Error, Result};
+use crate::service::fleet::node::names;
+use crate::service::list::{Field, Listed, Options, Page, page};
+use crate::service::{Caller, Services};
+use crate::store::fleet::node_get;
+use crate::store::sharing::{
+    ConflictRecord, ReleaseRecord, ResourceRecord, RevisionRecord, conflict_list, conflict_put, forks_open,
+    resource_get,
+};
+use crate::store::{Database, Tx};
+
+/// A question with everything that is needed to answer it.
+#[derive(Debug, Clone)]
+pub struct ConflictView {
+    pub record: ConflictRecord,
+    pub resource: ResourceRecord,
+    pub node: String,
+    /// The two sides, in the order of `left` and `right` of the places.
+    pub revisions: Vec<RevisionRecord>,
+    pub places: Vec<PlaceView>,
+    /// Everything that merges, in the outside form.
+    pub merged: Value,
+}
+
+/// One open place, with the path that people know it by.
+#[derive(Debug, Clone)]
+pub struct PlaceView {
+    pub readable: Path,
+    pub conflict: Conflict,
+}
+
+impl Listed for ConflictView {
+    const FIELDS: &'static [&'static str] = &["state", "node", "resource", "kind", "opened_ms"];
+    const FACETS: &'static [&'static str] = &["state", "node", "kind"];
+    fn title(&self) -> String {
+        format!("{} {}", self.resource.name, self.node)
+    }
+    fn field(&self, name: &str) -> Option<Field> {
+        match name {
+            "state" => Field::text(if self.record.closed_by.is_some() { "resolved" } else { "open" }),
+            "node" => Field::text(&self.node),
+            "resource" => Field::text(&self.resource.name),
+            "kind" => Field::text(self.resource.kind),
+            "opened_ms" => Some(Field::Number(self.record.opened_ms)),
+            _ => None,
+        }
+    }
+}
+
+pub async fn list(services: &Services, options: &Options) -> Result<Page<ConflictView>> {
+    let mut options = options.clone();
+    if !options.filter.contains("state") {
+        options.filter.push_str(" state=open");
+    }
+    let nodes = names(&services.store).await?;
+    let mut records = conflict_list(&services.store).await?;
+    records.sort_by_key(|record| record.opened_ms);
+    let mut views = Vec::with_capacity(records.len());
+    for record in records {
+        views.push(view(&services.store, record, &nodes).await?);
+    }
+    page(views, &options)
+}
+
+/// Shows a question.
+///
+/// # Errors
+/// There is none of this id.
+pub async fn get(services: &Services, id: &str) -> Result<ConflictView> {
+    let nodes = names(&services.store).await?;
+    view(&services.store, find(&services.store, id).await?, &nodes).await
+}
+
+async fn find(database: &impl Database, id: &str) -> Result<ConflictRecord> {
+    let records = conflict_list(database).await?;
+    let fits: Vec<&ConflictRecord> = records
+        .iter()
+        .filter(|record| {
+            let own = record.id.to_string();
+            own == id || (id.len() >= 4 && own.ends_with(id))
+        })
+        .collect();
+    match fits.as_slice() {
+        [record] => Ok((*record).clone()),
+        [] => Err(Error::not_found("conflict", id)),
+        _ => Err(Error::invalid("AMBIGUOUS", format!("several conflicts end with {id}; give more digits"))),
+    }
+}
+
+async fn view(
+    database: &impl Database,
+    record: ConflictRecord,
+    nodes: &BTreeMap<NodeId, String>,
+) -> Result<ConflictView> {
+    let resource = resource_get(database, record.resource).await?;
+    let resource = resource.ok_or_else(|| Error::internal("a conflict is about a resource that is not there"))?;
+    let loaded = load(database, resource).await?;
+    let revisions: Vec<RevisionRecord> =
+        sides(&record).iter().filter_map(|id| loaded.provenance.get(id).cloned()).collect();
+    let (places, merged) = match (record.closed_by, open_places(database, &loaded, &record).await?) {
+        (None, Some((places, body))) => (places, body),
+        _ => (Vec::new(), Value::Null),
+    };
+    let node = record.node.map(|node| nodes.get(&node).cloned().unwrap_or_else(|| node.to_string()));
+    let metadata = loaded.metadata(loaded.shown()?);
+    Ok(ConflictView {
+        merged: if merged.is_null() { merged } else { loaded.record.kind.export(&merged, &metadata) },
+        resource: loaded.record,
+        node: node.unwrap_or_default(),
+        record,
+        revisions,
+        places,
+    })
+}
+
+/// The two heads that are asked about: the first two in the order of ids, which is the order of every merge.
+fn sides(record: &ConflictRecord) -> Vec<RevisionId> {
+    record.heads.iter().copied().take(2).collect()
+}
+
+async fn open_places(
+    database: &impl Database,
+    loaded: &Loaded,
+    record: &ConflictRecord,
+) -> Result<Option<(Vec<PlaceView>, Value)>> {
+    let [left, right] = sides(record)[..] else { return Ok(None) };
+    let Meeting::Open(merged) = loaded.meet(database, left, right).await? else { return Ok(None) };
+    let left = loaded.body(database, left).await?;
+    let right = loaded.body(database, right).await?;
+    let bodies: Vec<&Value> = [&left, &right].into_iter().flatten().chain([&merged.body]).collect();
+    let places = merged
+        .conflicts
+        .iter()
+        .map(|conflict| PlaceView { readable: readable(&conflict.path, &bodies), conflict: conflict.clone() })
+        .collect();
+    Ok(Some((places, merged.body)))
+}
+
+/// Which value a place is to have.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Take {
+    Ours,
+    Theirs,
+    Base,
+    Proposal,
+    Value(Option<Value>),
+}
+
+/// An answer.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// For every place without an answer of its own.
+    pub take: Option<Take>,
+    /// By readable path or by key.
+    pub choices: Vec<(String, Take)>,
+    /// Instead of choices: the whole content in the outside form.
+    pub content: Option<Value>,
+    pub message: String,
+    pub release: bool,
+}
+
+/// What became of an answer.
+#[derive(Debug)]
+pub struct Resolved {
+    pub loaded: Loaded,
+    pub revision: RevisionId,
+    pub release: Option<ReleaseRecord>,
+}
+
+/// Answers a question: a revision with both sides as parents, which touches the open places and whatever else the
+/// answer changes.
+///
+/// # Errors
+/// A place is left open, the result breaks a rule, or somebody else answered first.
+pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Answer) -> Result<Resolved> {
+    let mut tx = services.store.begin().await?;
+    let record = find(&tx, id).await?;
+    if record.closed_by.is_some() {
+        return Err(Error::precondition("RESOLVED_ALREADY", "this conflict is resolved already; look at the resource"));
+    }
+    let resource = resource_get(&tx, record.resource).await?;
+    let mut loaded = load(&tx, resource.ok_or_else(|| Error::internal("the resource is not there"))?).await?;
+    let (places, merged) = open_places(&tx, &loaded, &record)
+        .await?
+        .ok_or_else(|| Error::precondition("RESOLVED_ALREADY", "the sides of this conflict merge by now"))?;
+    let body = answered(&loaded, &places, &merged, &answer)?;
+    if let Some(body) = &body {
+        save::check(loaded.record.kind, body)?;
+    }
+    let mut touched: TouchedPaths = places.iter().map(|place| place.conflict.path.clone()).collect();
+    touched.extend(&difference(Some(&merged), body.as_ref()));
+    let parents = sides(&record).into_iter().collect();
+    let (resource, kind) = (loaded.record.id, loaded.record.kind);
+    let revision = Revision::writing(resource, kind, parents, body.as_ref(), touched);
+    let id = revision.id;
+    let metadata = loaded.merge_provenance(&revision.header.parents).metadata;
+    let said = save::provenance(caller, Origin::Resolution, answer.message.clone(), metadata);
+    loaded.add(&tx, revision, said, body.as_ref(), None, caller.now).await?;
+    conflict_put(&tx, &ConflictRecord { closed_by: Some(id), ..record.clone() }).await?;
+    let release = settle_with(services, caller, &mut tx, &mut loaded, &record, id, answer.release).await?;
+    let detail = json!({ "conflict": record.id, "revision": id, "message": answer.message });
+    caller.record(&mut tx, "conflict.resolve", &loaded.record.name, detail);
+    tx.commit().await?;
+    Ok(Resolved { loaded, revision: id, release })
+}
+
+/// The resolution becomes a head for all, or stays with the one node whose publication keeps edits where they are made.
+async fn settle_with(
+    services: &Services,
+    caller: &Caller,
+    tx: &mut Tx,
+    loaded: &mut Loaded,
+    record: &ConflictRecord,
+    id: RevisionId,
+    release: bool,
+) -> Result<Option<ReleaseRecord>> {
+    let mut stays_on_node = false;
+    if let Some(node) = record.node {
+        let forks = forks_open(tx, record.resource).await?;
+        if let (Some(mut fork), Some(node)) =
+            (forks.into_iter().find(|fork| fork.node == node), node_get(tx, node).await?)
+        {
+            stays_on_node = edit_mode(tx, &node, loaded).await? == Some(EditMode::Fork);
+            fork.head = id;
+            fork.conflict = None;
+            fork.state = if stays_on_node { ForkState::Forked } else { ForkState::Proposed };
+            fork.message = format!("settled by {}", caller.name);
+            fork::tell(services, tx, loaded, &fork).await?;
+        }
+    }
+    if stays_on_node {
+        return Ok(None);
+    }
+    save::add_head(tx, loaded, id, caller).await?;
+    if !release || loaded.record.heads.len() != 1 {
+        return Ok(None);
+    }
+    let head = loaded.shown()?;
+    if loaded.history.get(head).is_some_and(|revision| revision.header.tombstone) {
+        super::offer::withdraw(services, tx, loaded.record.id).await?;
+        caller.queue(tx, JOB_FORKS, loaded.record.id);
+        return Ok(None);
+    }
+    release_in(services, caller, tx, loaded, None, head).await.map(Some)
+}
+
+/// The body that an answer makes; `None` is a deletion.
+fn answered(loaded: &Loaded, places: &[PlaceView], merged: &Value, answer: &Answer) -> Result<Option<Value>> {
+    if let Some(content) = &answer.content {
+        let imported = loaded
+            .record
+            .kind
+            .import(content, Some(merged))
+            .map_err(|problem| Error::invalid("BAD_CONTENT", problem))?;
+        return Ok(Some(imported.body));
+    }
+    let mut body = Some(merged.clone());
+    for place in places {
+        let value = chosen(place, answer)?;
+        if place.conflict.path == Path::root() {
+            body = value;
+        } else if let Some(body) = &mut body {
+            place.conflict.path.put(body, value);
+            keep_order(body, &place.conflict.path);
+        }
+    }
+    Ok(body)
+}
+
+fn chosen(place: &PlaceView, answer: &Answer) -> Result<Option<Value>> {
+    let (readable, key) = (place.readable.to_string(), place.conflict.path.to_string());
+    let own = answer.choices.iter().find(|(path, _)| *path == readable || *path == key).map(|(_, take)| take);
+    let take = own.or(answer.take.as_ref()).ok_or_else(|| {
+        Error::invalid(
+            "PLACE_LEFT_OPEN",
+            format!("{readable} has no answer; say for each place which side to take, or give one for all"),
+        )
+    })?;
+    Ok(match take {
+        Take::Ours => place.conflict.left.clone(),
+        Take::Theirs => place.conflict.right.clone(),
+        Take::Base => place.conflict.base.clone(),
+        Take::Proposal => Some(place.conflict.proposal.clone().ok_or_else(|| {
+            Error::invalid("NO_PROPOSAL", format!("{readable} has no proposed merge; take a side or give a value"))
+        })?),
+        Take::Value(value) => value.clone(),
+    })
+}
+
+/// An element that an answer brings back or takes away is in its list's order, or is not.
+fn keep_order(body: &mut Value, path: &Path) {
+    use atoll_domain::sharing::keyed_list::{ITEMS, ORDER};
+    let [list @ .., items, key] = path.0.as_slice() else { return };
+    if items != ITEMS {
+        return;
+    }
+    let present = path.get(body).is_some();
+    let order = Path(list.to_vec()).child(ORDER);
+    let Some(Value::Array(mut keys)) = order.get(body).cloned() else { return };
+    keys.retain(|other| present || other.as_str() != Some(key));
+    if present && !keys.iter().any(|other| other.as_str() == Some(key)) {
+        keys.push(Value::String(key.clone()));
+    }
+    order.put(body, Some(Value::Array(keys)));
+}

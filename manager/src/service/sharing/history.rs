@@ -1,0 +1,187 @@
+//! A resource with its history, loaded for a decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use atoll_domain::id::{ResourceId, RevisionId};
+use atoll_domain::kind::Kind;
+use atoll_domain::sharing::history::{History, HistoryError, Meeting};
+use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
+use atoll_domain::sharing::three_way::newer_metadata;
+use atoll_domain::time::Timestamp;
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::sharing::{
+    ReportProof, ResourceRecord, RevisionRecord, body_get, resource_get, resource_named, revision_list, revision_put,
+};
+use crate::store::{Database, Tx};
+
+/// A resource, its revisions, and who made them.
+#[derive(Debug)]
+pub struct Loaded {
+    pub record: ResourceRecord,
+    pub history: History,
+    pub provenance: BTreeMap<RevisionId, RevisionRecord>,
+}
+
+/// Finds a resource by id or name.
+///
+/// # Errors
+/// There is none of this kind.
+pub async fn find(database: &impl Database, kind: Kind, name_or_id: &str) -> Result<ResourceRecord> {
+    if let Ok(id) = name_or_id.parse::<ResourceId>()
+        && let Some(record) = resource_get(database, id).await?
+        && record.kind == kind
+    {
+        return Ok(record);
+    }
+    resource_named(database, kind, name_or_id).await?.ok_or_else(|| Error::not_found(kind_word(kind), name_or_id))
+}
+
+pub fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::StepTemplate => "step template",
+        Kind::VariableSet => "variable set",
+    }
+}
+
+/// Loads the whole history of a resource.
+///
+/// # Errors
+/// The stored history is not closed under parents, which cannot happen.
+pub async fn load(database: &impl Database, record: ResourceRecord) -> Result<Loaded> {
+    let mut waiting: Vec<RevisionRecord> = revision_list(database, record.id).await?;
+    let provenance = waiting.iter().map(|record| (record.revision.id, record.clone())).collect();
+    let mut history = History::default();
+    // Parents first; each round places at least one, so the rounds are bounded by the number of revisions.
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        waiting.retain(|record| history.insert(record.revision.clone()).is_err());
+        if waiting.len() == before {
+            return Err(Error::internal(format!("the history of {} has revisions without parents", record.id)));
+        }
+    }
+    Ok(Loaded { record, history, provenance })
+}
+
+impl Loaded {
+    /// The content of a revision; `None` for a tombstone.
+    ///
+    /// # Errors
+    /// The revision or its body is not kept here.
+    pub async fn body(&self, database: &impl Database, id: RevisionId) -> Result<Option<Value>> {
+        let revision = self.history.get(id).ok_or_else(|| Error::not_found("revision", &id.to_string()))?;
+        if revision.header.tombstone {
+            return Ok(None);
+        }
+        body_get(database, revision.header.body)
+            .await?
+            .map(Some)
+            .ok_or_else(|| Error::internal(format!("the body of revision {id} is missing")))
+    }
+
+    /// Puts two revisions together as far as rules can.
+    ///
+    /// # Errors
+    /// A revision or body is not kept here.
+    pub async fn meet(&self, database: &impl Database, one: RevisionId, other: RevisionId) -> Result<Meeting> {
+        let mut bodies: BTreeMap<RevisionId, Value> = BTreeMap::new();
+        let mut needed = BTreeSet::from([one, other]);
+        needed.extend(self.history.common_origins(one, other));
+        for id in needed {
+            if let Some(body) = self.body(database, id).await? {
+                bodies.insert(id, body);
+            }
+        }
+        let find = |revision: &Revision| bodies.get(&revision.id).cloned();
+        self.history.meet(one, other, self.record.text_mode, &find).map_err(history_error)
+    }
+
+    /// Adds a revision to the database and to what was loaded.
+    ///
+    /// # Errors
+    /// Its parents are not here.
+    pub async fn add(
+        &mut self,
+        tx: &Tx,
+        revision: Revision,
+        provenance: Provenance,
+        body: Option<&Value>,
+        proof: Option<ReportProof>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let record = RevisionRecord { revision: revision.clone(), provenance, stored_ms: now.0 };
+        self.history.insert(revision).map_err(history_error)?;
+        revision_put(tx, &record, body, proof).await?;
+        self.provenance.entry(record.revision.id).or_insert(record);
+        Ok(())
+    }
+
+    /// What is said beside a merge: nobody's edit, at the time of the newer side, with the newer volatile fields. It
+    /// follows from the parents alone, so that two managers that merge say the same.
+    #[must_use]
+    pub fn merge_provenance(&self, parents: &BTreeSet<RevisionId>) -> Provenance {
+        let sides: Vec<&Provenance> =
+            parents.iter().filter_map(|id| self.provenance.get(id)).map(|record| &record.provenance).collect();
+        let metadata = sides
+            .iter()
+            .map(|side| &side.metadata)
+            .reduce(|one, other| newer_metadata(one, other))
+            .cloned()
+            .unwrap_or(Value::Null);
+        Provenance {
+            author: "manager".to_owned(),
+            node: None,
+            at: sides.iter().map(|side| side.at).max().unwrap_or_default(),
+            origin: Origin::Merge,
+            message: String::new(),
+            metadata,
+        }
+    }
+
+    /// The volatile fields of a revision.
+    #[must_use]
+    pub fn metadata(&self, id: RevisionId) -> Value {
+        self.provenance.get(&id).map(|record| record.provenance.metadata.clone()).unwrap_or(Value::Null)
+    }
+
+    /// Finds a revision by its id, the start of one, or a version.
+    ///
+    /// # Errors
+    /// None or several fit.
+    pub async fn resolve(&self, database: &impl Database, text: &str) -> Result<RevisionId> {
+        if let Ok(version) = text.parse() {
+            let releases = crate::store::sharing::release_list(database, self.record.id).await?;
+            let release = releases.iter().find(|release| release.version == version);
+            return release.map(|release| release.revision).ok_or_else(|| Error::not_found("version", text));
+        }
+        let fits: Vec<RevisionId> = self
+            .history
+            .iter()
+            .map(|revision| revision.id)
+            .filter(|id| text.len() >= 4 && id.to_string().starts_with(text))
+            .collect();
+        match fits.as_slice() {
+            [id] => Ok(*id),
+            [] => Err(Error::not_found("revision or version", text)),
+            _ => Err(Error::invalid("AMBIGUOUS", format!("several revisions begin with {text}; give more digits"))),
+        }
+    }
+
+    /// The one head, or what is released while there are several.
+    ///
+    /// # Errors
+    /// In conflict, and nothing was released yet.
+    pub fn shown(&self) -> Result<RevisionId> {
+        match (self.record.heads.len(), self.record.released) {
+            (1, _) => self.record.heads.first().copied(),
+            (_, Some((_, released))) => Some(released),
+            _ => self.record.heads.first().copied(),
+        }
+        .ok_or_else(|| Error::internal(format!("resource {} has no heads", self.record.id)))
+    }
+}
+
+pub fn history_error(error: HistoryError) -> Error {
+    Error::new(ErrorKind::Precondition, "HISTORY", error.to_string())
+}

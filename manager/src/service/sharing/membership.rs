@@ -1,0 +1,55 @@
+//! Who is in which audience. Decided when a node, a label, a group or a publication changes, never per stream.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::document::Audience;
+use atoll_domain::fleet::node::NodeStanding;
+
+use super::secret;
+use crate::error::Result;
+use crate::service::Services;
+use crate::store::Tx;
+use crate::store::feed::{audiences_of, members_of};
+use crate::store::fleet::{NodeRecord, node_list};
+use crate::store::sharing::{PublicationRecord, publication_list};
+
+/// Brings one node's memberships up to date after it joined, or its name, labels, group or standing changed.
+pub async fn refresh_node(services: &Services, tx: &mut Tx, node: &NodeRecord) -> Result<()> {
+    let mut wanted = BTreeSet::new();
+    if node.standing != NodeStanding::Removed {
+        wanted.insert(Audience::Node(node.id));
+        for publication in publication_list(tx).await? {
+            if publication.selector.matches(&node.group, &node.labels) {
+                wanted.insert(Audience::Publication(publication.id));
+                secret::refresh_node(services, tx, &publication, node, &mut wanted).await?;
+            }
+        }
+    }
+    let present: BTreeSet<Audience> = audiences_of(tx, node.id).await?.into_iter().collect();
+    for audience in wanted.difference(&present) {
+        tx.put_membership(node.id, audience.clone(), true);
+    }
+    for audience in present.difference(&wanted) {
+        tx.put_membership(node.id, audience.clone(), false);
+    }
+    Ok(())
+}
+
+/// Brings a publication's memberships up to date after it was made or its selector changed.
+pub async fn refresh_publication(tx: &mut Tx, publication: &PublicationRecord) -> Result<()> {
+    let audience = Audience::Publication(publication.id);
+    let wanted: BTreeSet<_> = node_list(tx)
+        .await?
+        .into_iter()
+        .filter(|node| publication.selector.matches(&node.group, &node.labels))
+        .map(|node| node.id)
+        .collect();
+    let present: BTreeSet<_> = members_of(tx, &audience).await?.into_iter().collect();
+    for node in wanted.difference(&present) {
+        tx.put_membership(*node, audience.clone(), true);
+    }
+    for node in present.difference(&wanted) {
+        tx.put_membership(*node, audience.clone(), false);
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! Resources with history, publications, forks and conflicts.
+
+pub mod conflict;
+pub mod fork;
+mod history;
+pub mod membership;
+mod offer;
+pub mod publication;
+pub mod read;
+pub mod receive;
+pub mod release;
+pub mod save;
+mod secret;
+mod settle;
+pub mod status;
+pub mod variable;
+
+/// Names the queued work of putting nodes' own edits together with what was released.
+pub const JOB_FORKS: &str = "forks";

@@ -1,0 +1,209 @@
+//! Publications.
+
+use std::collections::BTreeMap;
+
+use atoll_domain::document::{Audience, DocumentKind};
+use atoll_domain::fleet::name::check_label;
+use atoll_domain::fleet::selector::Selector;
+use atoll_domain::id::{PublicationId, ResourceId};
+use atoll_domain::kind::Kind;
+use atoll_domain::sharing::offer::{EditMode, VersionPolicy};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::history::find;
+use super::{membership, offer};
+use crate::clock;
+use crate::error::{Error, Result};
+use crate::service::list::{Field, Listed, Options, Page, page};
+use crate::service::{Caller, Services};
+use crate::store::feed::{document_keys, members_of, scopes_of};
+use crate::store::sharing::{
+    ItemRecord, PublicationRecord, publication_delete, publication_list, publication_put, resource_list,
+};
+use crate::store::{Database, Tx};
+
+const ITEM_LIMIT: usize = 10_000;
+
+/// What a publication is to be.
+#[derive(Debug)]
+pub struct Wish {
+    pub name: String,
+    pub selector: Selector,
+    pub priority: i32,
+    pub edit_mode: EditMode,
+    pub items: Vec<WishedItem>,
+    /// Add the items to those there are, and leave the rest of the publication as it is.
+    pub add_items: bool,
+    pub request_id: Option<Uuid>,
+}
+
+/// A resource by kind and name or id.
+#[derive(Debug)]
+pub struct WishedItem {
+    pub kind: Kind,
+    pub resource: String,
+    pub policy: VersionPolicy,
+}
+
+/// A publication with what people want to see of it.
+#[derive(Debug, Clone)]
+pub struct PublicationView {
+    pub record: PublicationRecord,
+    /// Kind and name of its resources.
+    pub names: BTreeMap<ResourceId, (Kind, String)>,
+    pub nodes: usize,
+}
+
+impl Listed for PublicationView {
+    const FIELDS: &'static [&'static str] = &["name", "edit_mode", "group", "priority"];
+    const FACETS: &'static [&'static str] = &["edit_mode", "group"];
+    fn title(&self) -> String {
+        self.record.name.clone()
+    }
+    fn field(&self, name: &str) -> Option<Field> {
+        match name {
+            "name" => Field::text(&self.record.name),
+            "edit_mode" => Field::text(self.record.edit_mode),
+            "group" => Field::text(&self.record.selector.group),
+            "priority" => Some(Field::Number(self.record.priority.into())),
+            _ => None,
+        }
+    }
+}
+
+pub async fn list(services: &Services, options: &Options) -> Result<Page<PublicationView>> {
+    let names = resource_names(&services.store).await?;
+    let records = publication_list(&services.store).await?;
+    page(records.into_iter().map(|record| view(services, record, &names)).collect(), options)
+}
+
+type Names = BTreeMap<ResourceId, (Kind, String)>;
+
+async fn resource_names(database: &impl Database) -> Result<Names> {
+    let resources = resource_list(database).await?;
+    Ok(resources.into_iter().map(|resource| (resource.id, (resource.kind, resource.name))).collect())
+}
+
+fn view(services: &Services, record: PublicationRecord, names: &Names) -> PublicationView {
+    let nodes = services.hub.read(|feed| feed.members(&Audience::Publication(record.id)).count());
+    let names = record.items.iter().filter_map(|item| Some((item.resource, names.get(&item.resource)?.clone())));
+    PublicationView { names: names.collect(), record, nodes }
+}
+
+/// Creates a publication, replaces one of the same name, or adds resources to it.
+///
+/// # Errors
+/// A resource does not exist, or another publication brings one of them with the same priority.
+pub async fn save(services: &Services, caller: &Caller, wish: Wish) -> Result<PublicationView> {
+    check(&wish)?;
+    let mut tx = services.store.begin().await?;
+    let all = publication_list(&tx).await?;
+    let before = all.iter().find(|publication| publication.name == wish.name);
+    let record = wished(&tx, &wish, before).await?;
+    check_priority(&tx, &record, &all).await?;
+    publication_put(&tx, &record).await?;
+    let detail = json!({
+        "selector": record.selector, "priority": record.priority, "edit_mode": record.edit_mode,
+        "resources": record.items.len(),
+    });
+    caller.record(&mut tx, "publication.save", &record.name, detail);
+    membership::refresh_publication(&mut tx, &record).await?;
+    offer::refresh_publication(services, &mut tx, &record).await?;
+    let names = resource_names(&tx).await?;
+    tx.commit().await?;
+    services.hub.refresh(&services.store).await?;
+    Ok(view(services, record, &names))
+}
+
+fn check(wish: &Wish) -> Result<()> {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if wish.name.is_empty() || wish.name.chars().count() > 100 || !wish.name.chars().all(fits) {
+        return Err(Error::invalid("BAD_NAME", "a publication's name is 1 to 100 letters, digits, -, _ and ."));
+    }
+    if wish.items.len() > ITEM_LIMIT {
+        return Err(Error::invalid("TOO_MANY_ITEMS", format!("a publication carries at most {ITEM_LIMIT} resources")));
+    }
+    for (key, value) in &wish.selector.labels {
+        check_label(key, value).map_err(|error| Error::invalid("BAD_LABEL", error.to_string()))?;
+    }
+    Ok(())
+}
+
+async fn wished(tx: &Tx, wish: &Wish, before: Option<&PublicationRecord>) -> Result<PublicationRecord> {
+    let mut items: BTreeMap<ResourceId, VersionPolicy> = BTreeMap::new();
+    if let Some(before) = before.filter(|_| wish.add_items) {
+        items.extend(before.items.iter().map(|item| (item.resource, item.policy.clone())));
+    }
+    for item in &wish.items {
+        items.insert(find(tx, item.kind, &item.resource).await?.id, item.policy.clone());
+    }
+    let items = items.into_iter().map(|(resource, policy)| ItemRecord { resource, policy }).collect();
+    Ok(match before {
+        Some(before) if wish.add_items => PublicationRecord { items, ..before.clone() },
+        _ => PublicationRecord {
+            id: before.map_or_else(|| PublicationId(wish.request_id.unwrap_or_else(clock::new_id)), |before| before.id),
+            name: wish.name.clone(),
+            selector: wish.selector.clone(),
+            priority: wish.priority,
+            edit_mode: wish.edit_mode,
+            items,
+        },
+    })
+}
+
+/// Which of two publications wins must never be left to chance.
+async fn check_priority(tx: &Tx, record: &PublicationRecord, all: &[PublicationRecord]) -> Result<()> {
+    for other in all.iter().filter(|other| other.id != record.id && other.priority == record.priority) {
+        if !may_overlap(&record.selector, &other.selector) {
+            continue;
+        }
+        let shared = record.items.iter().find(|item| other.items.iter().any(|theirs| theirs.resource == item.resource));
+        if let Some(shared) = shared {
+            let names = resource_names(tx).await?;
+            let name = names.get(&shared.resource).map(|(_, name)| name.clone()).unwrap_or_default();
+            return Err(Error::precondition(
+                "PRIORITY_TIE",
+                format!(
+                    "publication {} brings \"{name}\" too, with the same priority {}; give this one a higher or lower \
+                     --priority, so that it is plain which one wins",
+                    other.name, record.priority
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a node could be in both.
+fn may_overlap(one: &Selector, other: &Selector) -> bool {
+    let groups = one.group.contains(&other.group) || other.group.contains(&one.group);
+    groups && one.labels.iter().all(|(key, value)| other.labels.get(key).is_none_or(|theirs| theirs == value))
+}
+
+/// Takes a publication, and what only it brought, away from its nodes.
+///
+/// # Errors
+/// There is none of this name.
+pub async fn delete(services: &Services, caller: &Caller, name: &str) -> Result<()> {
+    let mut tx = services.store.begin().await?;
+    let all = publication_list(&tx).await?;
+    let record = all.iter().find(|publication| publication.name == name);
+    let record = record.ok_or_else(|| Error::not_found("publication", name))?;
+    let audience = Audience::Publication(record.id);
+    let mut audiences = scopes_of(&tx, &audience).await?;
+    audiences.push(audience);
+    for audience in audiences {
+        for node in members_of(&tx, &audience).await? {
+            tx.put_membership(node, audience.clone(), false);
+        }
+        for (key, _) in document_keys(&tx, &audience).await? {
+            let kind = if key.starts_with("secret/") { DocumentKind::Secret } else { DocumentKind::Resource };
+            offer::remove(services, &mut tx, audience.clone(), kind, key).await?;
+        }
+    }
+    publication_delete(&tx, record.id).await?;
+    caller.record(&mut tx, "publication.delete", name, json!({ "id": record.id }));
+    tx.commit().await?;
+    Ok(())
+}

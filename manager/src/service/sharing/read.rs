@@ -1,0 +1,252 @@
+//! Looking at resources, their history, and what differs.
+
+use std::collections::BTreeMap;
+
+use atoll_domain::id::{NodeId, ResourceId, RevisionId};
+use atoll_domain::kind::Kind;
+use atoll_domain::sharing::path::Path;
+use atoll_domain::sharing::three_way::readable;
+use serde_json::Value;
+
+use super::fork::differences;
+use super::history::{Loaded, find, load};
+use crate::error::Result;
+use crate::service::Services;
+use crate::service::fleet::node::names;
+use crate::service::list::{Field, Listed, Options, Page, page};
+use crate::store::sharing::{
+    ReleaseRecord, ResourceRecord, ResourceState, RevisionRecord, publication_list, release_list, resource_list,
+};
+use crate::store::{Database, Store};
+
+/// One place that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    pub path: Path,
+    pub from: Option<Value>,
+    pub to: Option<Value>,
+}
+
+/// A resource with the publications that carry it.
+#[derive(Debug, Clone)]
+pub struct ResourceView {
+    pub record: ResourceRecord,
+    pub publications: Vec<String>,
+}
+
+impl ResourceView {
+    #[must_use]
+    pub fn has_draft(&self) -> bool {
+        let released = self.record.released.map(|(_, revision)| revision);
+        self.record.state != ResourceState::Deleted && self.record.heads.iter().any(|head| Some(*head) != released)
+    }
+}
+
+impl Listed for ResourceView {
+    const FIELDS: &'static [&'static str] =
+        &["kind", "name", "state", "has_draft", "changed_ms", "changed_by", "publication", "version"];
+    const FACETS: &'static [&'static str] = &["kind", "state", "has_draft"];
+    fn title(&self) -> String {
+        self.record.name.clone()
+    }
+    fn field(&self, name: &str) -> Option<Field> {
+        match name {
+            "kind" => Field::text(self.record.kind),
+            "name" => Field::text(&self.record.name),
+            "state" => Field::text(self.record.state.name()),
+            "has_draft" => Field::text(self.has_draft()),
+            "changed_ms" => Some(Field::Number(self.record.changed_ms)),
+            "changed_by" => Field::text(&self.record.changed_by),
+            "version" => self.record.released.and_then(|(version, _)| Field::text(version)),
+            "publication" => self.publications.first().and_then(Field::text),
+            _ => None,
+        }
+    }
+    fn fits(&self, name: &str, value: &str) -> bool {
+        match name {
+            "publication" => self.publications.iter().any(|publication| publication == value),
+            _ => self.field(name).is_some_and(|field| match field {
+                Field::Text(text) => text.eq_ignore_ascii_case(value),
+                Field::Number(number) => number.to_string() == value,
+            }),
+        }
+    }
+}
+
+pub async fn list(services: &Services, options: &Options) -> Result<Page<ResourceView>> {
+    let carried = carried(&services.store).await?;
+    let mut records = resource_list(&services.store).await?;
+    records.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
+    let wants_deleted = options.filter.contains("state");
+    let views = records
+        .into_iter()
+        .filter(|record| wants_deleted || record.state != ResourceState::Deleted)
+        .map(|record| with_publications(record, &carried))
+        .collect();
+    page(views, options)
+}
+
+type Carried = BTreeMap<ResourceId, Vec<String>>;
+
+async fn carried(database: &impl Database) -> Result<Carried> {
+    let mut carried = Carried::new();
+    for publication in publication_list(database).await? {
+        for item in &publication.items {
+            carried.entry(item.resource).or_default().push(publication.name.clone());
+        }
+    }
+    Ok(carried)
+}
+
+fn with_publications(record: ResourceRecord, carried: &Carried) -> ResourceView {
+    ResourceView { publications: carried.get(&record.id).cloned().unwrap_or_default(), record }
+}
+
+/// A resource as it is now, for answering a change.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn view(store: &Store, record: ResourceRecord) -> Result<ResourceView> {
+    Ok(with_publications(record, &carried(store).await?))
+}
+
+/// A revision with what people want to see of it.
+#[derive(Debug, Clone)]
+pub struct RevisionView {
+    pub record: RevisionRecord,
+    pub node: String,
+    /// With list elements by their names.
+    pub touched: Vec<Path>,
+    pub versions: Vec<String>,
+}
+
+impl Listed for RevisionView {
+    const FIELDS: &'static [&'static str] = &["origin", "author", "node", "at_ms"];
+    const FACETS: &'static [&'static str] = &["origin", "author", "node"];
+    fn title(&self) -> String {
+        format!("{} {}", self.record.provenance.author, self.record.provenance.message)
+    }
+    fn field(&self, name: &str) -> Option<Field> {
+        match name {
+            "origin" => Field::text(origin_name(&self.record)),
+            "author" => Field::text(&self.record.provenance.author),
+            "node" => Field::text(&self.node),
+            "at_ms" => Some(Field::Number(self.record.provenance.at.0)),
+            _ => None,
+        }
+    }
+}
+
+#[must_use]
+pub fn origin_name(record: &RevisionRecord) -> String {
+    serde_json::to_value(record.provenance.origin)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// How revisions are shown: who, where, and by what versions they are known.
+#[derive(Debug)]
+pub struct RevisionNames {
+    nodes: BTreeMap<NodeId, String>,
+    releases: Vec<ReleaseRecord>,
+}
+
+impl RevisionNames {
+    /// # Errors
+    /// The database does not answer.
+    pub async fn load(database: &impl Database, resource: ResourceId) -> Result<Self> {
+        Ok(Self { nodes: names(database).await?, releases: release_list(database, resource).await? })
+    }
+
+    #[must_use]
+    pub fn view(&self, record: &RevisionRecord, body: Option<&Value>) -> RevisionView {
+        let bodies: Vec<&Value> = body.into_iter().collect();
+        let node = record.provenance.node;
+        let versions = self.releases.iter().filter(|release| release.revision == record.revision.id);
+        RevisionView {
+            node: node.map(|node| self.nodes.get(&node).cloned().unwrap_or_else(|| node.to_string())).unwrap_or_default(),
+            touched: record.revision.header.touched.iter().map(|path| readable(path, &bodies)).collect(),
+            versions: versions.map(|release| release.version.to_string()).collect(),
+            record: record.clone(),
+        }
+    }
+}
+
+/// A resource with the content of a revision.
+#[derive(Debug)]
+pub struct Shown {
+    pub resource: ResourceView,
+    pub revision: RevisionView,
+    pub content: Option<Value>,
+    pub releases: Vec<ReleaseRecord>,
+}
+
+/// Shows a resource at a revision or version; at its head unless one is named.
+///
+/// # Errors
+/// There is no such resource or revision.
+pub async fn get(services: &Services, kind: Kind, name: &str, revision: &str) -> Result<Shown> {
+    let database = &services.store;
+    let loaded = load(database, find(database, kind, name).await?).await?;
+    let id = if revision.is_empty() { loaded.shown()? } else { loaded.resolve(database, revision).await? };
+    shown(services, &loaded, id).await
+}
+
+/// Shows a resource that was loaded.
+///
+/// # Errors
+/// The revision is not in its history.
+pub async fn shown(services: &Services, loaded: &Loaded, id: RevisionId) -> Result<Shown> {
+    let database = &services.store;
+    let body = loaded.body(database, id).await?;
+    let record = loaded
+        .provenance
+        .get(&id)
+        .ok_or_else(|| crate::error::Error::internal(format!("revision {id} is not in its history")))?;
+    let names = RevisionNames::load(database, loaded.record.id).await?;
+    let content = body.as_ref().map(|body| kind_export(loaded, body, id));
+    Ok(Shown {
+        resource: view(database, loaded.record.clone()).await?,
+        revision: names.view(record, body.as_ref()),
+        content,
+        releases: names.releases,
+    })
+}
+
+fn kind_export(loaded: &Loaded, body: &Value, id: RevisionId) -> Value {
+    loaded.record.kind.export(body, &loaded.metadata(id))
+}
+
+/// The history of a resource, newest first: what came later in the graph before what it came from.
+///
+/// # Errors
+/// There is no such resource.
+pub async fn revisions(services: &Services, kind: Kind, name: &str, options: &Options) -> Result<Page<RevisionView>> {
+    let database = &services.store;
+    let loaded = load(database, find(database, kind, name).await?).await?;
+    let names = RevisionNames::load(database, loaded.record.id).await?;
+    let mut records: Vec<&RevisionRecord> = loaded.provenance.values().collect();
+    records.sort_by_key(|record| {
+        (std::cmp::Reverse(record.stored_ms), std::cmp::Reverse(record.provenance.at), record.revision.id)
+    });
+    let mut views = Vec::with_capacity(records.len());
+    for record in records {
+        let body = loaded.body(database, record.revision.id).await?;
+        views.push(names.view(record, body.as_ref()));
+    }
+    page(views, options)
+}
+
+/// Two revisions place by place.
+///
+/// # Errors
+/// There is no such resource or revision.
+pub async fn diff(services: &Services, kind: Kind, name: &str, from: &str, to: &str) -> Result<Vec<Difference>> {
+    let database = &services.store;
+    let loaded = load(database, find(database, kind, name).await?).await?;
+    let from = loaded.resolve(database, from).await?;
+    let to = if to.is_empty() { loaded.shown()? } else { loaded.resolve(database, to).await? };
+    let (from, to) = (loaded.body(database, from).await?, loaded.body(database, to).await?);
+    Ok(differences(from.as_ref(), to.as_ref()))
+}

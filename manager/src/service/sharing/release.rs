@@ -1,0 +1,87 @@
+//! Releasing: a revision becomes what nodes get.
+
+use atoll_domain::id::RevisionId;
+use atoll_domain::kind::Kind;
+use atoll_domain::sharing::offer::Version;
+use serde_json::json;
+
+use super::history::{Loaded, find, load};
+use super::{JOB_FORKS, offer};
+use crate::error::{Error, Result};
+use crate::service::{Caller, Services};
+use crate::store::Tx;
+use crate::store::sharing::{ReleaseRecord, ResourceState, release_create, release_list, resource_update};
+
+/// Releases the head, or a given revision.
+///
+/// # Errors
+/// The resource is in conflict or deleted, or the version is not higher than the newest one.
+pub async fn release(
+    services: &Services,
+    caller: &Caller,
+    kind: Kind,
+    name: &str,
+    version: Option<Version>,
+    revision: Option<&str>,
+) -> Result<(Loaded, ReleaseRecord, u64)> {
+    let mut tx = services.store.begin().await?;
+    let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
+    let revision = match revision {
+        Some(text) => loaded.resolve(&tx, text).await?,
+        None => only_head(&loaded)?,
+    };
+    let release = release_in(services, caller, &mut tx, &mut loaded, version, revision).await?;
+    let sequence = tx.commit().await?;
+    Ok((loaded, release, sequence))
+}
+
+fn only_head(loaded: &Loaded) -> Result<RevisionId> {
+    match (loaded.record.state, loaded.record.heads.len()) {
+        (ResourceState::Deleted, _) => Err(Error::precondition("DELETED", "this resource is deleted; roll it back first")),
+        (_, 1) => loaded.shown(),
+        _ => Err(Error::precondition(
+            "IN_CONFLICT",
+            "this resource is in conflict and stays as it was released; resolve it first (atoll conflict list)",
+        )),
+    }
+}
+
+/// Releases within a transaction.
+pub(super) async fn release_in(
+    services: &Services,
+    caller: &Caller,
+    tx: &mut Tx,
+    loaded: &mut Loaded,
+    version: Option<Version>,
+    revision: RevisionId,
+) -> Result<ReleaseRecord> {
+    let releases = release_list(tx, loaded.record.id).await?;
+    let newest = releases.first().map(|release| release.version);
+    if version.is_none()
+        && loaded.record.released.is_some_and(|(_, released)| released == revision)
+        && let Some(release) = releases.into_iter().find(|release| release.revision == revision)
+    {
+        return Ok(release);
+    }
+    let version = version.unwrap_or_else(|| newest.map_or(Version::FIRST, Version::next_patch));
+    if newest.is_some_and(|newest| version <= newest) {
+        let newest = newest.map(|newest| newest.to_string()).unwrap_or_default();
+        return Err(Error::precondition(
+            "VERSION_NOT_HIGHER",
+            format!("{version} is not higher than the newest version, {newest}; releases are not replaced"),
+        ));
+    }
+    let release = ReleaseRecord { version, revision, at_ms: caller.now.0, released_by: caller.name.clone() };
+    release_create(tx, loaded.record.id, &release).await?;
+    loaded.record.released = Some((version, revision));
+    resource_update(tx, &mut loaded.record).await?;
+    offer::refresh_resource(services, tx, loaded).await?;
+    caller.record(
+        tx,
+        "resource.release",
+        &loaded.record.name,
+        json!({ "kind": loaded.record.kind, "version": version, "revision": revision }),
+    );
+    caller.queue(tx, JOB_FORKS, loaded.record.id);
+    Ok(release)
+}

@@ -1,0 +1,102 @@
+//! Bringing heads together, and asking a person where rules cannot.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::id::{ConflictId, RevisionId};
+use atoll_domain::sharing::history::Meeting;
+
+use super::history::Loaded;
+use crate::clock;
+use crate::error::Result;
+use crate::service::Caller;
+use crate::store::Tx;
+use crate::store::sharing::{ConflictRecord, ResourceState, conflict_put, conflicts_open, resource_update};
+
+/// Merges what merges, pair by pair in the order of ids, until nothing does.
+pub async fn settle(
+    tx: &Tx,
+    loaded: &mut Loaded,
+    candidates: &BTreeSet<RevisionId>,
+    caller: &Caller,
+) -> Result<BTreeSet<RevisionId>> {
+    let mut heads = loaded.history.maximal(candidates);
+    // Each merge takes away one head, so this ends.
+    while let Some((one, other, merged)) = next_merge(tx, loaded, &heads, caller).await? {
+        heads.remove(&one);
+        heads.remove(&other);
+        heads.insert(merged);
+    }
+    Ok(heads)
+}
+
+async fn next_merge(
+    tx: &Tx,
+    loaded: &mut Loaded,
+    heads: &BTreeSet<RevisionId>,
+    caller: &Caller,
+) -> Result<Option<(RevisionId, RevisionId, RevisionId)>> {
+    let ordered: Vec<RevisionId> = heads.iter().copied().collect();
+    for (index, one) in ordered.iter().enumerate() {
+        for other in &ordered[index + 1..] {
+            match loaded.meet(tx, *one, *other).await? {
+                Meeting::FastForward(newer) => return Ok(Some((*one, *other, newer))),
+                Meeting::Settled { revision, body } => {
+                    let provenance = loaded.merge_provenance(&revision.header.parents);
+                    let merged = revision.id;
+                    loaded.add(tx, revision, provenance, body.as_ref(), None, caller.now).await?;
+                    return Ok(Some((*one, *other, merged)));
+                }
+                Meeting::Open(_) => {}
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Gives a resource new heads: settled ones, with the question about them opened, kept up to date or closed.
+///
+/// What is released stays what it was. Answers the question that is open, if one is.
+pub async fn set_heads(
+    tx: &Tx,
+    loaded: &mut Loaded,
+    candidates: &BTreeSet<RevisionId>,
+    caller: &Caller,
+) -> Result<Option<ConflictId>> {
+    let heads = settle(tx, loaded, candidates, caller).await?;
+    let open = conflicts_open(tx, loaded.record.id).await?;
+    let question = open.into_iter().find(|conflict| conflict.node.is_none());
+    let is_open = heads.len() > 1;
+    let conflict = match (is_open, question) {
+        (true, Some(question)) => Some(ConflictRecord { heads: heads.clone(), ..question }),
+        (true, None) => Some(ConflictRecord {
+            id: ConflictId(clock::new_id()),
+            resource: loaded.record.id,
+            node: None,
+            heads: heads.clone(),
+            opened_ms: caller.now.0,
+            closed_by: None,
+        }),
+        (false, Some(question)) => Some(ConflictRecord { closed_by: heads.first().copied(), ..question }),
+        (false, None) => None,
+    };
+    if let Some(conflict) = &conflict {
+        conflict_put(tx, conflict).await?;
+    }
+    let deleted = heads.iter().all(|id| loaded.history.get(*id).is_some_and(|revision| revision.header.tombstone));
+    loaded.record.heads = heads;
+    loaded.record.state = match (is_open, deleted) {
+        (true, _) => ResourceState::Conflict,
+        (false, true) => ResourceState::Deleted,
+        (false, false) => ResourceState::Ok,
+    };
+    loaded.record.changed_ms = caller.now.0;
+    loaded.record.changed_by.clone_from(&caller.name);
+    if let [only] = loaded.record.heads.iter().collect::<Vec<_>>().as_slice()
+        && let Some(body) = loaded.body(tx, **only).await?
+        && let Some(name) = body.get("Name").and_then(serde_json::Value::as_str)
+    {
+        name.clone_into(&mut loaded.record.name);
+    }
+    resource_update(tx, &mut loaded.record).await?;
+    Ok(conflict.filter(|conflict| conflict.closed_by.is_none()).map(|conflict| conflict.id))
+}

@@ -1,0 +1,116 @@
+//! Work that nobody calls for: woken by events and by time, without input, one idempotent step each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::error::Result;
+use crate::service::{Caller, Services, sharing};
+use crate::store::work::{WorkRecord, work_finish, work_list};
+
+/// How often the feed is looked at for what other replicas of the manager have committed.
+const POLL: Duration = Duration::from_millis(500);
+/// How often what was seen of nodes is written.
+const FLUSH: Duration = Duration::from_secs(1);
+/// Pieces of work in one go.
+const WORK_BATCH: u64 = 32;
+
+/// Keeps the index of the feed at its end, and wakes the streams that are owed something.
+pub async fn feed(services: Arc<Services>, cancel: CancellationToken) {
+    let changed = services.store.changed();
+    let mut poll = interval(POLL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = changed.notified() => {}
+            _ = poll.tick() => {}
+        }
+        report(services.hub.refresh(&services.store).await, "the feed cannot be read");
+        report(work(&services).await, "queued work failed and is tried again");
+    }
+}
+
+/// Does queued work. A piece that fails stays queued and holds up no other.
+async fn work(services: &Services) -> Result<()> {
+    loop {
+        let pieces = work_list(&services.store, WORK_BATCH).await?;
+        let count = pieces.len() as u64;
+        for piece in pieces {
+            do_piece(services, &piece).await?;
+        }
+        if count < WORK_BATCH {
+            return Ok(());
+        }
+    }
+}
+
+async fn do_piece(services: &Services, piece: &WorkRecord) -> Result<()> {
+    let caller = Caller::manager(clock::now());
+    let mut tx = services.store.begin().await?;
+    if !work_finish(&tx, &piece.id).await? {
+        return Ok(());
+    }
+    match (piece.job.as_str(), piece.subject.parse()) {
+        (sharing::JOB_FORKS, Ok(resource)) => {
+            sharing::fork::rebase_all(services, &mut tx, resource, &caller).await?;
+        }
+        (job, _) => tracing::error!(job, subject = piece.subject, "unknown work was dropped"),
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Writes what was seen of nodes, and takes up what other replicas saw.
+pub async fn presence(services: Arc<Services>, cancel: CancellationToken) {
+    let mut tick = interval(FLUSH);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let is_shared = services.settings.database_url.is_some();
+    loop {
+        let over = tokio::select! {
+            () = cancel.cancelled() => true,
+            _ = tick.tick() => false,
+        };
+        report(services.presence.flush(&services.store).await.map(|_| ()), "what was seen of nodes cannot be written");
+        if over {
+            return;
+        }
+        if is_shared {
+            let here = |node| services.hub.is_connected(node);
+            report(services.presence.take_up(&services.store, here).await, "what other replicas saw cannot be read");
+        }
+    }
+}
+
+/// Renews the certificate that the node port shows, long before it runs out.
+pub async fn certificate(
+    services: Arc<Services>,
+    certificates: Vec<Arc<crate::tls::ServerCertificate>>,
+    cancel: CancellationToken,
+) {
+    let mut tick = interval(Duration::from_secs(12 * 3600));
+    tick.tick().await;
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        for certificate in &certificates {
+            let renewed = services
+                .keys
+                .authority
+                .issue_server(&services.settings.admin_names, clock::now())
+                .and_then(|(chain, key)| certificate.replace(chain, &key));
+            report(renewed, "the port's certificate cannot be renewed");
+        }
+    }
+}
+
+fn report(result: Result<()>, what: &str) {
+    if let Err(error) = result {
+        tracing::error!(reason = error.reason, context = error.context(), "{what}: {error}");
+    }
+}

@@ -1,0 +1,238 @@
+//! What comes down: documents are verified, stored, applied and only then acknowledged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atoll_domain::document::{Audience, Document, Lane};
+use atoll_domain::id::RevisionId;
+use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::{Arrived, Incoming, Stored};
+use atoll_proto::v1::node_link_client::NodeLinkClient;
+use atoll_proto::v1::{
+    Ack, Changes, Cursor, Hello, ItemException, SignedDocument, SyncRequest, SyncResponse, Welcome, sync_request,
+    sync_response,
+};
+use prost::Message as _;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+use super::{End, refusal};
+use crate::channel::CALL_TIMEOUT;
+use crate::node::blocking;
+use crate::state::{Inner, NodePlace};
+use crate::{NodeError, clock};
+
+/// Acknowledgements that may wait for the network. The manager has two batches under way at most.
+const ACK_QUEUE: usize = 4;
+/// A manager that promises a heartbeat more often than this is not held to it.
+const SHORTEST_HEARTBEAT_MS: u32 = 1_000;
+const LONGEST_HEARTBEAT_MS: u32 = 300_000;
+
+/// One open stream.
+#[derive(Debug)]
+pub(super) struct Session {
+    incoming: Streaming<SyncResponse>,
+    outgoing: mpsc::Sender<SyncRequest>,
+}
+
+/// Opens the stream and says hello; the manager's welcome decides how to go on.
+pub(super) async fn open(
+    inner: &Arc<Inner>,
+    mut client: NodeLinkClient<Channel>,
+) -> Result<(Session, Welcome), NodeError> {
+    let address = inner.identity().manager_address.clone();
+    let late = || NodeError::Unreachable { address: address.clone(), reason: "it did not answer in time".to_owned() };
+    let (outgoing, requests) = mpsc::channel(ACK_QUEUE);
+    let hello = SyncRequest { message: Some(sync_request::Message::Hello(hello(inner))) };
+    outgoing.try_send(hello).map_err(|_| late())?;
+    let response = timeout(CALL_TIMEOUT, client.sync(ReceiverStream::new(requests))).await.map_err(|_| late())?;
+    let mut incoming = response.map_err(|status| refusal(&status, &address))?.into_inner();
+    let first = timeout(CALL_TIMEOUT, incoming.message()).await.map_err(|_| late())?;
+    let first = first.map_err(|status| refusal(&status, &address))?.and_then(|response| response.message);
+    let Some(sync_response::Message::Welcome(welcome)) = first else {
+        return Err(NodeError::BadAnswer("the first message is not a welcome".to_owned()));
+    };
+    let accepted = welcome.clone();
+    blocking(inner, move |inner| welcomed(inner, &accepted)).await?;
+    Ok((Session { incoming, outgoing }, welcome))
+}
+
+fn hello(inner: &Inner) -> Hello {
+    let replica = inner.replica();
+    // A replica whose content never became complete has nothing to build on. Not naming the epoch makes the manager
+    // offer everything and say when it is complete, also after a crash in the middle of starting over.
+    let complete = replica.cursors().get(&Lane::Content).is_some_and(|sequence| *sequence > 0);
+    let cursor = |(lane, sequence): (&Lane, &u64)| Cursor { lane: lane_to_wire(*lane).into(), sequence: *sequence };
+    Hello {
+        protocol_version: atoll_proto::PROTOCOL_VERSION,
+        incarnation: inner.identity().incarnation.to_string(),
+        manager_epoch: replica.epoch().filter(|_| complete).map(|epoch| epoch.to_string()).unwrap_or_default(),
+        cursors: replica.cursors().iter().map(cursor).collect(),
+        outbox_length: replica.outbox().len() as u64,
+        agent_version: inner.program.clone(),
+        schema_versions: Kind::ALL.iter().map(|kind| (kind.name().to_owned(), kind.schema_version())).collect(),
+        boot_id: inner.boot.to_string(),
+    }
+}
+
+fn welcomed(inner: &Inner, welcome: &Welcome) -> Result<(), NodeError> {
+    let epoch =
+        welcome.manager_epoch.parse().map_err(|_| NodeError::BadAnswer("the manager epoch is not one".to_owned()))?;
+    if welcome.start_over {
+        tracing::info!("the manager offers everything again; what it does not offer goes when that is complete");
+    }
+    inner.change(|replica| Ok((replica.connected(epoch, welcome.start_over), ())))?;
+    inner.set_place(NodePlace {
+        name: welcome.name.clone(),
+        group: welcome.group.parse()?,
+        labels: welcome.labels.clone().into_iter().collect::<BTreeMap<_, _>>(),
+    })
+}
+
+/// Takes what comes until the connection ends.
+pub(super) async fn receive(inner: &Arc<Inner>, mut session: Session, welcome: &Welcome) -> End {
+    let heartbeat_ms = welcome.heartbeat_ms.clamp(SHORTEST_HEARTBEAT_MS, LONGEST_HEARTBEAT_MS);
+    let silence = Duration::from_millis(u64::from(heartbeat_ms) * 3);
+    loop {
+        match one(inner, &mut session, silence).await {
+            Ok(()) => {}
+            Err(error) => return error.into(),
+        }
+    }
+}
+
+async fn one(inner: &Arc<Inner>, session: &mut Session, silence: Duration) -> Result<(), NodeError> {
+    let address = || inner.identity().manager_address.clone();
+    let gone = |reason: &str| NodeError::Unreachable { address: address(), reason: reason.to_owned() };
+    let message = timeout(silence, session.incoming.message())
+        .await
+        .map_err(|_| gone("it has not said anything for three heartbeats"))?
+        .map_err(|status| refusal(&status, &address()))?
+        .ok_or_else(|| gone("it closed the connection"))?;
+    match message.message {
+        Some(sync_response::Message::Changes(changes)) => {
+            heard(inner, None);
+            let ack = blocking(inner, move |inner| take(inner, &changes)).await?;
+            let ack = SyncRequest { message: Some(sync_request::Message::Ack(ack)) };
+            timeout(CALL_TIMEOUT, session.outgoing.send(ack))
+                .await
+                .map_err(|_| gone("it does not take acknowledgements"))?
+                .map_err(|_| gone("it closed the connection"))
+        }
+        Some(sync_response::Message::Heartbeat(heartbeat)) => {
+            heard(inner, Some(heartbeat.manager_time_ms));
+            Ok(())
+        }
+        Some(sync_response::Message::Welcome(_)) => {
+            Err(NodeError::BadAnswer("a second welcome on one connection".to_owned()))
+        }
+        // Something newer than this program: nothing is lost by passing over it.
+        None => Ok(()),
+    }
+}
+
+fn heard(inner: &Inner, manager_time_ms: Option<i64>) {
+    let now = clock::now();
+    // Not announced: a status that is read shows it, and nobody needs to be woken by a heartbeat.
+    let mut link = inner.link();
+    link.connection.last_heard_at = Some(now);
+    if let Some(time_ms) = manager_time_ms {
+        link.clock_difference_ms = Some(time_ms.saturating_sub(now.0));
+    }
+}
+
+/// Stores a batch and says what was not taken from it.
+fn take(inner: &Inner, changes: &Changes) -> Result<Ack, NodeError> {
+    let nonce = changes.nonce;
+    let starting_over = changes.complete;
+    let (incoming, mut exceptions) = verified(inner, changes);
+    let refused = inner.change(|replica| Ok(replica.plan_batch(incoming)))?;
+    exceptions.extend(refused.into_iter().map(|refused| rejected(refused.key, refused.text)));
+    if !exceptions.is_empty() {
+        inner.update_link(|link| {
+            for exception in &exceptions {
+                link.refuse(exception.key.clone(), exception.text.clone());
+            }
+        });
+    }
+    for exception in &exceptions {
+        tracing::warn!(key = exception.key, reason = exception.text, "a document was not taken");
+    }
+    if starting_over {
+        return_forks(inner)?;
+    }
+    Ok(Ack { nonce, exceptions })
+}
+
+/// The manager has begun another life and may not know this node's edits any more: they are delivered again.
+fn return_forks(inner: &Inner) -> Result<(), NodeError> {
+    inner.change(|replica| {
+        let waiting = super::deliver::waiting_revisions(replica);
+        let heads: Vec<RevisionId> =
+            replica.forks().map(|fork| fork.head).filter(|head| !waiting.contains_key(head)).collect();
+        Ok((replica.plan_returning(&heads), ()))
+    })
+}
+
+fn verified(inner: &Inner, changes: &Changes) -> (Incoming, Vec<ItemException>) {
+    let mut incoming = Incoming {
+        lane: lane_from_wire(changes.lane),
+        up_to: changes.up_to_sequence,
+        last_part: changes.last_part,
+        complete: changes.complete,
+        documents: Vec::with_capacity(changes.documents.len()),
+        left: changes.left_audiences.iter().filter_map(|audience| audience.parse().ok()).collect(),
+    };
+    let mut exceptions = Vec::new();
+    for bytes in &changes.documents {
+        match verify(inner, bytes) {
+            Ok(arrived) => incoming.documents.push(arrived),
+            Err((key, text)) => exceptions.push(rejected(key, text)),
+        }
+    }
+    (incoming, exceptions)
+}
+
+fn verify(inner: &Inner, bytes: &[u8]) -> Result<Arrived, (String, String)> {
+    let signed = SignedDocument::decode(bytes).map_err(|error| (String::new(), error.to_string()))?;
+    let named = |text: String| {
+        // For showing only: what is named here has not been verified.
+        let document = serde_json::from_slice::<Document>(&signed.document);
+        (document.map(|document| document.key).unwrap_or_default(), text)
+    };
+    let document = Document::open(&signed.document, &signed.signature, &inner.document_key)
+        .map_err(|error| named(error.to_string()))?;
+    if let Audience::Node(node) = document.audience
+        && node != inner.node_id
+    {
+        return Err(named(format!("the document is for the node {node}")));
+    }
+    let stored =
+        Stored { document: signed.document.to_vec(), signature: signed.signature.to_vec(), sequence: signed.sequence };
+    Ok(Arrived { stored, document })
+}
+
+fn rejected(key: String, text: String) -> ItemException {
+    ItemException { key, code: "REJECTED".to_owned(), text }
+}
+
+fn lane_from_wire(lane: i32) -> Option<Lane> {
+    match atoll_proto::v1::Lane::try_from(lane).ok()? {
+        atoll_proto::v1::Lane::Locks => Some(Lane::Locks),
+        atoll_proto::v1::Lane::Access => Some(Lane::Access),
+        atoll_proto::v1::Lane::Content => Some(Lane::Content),
+        atoll_proto::v1::Lane::Unspecified => None,
+    }
+}
+
+fn lane_to_wire(lane: Lane) -> atoll_proto::v1::Lane {
+    match lane {
+        Lane::Locks => atoll_proto::v1::Lane::Locks,
+        Lane::Access => atoll_proto::v1::Lane::Access,
+        Lane::Content => atoll_proto::v1::Lane::Content,
+    }
+}

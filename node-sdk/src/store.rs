@@ -1,0 +1,240 @@
+//! The replica on the disk: one redb file, one table per sort of thing, one transaction per change.
+
+use std::path::{Path, PathBuf};
+
+use atoll_domain::document::{Audience, Lane, Report};
+use atoll_domain::id::{ManagerEpoch, ResourceId};
+use atoll_domain::link::replica::{DocumentKey, Previous, Replica, Stored, Write};
+use atoll_domain::sharing::fork::Fork;
+use atoll_proto::v1::SignedDocument;
+use prost::Message as _;
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::NodeError;
+use crate::state::NodePlace;
+
+type Bytes = TableDefinition<'static, &'static str, &'static [u8]>;
+
+const DOCUMENTS: Bytes = TableDefinition::new("documents");
+const FORKS: Bytes = TableDefinition::new("forks");
+const PREVIOUS: Bytes = TableDefinition::new("previous");
+const META: Bytes = TableDefinition::new("meta");
+const CURSORS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("cursors");
+const REPORTS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("reports");
+
+const EPOCH: &str = "epoch";
+const NEXT_REPORT: &str = "next_report";
+const PLACE: &str = "place";
+
+/// The open file. While it is open, no other process can open it.
+#[derive(Debug)]
+pub(crate) struct Store {
+    database: Database,
+    path: PathBuf,
+}
+
+/// What was found in the file.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    pub replica: Replica,
+    pub place: Option<NodePlace>,
+}
+
+impl Store {
+    /// Opens the file, or makes it.
+    pub fn open(directory: &Path) -> Result<Self, NodeError> {
+        let path = directory.join("node.redb");
+        let database = Database::create(&path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => NodeError::InUse(directory.to_owned()),
+            DatabaseError::Storage(redb::StorageError::Io(error)) => NodeError::file(&path, &error),
+            error => NodeError::damaged(&path, error),
+        })?;
+        let store = Self { database, path };
+        store.restrict()?;
+        store.write(|transaction| {
+            transaction.open_table(DOCUMENTS)?;
+            transaction.open_table(FORKS)?;
+            transaction.open_table(PREVIOUS)?;
+            transaction.open_table(META)?;
+            transaction.open_table(CURSORS)?;
+            transaction.open_table(REPORTS)?;
+            Ok(())
+        })?;
+        Ok(store)
+    }
+
+    #[cfg(unix)]
+    fn restrict(&self) -> Result<(), NodeError> {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&self.path, mode).map_err(|error| NodeError::file(&self.path, &error))
+    }
+
+    #[cfg(not(unix))]
+    fn restrict(&self) -> Result<(), NodeError> {
+        Ok(())
+    }
+
+    /// Stores a change, whole or not at all. When this returns, it is on the disk.
+    pub fn commit(&self, writes: &[Write]) -> Result<(), NodeError> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| writes.iter().try_for_each(|write| put(transaction, write)))
+    }
+
+    /// Stores where the node stands.
+    pub fn put_place(&self, place: &NodePlace) -> Result<(), NodeError> {
+        self.write(|transaction| {
+            transaction.open_table(META)?.insert(PLACE, json(place)?.as_slice())?;
+            Ok(())
+        })
+    }
+
+    fn write(&self, change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), NodeError> {
+        let failed = |error: redb::Error| NodeError::Storage(error.to_string());
+        let transaction = self.database.begin_write().map_err(|error| failed(error.into()))?;
+        change(&transaction).map_err(failed)?;
+        transaction.commit().map_err(|error| failed(error.into()))
+    }
+
+    /// Reads everything back.
+    pub fn load(&self) -> Result<Loaded, NodeError> {
+        let mut loaded = Loaded::default();
+        let (writes, next_report) = self.read_all(&mut loaded).map_err(|error| self.damaged(&error))?;
+        loaded.replica.apply(writes);
+        loaded.replica.set_next_report(next_report);
+        Ok(loaded)
+    }
+
+    fn damaged(&self, error: &redb::Error) -> NodeError {
+        NodeError::damaged(&self.path, error)
+    }
+
+    fn read_all(&self, loaded: &mut Loaded) -> Result<(Vec<Write>, u64), redb::Error> {
+        let transaction = self.database.begin_read()?;
+        let mut writes = Vec::new();
+        for entry in transaction.open_table(DOCUMENTS)?.iter()? {
+            let (key, value) = entry?;
+            writes.push(Write::PutDocument(document_key(key.value())?, Box::new(read_document(value.value())?)));
+        }
+        for entry in transaction.open_table(FORKS)?.iter()? {
+            writes.push(Write::PutFork(Box::new(from_json::<Fork>(entry?.1.value())?)));
+        }
+        for entry in transaction.open_table(PREVIOUS)?.iter()? {
+            let (key, value) = entry?;
+            let resource: ResourceId = key.value().parse().map_err(corrupted)?;
+            writes.push(Write::PutPrevious(resource, Box::new(from_json::<Previous>(value.value())?)));
+        }
+        for entry in transaction.open_table(REPORTS)?.iter()? {
+            let (number, value) = entry?;
+            writes.push(Write::PutReport(number.value(), Box::new(from_json::<Report>(value.value())?)));
+        }
+        let cursors = transaction.open_table(CURSORS)?;
+        for lane in Lane::ALL {
+            if let Some(sequence) = cursors.get(lane_name(lane))? {
+                writes.push(Write::SetCursor(lane, sequence.value()));
+            }
+        }
+        let meta = transaction.open_table(META)?;
+        if let Some(epoch) = meta.get(EPOCH)? {
+            writes.push(Write::SetEpoch(from_json::<ManagerEpoch>(epoch.value())?));
+        }
+        if let Some(place) = meta.get(PLACE)? {
+            loaded.place = Some(from_json(place.value())?);
+        }
+        let next_report = meta.get(NEXT_REPORT)?.map(|value| from_json(value.value())).transpose()?;
+        Ok((writes, next_report.unwrap_or(0)))
+    }
+}
+
+fn put(transaction: &WriteTransaction, write: &Write) -> Result<(), redb::Error> {
+    match write {
+        Write::PutDocument(key, stored) => {
+            let bytes = write_document(stored);
+            transaction.open_table(DOCUMENTS)?.insert(key_text(key).as_str(), bytes.as_slice())?;
+        }
+        Write::RemoveDocument(key) => {
+            transaction.open_table(DOCUMENTS)?.remove(key_text(key).as_str())?;
+        }
+        Write::SetCursor(lane, sequence) => {
+            transaction.open_table(CURSORS)?.insert(lane_name(*lane), *sequence)?;
+        }
+        Write::SetEpoch(epoch) => {
+            transaction.open_table(META)?.insert(EPOCH, json(epoch)?.as_slice())?;
+        }
+        Write::PutFork(fork) => {
+            transaction.open_table(FORKS)?.insert(fork.resource.to_string().as_str(), json(fork)?.as_slice())?;
+        }
+        Write::RemoveFork(resource) => {
+            transaction.open_table(FORKS)?.remove(resource.to_string().as_str())?;
+        }
+        Write::PutReport(number, report) => {
+            transaction.open_table(REPORTS)?.insert(*number, json(report)?.as_slice())?;
+            count_on(transaction, *number)?;
+        }
+        Write::RemoveReport(number) => {
+            transaction.open_table(REPORTS)?.remove(*number)?;
+            count_on(transaction, *number)?;
+        }
+        Write::PutPrevious(resource, previous) => {
+            transaction.open_table(PREVIOUS)?.insert(resource.to_string().as_str(), json(previous)?.as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+/// A report's number is never used again, even after the outbox was emptied.
+fn count_on(transaction: &WriteTransaction, number: u64) -> Result<(), redb::Error> {
+    let mut meta = transaction.open_table(META)?;
+    let reached: u64 = meta.get(NEXT_REPORT)?.map(|value| from_json(value.value())).transpose()?.unwrap_or(0);
+    if number >= reached {
+        meta.insert(NEXT_REPORT, json(&(number + 1))?.as_slice())?;
+    }
+    Ok(())
+}
+
+fn key_text((audience, key): &DocumentKey) -> String {
+    format!("{audience}\n{key}")
+}
+
+fn document_key(text: &str) -> Result<DocumentKey, redb::Error> {
+    let (audience, key) = text.split_once('\n').ok_or_else(|| corrupted("a document's key has no audience"))?;
+    Ok((audience.parse::<Audience>().map_err(corrupted)?, key.to_owned()))
+}
+
+fn write_document(stored: &Stored) -> Vec<u8> {
+    let message = SignedDocument {
+        document: stored.document.clone().into(),
+        signature: stored.signature.clone().into(),
+        sequence: stored.sequence,
+    };
+    message.encode_to_vec()
+}
+
+fn read_document(bytes: &[u8]) -> Result<Stored, redb::Error> {
+    let message = SignedDocument::decode(bytes).map_err(corrupted)?;
+    Ok(Stored { document: message.document.into(), signature: message.signature.into(), sequence: message.sequence })
+}
+
+fn lane_name(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Locks => "locks",
+        Lane::Access => "access",
+        Lane::Content => "content",
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
+    serde_json::to_vec(value).map_err(corrupted)
+}
+
+fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, redb::Error> {
+    serde_json::from_slice(bytes).map_err(corrupted)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "reads better at map_err")]
+fn corrupted(error: impl ToString) -> redb::Error {
+    redb::Error::Corrupted(error.to_string())
+}
