@@ -74,7 +74,8 @@ impl Draft {
     }
 
     pub fn decision(node: NodeId, decision: ForkDecision) -> Self {
-        let row = RowKey { audience: Audience::Node(node), key: format!("fork/{}", decision.resource) };
+        // A row for each edit: a word on a later one must not replace a word that the node has not heard yet.
+        let row = RowKey { audience: Audience::Node(node), key: format!("fork/{}", decision.of) };
         Self { row, lane: Lane::Content, content: Content::Decision(Box::new(decision)) }
     }
 

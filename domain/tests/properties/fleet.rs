@@ -1,16 +1,15 @@
 //! A fleet in memory: one manager, a few nodes and the connections between them, driven step by step and checked after
 //! each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use atoll_domain::document::{Audience, Lane};
+use atoll_domain::document::Lane;
 use atoll_domain::id::NodeId;
 use atoll_domain::link::feed::RowKey;
 use atoll_domain::link::manager::ManagerLink;
-use atoll_domain::link::replica::{DocumentKey, Write};
-use atoll_domain::sharing::offer::{EditMode, Effective, Offer, effective};
+use atoll_domain::link::replica::Write;
+use atoll_domain::sharing::offer::EditMode;
 use proptest::prelude::*;
-use serde_json::Value;
 
 use crate::documents::{Content, Draft, NODES, PUBLICATIONS, RESOURCES, SECRETS, audience, node_id};
 use crate::edits::{Change, change};
@@ -142,7 +141,7 @@ pub struct Fleet {
     pub manager: Manager,
     pub nodes: Vec<Node>,
     links: BTreeMap<NodeId, ManagerLink>,
-    acknowledged: BTreeMap<(NodeId, Lane), u64>,
+    pub acknowledged: BTreeMap<(NodeId, Lane), u64>,
     secret_version: u64,
 }
 
@@ -311,154 +310,4 @@ impl Fleet {
         // A push may release something for all.
         (0..NODES).chain(0..NODES).for_each(|node| self.calm(node));
     }
-
-    fn member_since(&self, node: &Node, audience: &Audience) -> Option<(u64, bool)> {
-        self.manager.members.get(&(node.id, audience.clone())).copied()
-    }
-
-    /// What must hold after every step.
-    fn check(&self) {
-        for node in &self.nodes {
-            for lane in Lane::ALL {
-                self.check_reached(node, lane);
-                self.check_whole(node, lane);
-            }
-            assert_eq!(node.reread().running(), node.replica.running(), "memory and disk differ");
-        }
-    }
-
-    /// P4: a node whose cursor has reached a number holds everything that it was owed by then.
-    fn check_reached(&self, node: &Node, lane: Lane) {
-        let same_life = node.replica.epoch() == Some(self.manager.epoch);
-        let cursor = node.replica.cursors().get(&lane).copied().filter(|_| same_life).unwrap_or(0);
-        let said = self.acknowledged.get(&(node.id, lane)).copied().unwrap_or(0);
-        for (row, published) in &self.manager.published {
-            let Some((since, active)) = self.member_since(node, &row.audience) else { continue };
-            let held = node.held.get(&(row.audience.clone(), row.key.clone())).copied();
-            let due = published.stored.sequence.max(since);
-            if published.draft.lane == lane && active && published.draft.is_gone() {
-                assert!(due > cursor || held.is_none(), "{} at {cursor} still holds {row:?}", node.id);
-            } else if published.draft.lane == lane && active && !matches!(published.draft.content, Content::Poison) {
-                let new_enough = held >= Some(published.stored.sequence);
-                assert!(due > cursor.max(said) || new_enough, "{} lacks {row:?}", node.id);
-            } else if lane == Lane::Content && !active {
-                assert!(since > cursor || held.is_none(), "{} left {row:?}", node.id);
-            }
-        }
-    }
-
-    /// What was written in one transaction becomes visible in one.
-    fn check_whole(&self, node: &Node, lane: Lane) {
-        let mut parts: BTreeMap<u64, BTreeSet<bool>> = BTreeMap::new();
-        for (row, published) in &self.manager.published {
-            let usable = !published.draft.is_gone() && !matches!(published.draft.content, Content::Poison);
-            let sequence = published.stored.sequence;
-            let member =
-                self.member_since(node, &row.audience).is_some_and(|(since, active)| active && since <= sequence);
-            if published.draft.lane == lane && usable && member {
-                let held = node.held.get(&(row.audience.clone(), row.key.clone())) == Some(&sequence);
-                parts.entry(sequence).or_default().insert(held);
-            }
-        }
-        assert!(parts.values().all(|held| held.len() == 1), "{} shows half: {parts:?}", node.id);
-    }
-
-    /// After everything was delivered: every node has and runs what the manager thinks it does.
-    pub fn check_converged(&self) {
-        (0..NODES).for_each(|node| self.check_in_sync(node));
-    }
-
-    pub fn check_in_sync(&self, node: usize) {
-        let node = &self.nodes[node];
-        let owed: BTreeMap<_, u64> = self.owed_to(node).map(|(key, (sequence, _))| (key, sequence)).collect();
-        assert_eq!(node.held, owed, "the node holds something else than it is owed");
-        assert_eq!(running(node), self.expected(node), "the node runs something else than expected");
-        assert!(node.replica.outbox().is_empty());
-    }
-
-    /// The documents that a node should have, with sequence number and lane.
-    pub fn owed_to<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = (DocumentKey, (u64, Lane))> + 'a {
-        let member = |audience: &Audience| self.member_since(node, audience).is_some_and(|(_, active)| active);
-        let rows = self.manager.published.iter();
-        rows.filter(move |(row, published)| member(&row.audience) && !published.draft.is_gone()).map(
-            |(row, published)| {
-                ((row.audience.clone(), row.key.clone()), (published.stored.sequence, published.draft.lane))
-            },
-        )
-    }
-
-    fn expected(&self, node: &Node) -> Vec<Runs> {
-        let mut offers: BTreeMap<_, Vec<&Offer>> = BTreeMap::new();
-        for published in self.manager.published.values() {
-            let member = self.member_since(node, &published.draft.row.audience);
-            if let (Content::Offer(offer), Some((_, true))) = (&published.draft.content, member) {
-                offers.entry(offer.resource).or_default().push(offer);
-            }
-        }
-        let expected = |(resource, offers): (_, Vec<&Offer>)| {
-            let resource = self.manager.resources.iter().find(|known| known.id == resource)?;
-            let fork = self.manager.fork(node.id, resource);
-            match effective(&offers, fork.as_ref()) {
-                Effective::Offered(offer) => Some(Runs::of(offer, None)),
-                Effective::Forked { offer, fork } => Some(Runs::of(offer, Some(fork))),
-                Effective::Nothing => None,
-            }
-        };
-        let mut all: Vec<Runs> = offers.into_iter().filter_map(expected).collect();
-        all.sort();
-        all
-    }
-
-    /// P1: every edit that its author was told is taken is in the outbox or at the manager; there it is in a release,
-    /// still open, or declined by a person, and its revision is never forgotten.
-    pub fn check_no_edit_lost(&self) {
-        for (node, edit) in self.nodes.iter().flat_map(|node| node.edits.iter().map(move |edit| (node, edit))) {
-            let resource = self.manager.resources.iter().find(|known| known.id == edit.resource).unwrap();
-            let waits = node.replica.outbox().contains_key(&edit.number);
-            assert!(waits || resource.history.contains(edit.revision), "{edit:?} of {} is lost", node.id);
-            let newest = node.edits.iter().filter(|other| other.resource == edit.resource).map(|one| one.number).max();
-            if waits || newest != Some(edit.number) {
-                continue;
-            }
-            let released = resource.history.descends(resource.released, edit.revision);
-            let known = self.manager.proposals.contains_key(&(node.id, edit.resource));
-            assert!(released || known, "nobody is asked about {edit:?} of {}", node.id);
-        }
-    }
-}
-
-/// What a node runs of a resource, as far as both sides must agree.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Runs {
-    name: String,
-    version: String,
-    revision: String,
-    mode: &'static str,
-    body: String,
-}
-
-impl Runs {
-    fn of(offer: &Offer, fork: Option<&atoll_domain::sharing::fork::Fork>) -> Self {
-        let body = fork.map_or(Some(&offer.body), |fork| fork.body.as_ref());
-        Self {
-            name: offer.name.clone(),
-            version: offer.version.to_string(),
-            revision: fork.map_or(offer.revision, |fork| fork.head).to_string(),
-            mode: offer.edit_mode.name(),
-            body: body.map(Value::to_string).unwrap_or_default(),
-        }
-    }
-}
-
-fn running(node: &Node) -> Vec<Runs> {
-    let runs = |running: atoll_domain::link::replica::Running| Runs {
-        name: running.name,
-        version: running.version,
-        revision: running.revision.to_string(),
-        mode: running.edit_mode.name(),
-        body: running.body.as_ref().map(Value::to_string).unwrap_or_default(),
-    };
-    let mut all: Vec<Runs> = node.replica.running().into_iter().map(runs).collect();
-    all.sort();
-    all
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod checks;
 mod documents;
 mod edits;
 mod fleet;
@@ -12,6 +13,8 @@ mod link;
 mod manager;
 mod merge;
 mod node;
+mod resource;
+mod story;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 

@@ -2,25 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atoll_domain::document::{Audience, Lane, Report, RevisionReport};
-use atoll_domain::id::{BodyHash, ManagerEpoch, NodeId, ResourceId, RevisionId};
-use atoll_domain::kind::Kind;
+use atoll_domain::document::{Audience, DocumentKind, Lane, Report};
+use atoll_domain::id::{ManagerEpoch, NodeId, ResourceId, RevisionId};
 use atoll_domain::link::feed::{Feed, Membership, Row, RowKey};
 use atoll_domain::link::replica::Stored;
-use atoll_domain::sharing::fork::{Fork, ForkDecision, ForkState, MergedFork};
-use atoll_domain::sharing::history::{History, HistoryError, Meeting};
-use atoll_domain::sharing::offer::{EditMode, Offer, Version};
-use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
-use atoll_domain::sharing::touched::difference;
-use atoll_domain::time::Timestamp;
-use serde_json::{Value, json};
+use atoll_domain::sharing::fork::{Fork, ForkState};
+use atoll_domain::sharing::history::Meeting;
+use atoll_domain::sharing::offer::{EditMode, Offer};
+use atoll_domain::sharing::revision::{Origin, Revision};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::documents::{
     Content, Draft, NODES, PUBLICATIONS, RESOURCES, audience, node_id, offer_row, publication_id, resource_id,
-    resource_kind, resource_name,
+    resource_name,
 };
-use crate::edits::{Change, apply, beginning};
+use crate::edits::{Change, apply};
+use crate::resource::{Proposal, Resource};
 
 /// A row with its newest document.
 #[derive(Debug, Clone)]
@@ -28,28 +26,6 @@ pub struct Published {
     pub draft: Draft,
     pub stored: Stored,
     pub generation: u64,
-}
-
-/// A resource with everything ever known of it.
-#[derive(Debug)]
-pub struct Resource {
-    pub id: ResourceId,
-    pub kind: Kind,
-    pub history: History,
-    pub bodies: BTreeMap<BodyHash, Value>,
-    provenance: BTreeMap<RevisionId, Provenance>,
-    pub released: RevisionId,
-    version: Version,
-}
-
-/// The newest edit of a resource that a node has delivered.
-#[derive(Debug, Clone)]
-pub struct Proposal {
-    pub own: RevisionId,
-    number: u64,
-    base_unknown: bool,
-    pub state: ForkState,
-    merged: Option<RevisionId>,
 }
 
 /// What became of a report.
@@ -70,6 +46,8 @@ pub struct Manager {
     carried: BTreeSet<(usize, usize)>,
     modes: [EditMode; PUBLICATIONS],
     pub proposals: BTreeMap<(NodeId, ResourceId), Proposal>,
+    /// Edits that run nowhere and that administrators see beside the newest one.
+    pub aside: BTreeSet<(NodeId, RevisionId)>,
     seen: BTreeSet<(NodeId, u64)>,
     /// What a node has a reason to drop.
     pub droppable: BTreeSet<(NodeId, RowKey)>,
@@ -88,6 +66,7 @@ impl Manager {
             carried: (0..RESOURCES).flat_map(|resource| [(0, resource), (1, resource)]).collect(),
             modes,
             proposals: BTreeMap::new(),
+            aside: BTreeSet::new(),
             seen: BTreeSet::new(),
             droppable: BTreeSet::new(),
             row_bytes,
@@ -158,7 +137,7 @@ impl Manager {
         } else {
             self.carried.remove(&(publication, number));
             let row = offer_row(publication, resource_id(number));
-            let kind = atoll_domain::document::DocumentKind::Resource;
+            let kind = DocumentKind::Resource;
             Draft { row, lane: Lane::Content, content: Content::Gone(kind) }
         };
         self.commit(vec![draft], vec![]);
@@ -236,6 +215,8 @@ impl Manager {
             if self.mode_at(node, index) == EditMode::WriteThrough && !report.base_unknown {
                 self.accept(node, index);
             }
+        } else {
+            self.aside.insert((node, report.id));
         }
         Taken::Stored
     }
@@ -259,7 +240,8 @@ impl Manager {
             _ if proposal.base_unknown => (ForkState::Unapplied, None),
             Meeting::FastForward(_) => (waiting, None),
             Meeting::Settled { revision, body } => (waiting, Some(resource.add(revision, body, Origin::Merge))),
-            Meeting::Open(_) => (ForkState::Conflict, None),
+            // The node goes on with what was last made of its edit, also if it has not heard of that yet.
+            Meeting::Open(_) => (ForkState::Conflict, proposal.merged),
         };
         (proposal.state, proposal.merged) = (state, merged);
         let decision = resource.decision(proposal);
@@ -289,7 +271,7 @@ impl Manager {
         let resource = &self.resources[number];
         let Some(proposal) = self.proposals.get_mut(&(node, resource.id)) else { return };
         if !proposal.state.is_closed() {
-            (proposal.state, proposal.merged) = (ForkState::Declined, None);
+            proposal.state = ForkState::Declined;
             let decision = resource.decision(proposal);
             self.commit(vec![Draft::decision(node, decision)], vec![]);
         }
@@ -330,75 +312,4 @@ impl Manager {
 
 fn runs(state: ForkState) -> bool {
     !state.is_closed() && state != ForkState::Unapplied
-}
-
-impl Resource {
-    fn new(number: usize) -> Self {
-        let (id, kind) = (resource_id(number), resource_kind(number));
-        let body = kind.import(&beginning(kind), None).unwrap().body;
-        let first = Revision::child(id, kind, BTreeSet::new(), None, &body);
-        let (history, bodies, provenance) = (History::default(), BTreeMap::new(), BTreeMap::new());
-        let mut resource = Self { id, kind, history, bodies, provenance, released: first.id, version: Version::FIRST };
-        resource.add(first, Some(body), Origin::Import);
-        resource
-    }
-
-    pub fn body(&self, id: RevisionId) -> Option<Value> {
-        self.bodies.get(&self.history.get(id)?.header.body).cloned()
-    }
-
-    fn add(&mut self, revision: Revision, body: Option<Value>, origin: Origin) -> RevisionId {
-        let id = revision.id;
-        let provenance = Provenance {
-            author: "manager".to_owned(),
-            node: None,
-            at: Timestamp(0),
-            origin,
-            message: String::new(),
-            metadata: json!({}),
-        };
-        self.keep(revision, body, provenance).unwrap();
-        id
-    }
-
-    fn keep(&mut self, revision: Revision, body: Option<Value>, provenance: Provenance) -> Result<(), HistoryError> {
-        let (id, hash) = (revision.id, revision.header.body);
-        self.history.insert(revision)?;
-        self.bodies.extend(body.map(|body| (hash, body)));
-        self.provenance.entry(id).or_insert(provenance);
-        Ok(())
-    }
-
-    fn take(&mut self, report: &RevisionReport) -> Result<(), HistoryError> {
-        let revision = Revision::verify(report.id, report.header.clone(), report.body.as_ref()).unwrap();
-        self.keep(revision, report.body.clone(), report.provenance.clone())?;
-        let revision = self.history.get(report.id).unwrap();
-        let parent = revision.header.parents.first().and_then(|parent| self.body(*parent));
-        assert_eq!(revision.check_touched(parent.as_ref(), report.body.as_ref()), Ok(()));
-        Ok(())
-    }
-
-    fn meet(&self, one: RevisionId, other: RevisionId) -> Meeting {
-        let bodies = |revision: &Revision| self.bodies.get(&revision.header.body).cloned();
-        self.history.meet(one, other, self.kind.default_text_mode(), &bodies).unwrap()
-    }
-
-    /// A person settles everything in favour of the node's edit.
-    fn resolved_for(&mut self, own: RevisionId) -> RevisionId {
-        let (released, body) = (self.body(self.released), self.body(own).unwrap());
-        let touched = difference(released.as_ref(), Some(&body));
-        let parents = BTreeSet::from([self.released, own]);
-        let revision = Revision::writing(self.id, self.kind, parents, Some(&body), touched);
-        self.add(revision, Some(body), Origin::Resolution)
-    }
-
-    fn decision(&self, proposal: &Proposal) -> ForkDecision {
-        let merged = proposal.merged.map(|id| MergedFork {
-            revision: id,
-            header: self.history.get(id).unwrap().header.clone(),
-            provenance: self.provenance[&id].clone(),
-            body: self.body(id),
-        });
-        ForkDecision { resource: self.id, of: proposal.own, state: proposal.state, message: String::new(), merged }
-    }
 }

@@ -49,8 +49,8 @@ pub struct Node {
     pub id: NodeId,
     disk: Vec<Vec<Write>>,
     pub replica: Replica,
-    /// The documents on the disk, with their sequence numbers.
-    pub held: BTreeMap<DocumentKey, u64>,
+    /// The documents on the disk.
+    pub held: BTreeMap<DocumentKey, Stored>,
     pub arriving: VecDeque<Parcel>,
     pub acknowledging: VecDeque<u64>,
     pub connected: bool,
@@ -86,19 +86,25 @@ impl Node {
         }
         if crash == Crash::Never {
             self.replica.apply(writes);
-            self.seen.extend(self.replica.running().iter().map(|running| running.revision));
+            self.note_running();
             return true;
         }
         self.replica = self.reread();
+        self.note_running();
         self.disconnect();
         false
+    }
+
+    /// Remembers what people may have seen, and may still be editing.
+    fn note_running(&mut self) {
+        self.seen.extend(self.replica.running().iter().map(|running| running.revision));
     }
 
     fn note(&mut self, writes: &[Write]) {
         for write in writes {
             match write {
                 Write::PutDocument(key, stored) => {
-                    self.held.insert(key.clone(), stored.sequence);
+                    self.held.insert(key.clone(), (**stored).clone());
                 }
                 Write::RemoveDocument(key) => {
                     self.held.remove(key);

@@ -1,0 +1,185 @@
+//! Nodes, groups and joining.
+
+use std::time::{Duration, Instant};
+
+use atoll_proto::v1;
+
+use super::{Session, confirm, duration_ms, pages, pairs, request_id};
+use crate::arguments::{EnrollCommand, EnrollTokenCommand, GroupCommand, NodeCommand};
+use crate::failure::{Failure, Result, TIMED_OUT};
+use crate::output::{Column, print_line, say, time};
+
+const NODE_COLUMNS: [Column; 6] = [
+    ("name", "name"),
+    ("group", "group"),
+    ("state", "state"),
+    ("since", "stateSinceMs"),
+    ("in sync", "inSync"),
+    ("labels", "labels"),
+];
+
+pub async fn node(session: &mut Session, command: NodeCommand) -> Result<()> {
+    match command {
+        NodeCommand::List(list) => {
+            let client = &mut session.client.fleet;
+            let nodes = pages(&list, async |options| {
+                let page = client.list_nodes(v1::ListNodesRequest { options: Some(options) }).await?.into_inner();
+                Ok((page.nodes, page.summary))
+            });
+            let wide = [("reason", "stateReason"), ("last seen", "lastSeenMs"), ("version", "agentVersion"), ("id", "id")];
+            session.output.list(&nodes.await?, &NODE_COLUMNS, &wide)
+        }
+        NodeCommand::Get { node } => get(session, node).await,
+        NodeCommand::Label { node, labels } => {
+            let (remove, set): (Vec<String>, Vec<String>) = labels.into_iter().partition(|word| word.ends_with('-') && !word.contains('='));
+            let remove = remove.iter().map(|word| word.trim_end_matches('-').to_owned()).collect();
+            let request = v1::LabelNodeRequest { node, set: pairs(&set)?, remove };
+            let node = session.client.fleet.label_node(request).await?.into_inner().node.unwrap_or_default();
+            session.output.list(&[node], &NODE_COLUMNS, &[])
+        }
+        NodeCommand::Move { node, group } => {
+            let moved = session.client.fleet.move_node(v1::MoveNodeRequest { node, group }).await?.into_inner();
+            session.output.list(&[moved.node.unwrap_or_default()], &NODE_COLUMNS, &[])
+        }
+        NodeCommand::Rename { node, name } => {
+            let renamed = session.client.fleet.rename_node(v1::RenameNodeRequest { node, name }).await?.into_inner();
+            session.output.list(&[renamed.node.unwrap_or_default()], &NODE_COLUMNS, &[])
+        }
+        NodeCommand::Cordon { node, reason } => cordon(session, node, true, reason).await,
+        NodeCommand::Uncordon { node } => cordon(session, node, false, String::new()).await,
+        NodeCommand::Remove { node } => {
+            confirm(session, &format!("remove {node} from the fleet for good?"))?;
+            session.client.fleet.remove_node(v1::RemoveNodeRequest { node: node.clone() }).await?;
+            say(&format!("{node} is removed; its certificate is no longer accepted"));
+            Ok(())
+        }
+        NodeCommand::Wait { node, state, timeout } => wait(session, &node, &state, &timeout).await,
+    }
+}
+
+async fn cordon(session: &mut Session, node: String, cordoned: bool, reason: String) -> Result<()> {
+    let request = v1::CordonNodeRequest { node, cordoned, reason };
+    let node = session.client.fleet.cordon_node(request).await?.into_inner().node.unwrap_or_default();
+    session.output.list(&[node], &NODE_COLUMNS, &[])
+}
+
+async fn get(session: &mut Session, node: String) -> Result<()> {
+    let answer = session.client.fleet.get_node(v1::GetNodeRequest { node }).await?.into_inner();
+    if !session.output.is_for_people() {
+        return session.output.one(&answer, &[("name", "node.name")]);
+    }
+    session.output.one(
+        &answer,
+        &[
+            ("name", "node.name"),
+            ("id", "node.id"),
+            ("group", "node.group"),
+            ("labels", "node.labels"),
+            ("state", "node.state"),
+            ("because", "node.stateReason"),
+            ("since", "node.stateSinceMs"),
+            ("last seen", "node.lastSeenMs"),
+            ("joined", "node.joinedMs"),
+            ("in sync", "node.inSync"),
+            ("reports waiting", "node.outboxLength"),
+            ("certificate until", "node.certificateExpiresMs"),
+            ("fingerprint", "node.identityFingerprint"),
+            ("publications", "publications"),
+        ],
+    )?;
+    for exception in answer.exceptions {
+        print_line(&format!(
+            "{}  {}  since {}  {}",
+            exception.code,
+            exception.resource,
+            time(exception.since_ms),
+            exception.text
+        ))?;
+    }
+    Ok(())
+}
+
+async fn wait(session: &mut Session, node: &str, state: &str, timeout: &str) -> Result<()> {
+    let until = Instant::now() + Duration::from_millis(u64::try_from(duration_ms(timeout)?).unwrap_or(0));
+    loop {
+        let request = v1::GetNodeRequest { node: node.to_owned() };
+        match session.client.fleet.get_node(request).await {
+            Ok(answer) => {
+                let seen = answer.into_inner().node.unwrap_or_default();
+                if seen.state == state || (state == "in-sync" && seen.in_sync) {
+                    return session.output.list(&[seen], &NODE_COLUMNS, &[]);
+                }
+            }
+            // The node may not have joined yet.
+            Err(status) if status.code() == tonic::Code::NotFound => {}
+            Err(status) => return Err(status.into()),
+        }
+        if Instant::now() >= until {
+            return Err(Failure::new(TIMED_OUT, format!("{node} is not {state} after {timeout}")));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+pub async fn enroll(session: &mut Session, command: EnrollCommand) -> Result<()> {
+    let EnrollCommand::Token(command) = command;
+    match command {
+        EnrollTokenCommand::Create { group, labels, uses, expires, description } => {
+            let request = v1::CreateJoinTokenRequest {
+                description,
+                group,
+                labels: pairs(&labels)?,
+                uses_limit: uses,
+                lifetime_ms: duration_ms(&expires)?,
+                request_id: request_id(),
+            };
+            let created = session.client.fleet.create_join_token(request).await?.into_inner();
+            let token = created.token.unwrap_or_default();
+            say(&format!("for {} node(s) in {}, until {}; this text is shown once", token.uses_limit, token.group, time(token.expires_ms)));
+            print_line(&created.text)
+        }
+        EnrollTokenCommand::List(list) => {
+            let client = &mut session.client.fleet;
+            let tokens = pages(&list, async |options| {
+                let page =
+                    client.list_join_tokens(v1::ListJoinTokensRequest { options: Some(options) }).await?.into_inner();
+                Ok((page.tokens, page.summary))
+            });
+            session.output.list(
+                &tokens.await?,
+                &[("id", "id"), ("group", "group"), ("uses", "uses"), ("of", "usesLimit"), ("expires", "expiresMs"), ("revoked", "revoked")],
+                &[("labels", "labels"), ("created by", "createdBy"), ("description", "description")],
+            )
+        }
+        EnrollTokenCommand::Revoke { id } => {
+            session.client.fleet.revoke_join_token(v1::RevokeJoinTokenRequest { id: id.clone() }).await?;
+            say(&format!("{id} is revoked"));
+            Ok(())
+        }
+    }
+}
+
+pub async fn group(session: &mut Session, command: GroupCommand) -> Result<()> {
+    match command {
+        GroupCommand::List(list) => {
+            let client = &mut session.client.fleet;
+            let groups = pages(&list, async |options| {
+                let page = client.list_groups(v1::ListGroupsRequest { options: Some(options) }).await?.into_inner();
+                Ok((page.groups, page.summary))
+            });
+            let columns = [("path", "path"), ("nodes", "nodes"), ("with below", "nodesBelow"), ("description", "description")];
+            session.output.list(&groups.await?, &columns, &[])
+        }
+        GroupCommand::Create { path, description } => {
+            let request = v1::CreateGroupRequest { path: path.clone(), description, request_id: request_id() };
+            session.client.fleet.create_group(request).await?;
+            say(&format!("{path} exists"));
+            Ok(())
+        }
+        GroupCommand::Delete { path } => {
+            session.client.fleet.delete_group(v1::DeleteGroupRequest { path: path.clone() }).await?;
+            say(&format!("{path} is deleted"));
+            Ok(())
+        }
+    }
+}

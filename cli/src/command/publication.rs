@@ -1,0 +1,133 @@
+//! Publications.
+
+use atoll_domain::kind::Kind;
+use atoll_proto::v1;
+
+use super::{Session, confirm, pages, pairs, request_id};
+use crate::arguments::{ListArguments, PublicationCommand};
+use crate::failure::{Failure, NOT_FOUND, Result};
+use crate::output::{Column, say};
+
+const COLUMNS: [Column; 6] = [
+    ("name", "name"),
+    ("group", "selector.group"),
+    ("labels", "selector.labels"),
+    ("mode", "editMode"),
+    ("priority", "priority"),
+    ("nodes", "nodes"),
+];
+
+pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<()> {
+    match command {
+        PublicationCommand::List(list) => {
+            let publications = all(session, &list).await?;
+            session.output.list(&publications, &COLUMNS, &[("id", "id")])
+        }
+        PublicationCommand::Get { name } => {
+            let list = ListArguments { filter: format!("name={name}"), order_by: String::new(), limit: 1 };
+            let found = all(session, &list).await?.into_iter().next();
+            let found = found.ok_or_else(|| Failure::new(NOT_FOUND, format!("there is no publication \"{name}\"")))?;
+            session.output.one(&found, &COLUMNS)?;
+            if session.output.is_for_people() {
+                session.output.list(&found.items, &[("resource", "name"), ("kind", "kind"), ("policy", "policy"), ("version", "version")], &[])?;
+            }
+            Ok(())
+        }
+        PublicationCommand::Set { name, group, labels, priority, mode, templates, sets, all } => {
+            let mut items = items(&templates, &sets);
+            if all {
+                items.extend(everything(session).await?);
+            }
+            let publication = v1::Publication {
+                name,
+                selector: Some(v1::Selector { group, labels: pairs(&labels)? }),
+                priority,
+                edit_mode: mode,
+                items,
+                ..v1::Publication::default()
+            };
+            save(session, publication, false).await
+        }
+        PublicationCommand::Add { name, templates, sets } => {
+            let publication = v1::Publication { name, items: items(&templates, &sets), ..v1::Publication::default() };
+            save(session, publication, true).await
+        }
+        PublicationCommand::Delete { name } => {
+            confirm(session, &format!("delete {name}, and take what only it brought away from its nodes?"))?;
+            session.client.sharing.delete_publication(v1::DeletePublicationRequest { name: name.clone() }).await?;
+            say(&format!("{name} is deleted"));
+            Ok(())
+        }
+    }
+}
+
+async fn all(session: &mut Session, list: &ListArguments) -> Result<Vec<v1::Publication>> {
+    let client = &mut session.client.sharing;
+    pages(list, async |options| {
+        let request = v1::ListPublicationsRequest { options: Some(options) };
+        let page = client.list_publications(request).await?.into_inner();
+        Ok((page.publications, page.summary))
+    })
+    .await
+}
+
+async fn save(session: &mut Session, publication: v1::Publication, add_items: bool) -> Result<()> {
+    let request =
+        v1::SavePublicationRequest { publication: Some(publication), request_id: request_id(), add_items };
+    let saved = session.client.sharing.save_publication(request).await?.into_inner().publication.unwrap_or_default();
+    session.output.list(&[saved], &COLUMNS, &[])
+}
+
+/// Adds one resource to a publication.
+pub async fn add(session: &mut Session, publication: &str, kind: Kind, name: &str) -> Result<()> {
+    let publication = v1::Publication {
+        name: publication.to_owned(),
+        items: vec![item(kind, name)],
+        ..v1::Publication::default()
+    };
+    let request =
+        v1::SavePublicationRequest { publication: Some(publication), request_id: request_id(), add_items: true };
+    session.client.sharing.save_publication(request).await?;
+    Ok(())
+}
+
+fn items(templates: &[String], sets: &[String]) -> Vec<v1::PublicationItem> {
+    let templates = templates.iter().map(|name| item(Kind::StepTemplate, name));
+    templates.chain(sets.iter().map(|name| item(Kind::VariableSet, name))).collect()
+}
+
+/// `NAME` follows the newest version; `NAME@1.2.3` stays at that one.
+fn item(kind: Kind, text: &str) -> v1::PublicationItem {
+    let pinned = text.rsplit_once('@').filter(|(_, version)| version.split('.').count() == 3);
+    let (name, policy, version) = match pinned {
+        Some((name, version)) => (name, "pin", version),
+        None => (text, "latest", ""),
+    };
+    v1::PublicationItem {
+        resource_id: String::new(),
+        kind: kind.to_string(),
+        name: name.to_owned(),
+        policy: policy.to_owned(),
+        version: version.to_owned(),
+    }
+}
+
+async fn everything(session: &mut Session) -> Result<Vec<v1::PublicationItem>> {
+    let list = ListArguments { filter: String::new(), order_by: String::new(), limit: 10_000 };
+    let client = &mut session.client.sharing;
+    let resources = pages(&list, async |options| {
+        let page = client.list_resources(v1::ListResourcesRequest { options: Some(options) }).await?.into_inner();
+        Ok((page.resources, page.summary))
+    });
+    Ok(resources
+        .await?
+        .into_iter()
+        .map(|resource| v1::PublicationItem {
+            resource_id: resource.id,
+            kind: resource.kind,
+            name: resource.name,
+            policy: "latest".to_owned(),
+            version: String::new(),
+        })
+        .collect())
+}

@@ -1,0 +1,388 @@
+//! Step templates and variable sets: the same acts for every kind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command as Process;
+
+use atoll_domain::canonical;
+use atoll_domain::kind::Kind;
+use atoll_proto::v1;
+use serde_json::Value;
+
+use super::proposal::show_differences;
+use super::{Session, confirm, pages, publication, read_input, request_id, sync};
+use crate::arguments::{ListArguments, ResourceCommand};
+use crate::failure::{CONFLICT, Failure, Result};
+use crate::output::{Column, print_json, print_line, print_yaml, say, time};
+
+const COLUMNS: [Column; 6] = [
+    ("name", "name"),
+    ("version", "version"),
+    ("draft", "hasDraft"),
+    ("state", "state"),
+    ("changed", "changedMs"),
+    ("publications", "publications"),
+];
+
+pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) -> Result<()> {
+    match command {
+        ResourceCommand::List(list) => {
+            let rows = all(session, kind, &list).await?;
+            let wide = [("changed by", "changedBy"), ("texts", "textMode"), ("heads", "heads"), ("id", "id")];
+            session.output.list(&rows, &COLUMNS, &wide)
+        }
+        ResourceCommand::Get { name, revision } => show(session, kind, &name, &revision).await,
+        ResourceCommand::Import { files, base, message, publish, to } => {
+            import(session, kind, &files, &base, &message, publish, &to).await
+        }
+        ResourceCommand::Export { name, revision, all, with_revision } => {
+            export(session, kind, name.as_deref(), &revision, all.as_deref(), with_revision).await
+        }
+        ResourceCommand::Edit { name, file, message } => edit(session, kind, &name, file.as_deref(), &message).await,
+        ResourceCommand::Validate { file } => validate(kind, &file),
+        ResourceCommand::Publish { name, version, revision, to, wait } => {
+            let released = release(session, kind, &name, &version, &revision).await?;
+            if !to.is_empty() {
+                publication::add(session, &to, kind, &name).await?;
+            }
+            say(&format!("{name} {} is released", released.version));
+            if wait {
+                let resource = name.clone();
+                let question = v1::GetSyncStatusRequest { kind: kind.to_string(), resource, ..Default::default() };
+                let status = sync::until_synced(session, &question, "60s").await?;
+                say(&format!("{} of {} nodes have it, {} offline", status.have, status.expected, status.offline));
+            }
+            session.output.one(&released, &[("version", "version"), ("revision", "revision")])
+        }
+        ResourceCommand::Versions { name, list } => versions(session, kind, &name, &list).await,
+        ResourceCommand::Diff { name, from, to } => diff(session, kind, name, from, to).await,
+        ResourceCommand::Rollback { name, to, message } => {
+            let request = v1::RollBackResourceRequest { kind: kind.to_string(), resource: name, to, message };
+            let rolled = session.client.sharing.roll_back_resource(request).await?.into_inner();
+            written(&rolled.revision.unwrap_or_default());
+            Ok(())
+        }
+        ResourceCommand::TextMode { name, mode } => {
+            let request = v1::SetTextModeRequest { kind: kind.to_string(), resource: name, text_mode: mode };
+            let set = session.client.sharing.set_text_mode(request).await?.into_inner();
+            say(&format!("texts merge with: {}", set.resource.unwrap_or_default().text_mode));
+            Ok(())
+        }
+        ResourceCommand::Delete { name, message } => {
+            confirm(session, &format!("delete {name} on every node? Its history stays"))?;
+            let request = v1::DeleteResourceRequest { kind: kind.to_string(), resource: name.clone(), message };
+            session.client.sharing.delete_resource(request).await?;
+            say(&format!("{name} is deleted; roll it back to have it again"));
+            Ok(())
+        }
+    }
+}
+
+async fn all(session: &mut Session, kind: Kind, list: &ListArguments) -> Result<Vec<v1::Resource>> {
+    let filter = format!("kind={kind} {}", list.filter);
+    let list = ListArguments { filter, ..list.clone() };
+    let client = &mut session.client.sharing;
+    pages(&list, async |options| {
+        let page = client.list_resources(v1::ListResourcesRequest { options: Some(options) }).await?.into_inner();
+        Ok((page.resources, page.summary))
+    })
+    .await
+}
+
+async fn get(session: &mut Session, kind: Kind, name: &str, revision: &str) -> Result<v1::GetResourceResponse> {
+    let request = v1::GetResourceRequest {
+        kind: kind.to_string(),
+        resource: name.to_owned(),
+        revision: revision.to_owned(),
+    };
+    Ok(session.client.sharing.get_resource(request).await?.into_inner())
+}
+
+async fn show(session: &mut Session, kind: Kind, name: &str, revision: &str) -> Result<()> {
+    let answer = get(session, kind, name, revision).await?;
+    if !session.output.is_for_people() {
+        return session.output.one(&answer, &[("name", "resource.name")]);
+    }
+    session.output.one(
+        &answer,
+        &[
+            ("name", "resource.name"),
+            ("id", "resource.id"),
+            ("state", "resource.state"),
+            ("version", "resource.version"),
+            ("draft", "resource.hasDraft"),
+            ("texts", "resource.textMode"),
+            ("publications", "resource.publications"),
+            ("revision", "revision.id"),
+            ("by", "revision.author"),
+            ("on node", "revision.node"),
+            ("at", "revision.atMs"),
+            ("message", "revision.message"),
+        ],
+    )?;
+    let releases = answer.releases.iter().map(|release| format!("{} ({})", release.version, time(release.at_ms)));
+    print_line(&format!("releases  {}", releases.collect::<Vec<_>>().join(", ")))?;
+    print_json(&content(&answer)?)
+}
+
+fn content(answer: &v1::GetResourceResponse) -> Result<Value> {
+    if answer.content.is_empty() {
+        return Err(Failure::usage("this revision is a deletion and has no content"));
+    }
+    serde_json::from_str(&answer.content).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// Reads a document: YAML by its file name, JSON otherwise.
+pub fn read_document(path: &Path) -> Result<Value> {
+    let bytes = read_input(path)?;
+    let named = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
+    let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    if is_yaml {
+        let text = String::from_utf8(bytes).map_err(|error| named(error.to_string()))?;
+        let value: Value = serde_saphyr::from_str(&text).map_err(|error| named(error.to_string()))?;
+        canonical::check(&value).map_err(|error| named(error.to_string()))?;
+        return Ok(value);
+    }
+    canonical::parse(&bytes).map_err(|error| named(error.to_string()))
+}
+
+/// Checks a file against the rules of its kind.
+pub fn validate(kind: Kind, file: &Path) -> Result<()> {
+    let imported = kind.import(&read_document(file)?, None).map_err(Failure::usage)?;
+    let problems = kind.check(&imported.body);
+    for problem in &problems {
+        print_line(&format!("{}: {}", problem.path, problem.message))?;
+    }
+    if problems.is_empty() {
+        say("sound");
+        Ok(())
+    } else {
+        Err(Failure::negative())
+    }
+}
+
+async fn import(
+    session: &mut Session,
+    kind: Kind,
+    files: &[PathBuf],
+    base: &str,
+    message: &str,
+    publish: bool,
+    to: &str,
+) -> Result<()> {
+    let (mut created, mut written, mut same, mut failed) = (0, 0, 0, 0);
+    for file in files {
+        match import_one(session, kind, file, base, message, publish, to).await {
+            Ok((_, false)) => same += 1,
+            Ok((true, true)) => created += 1,
+            Ok((false, true)) => written += 1,
+            Err(failure) if files.len() > 1 => {
+                say(&format!("{}: {}", file.display(), failure.text));
+                failed += 1;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    say(&format!("{created} created, {written} changed, {same} the same, {failed} failed"));
+    if failed > 0 { Err(Failure::new(7, "")) } else { Ok(()) }
+}
+
+/// Whether the resource was created, and whether anything changed.
+async fn import_one(
+    session: &mut Session,
+    kind: Kind,
+    file: &Path,
+    base: &str,
+    message: &str,
+    publish: bool,
+    to: &str,
+) -> Result<(bool, bool)> {
+    let mut document = read_document(file)?;
+    // A file that was exported with its revision knows what it was edited from.
+    let own_base = document.as_object_mut().and_then(|fields| fields.remove("$revision"));
+    let own_base = own_base.and_then(|revision| revision.as_str().map(str::to_owned));
+    let name = document.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let base_revision = match (base, own_base) {
+        ("head", _) => get(session, kind, &name, "").await?.revision.unwrap_or_default().id,
+        ("", Some(revision)) => revision,
+        (given, _) => given.to_owned(),
+    };
+    let request = v1::SaveResourceRequest {
+        kind: kind.to_string(),
+        resource: String::new(),
+        content: document.to_string(),
+        base_revision,
+        message: message.to_owned(),
+        imported: true,
+        request_id: request_id(),
+    };
+    let saved = session.client.sharing.save_resource(request).await?.into_inner();
+    let revision = saved.revision.unwrap_or_default();
+    if !saved.conflict_id.is_empty() {
+        return Err(in_conflict(&saved.conflict_id));
+    }
+    if publish {
+        release(session, kind, &name, "", "").await?;
+    }
+    if !to.is_empty() {
+        publication::add(session, to, kind, &name).await?;
+    }
+    Ok((revision.parents.is_empty(), saved.changed))
+}
+
+fn in_conflict(id: &str) -> Failure {
+    let text = format!(
+        "this edit and a newer one do not merge; nothing is lost, and what is released stays; answer with: \
+         atoll conflict show {id}"
+    );
+    Failure::new(CONFLICT, text)
+}
+
+async fn export(
+    session: &mut Session,
+    kind: Kind,
+    name: Option<&str>,
+    revision: &str,
+    directory: Option<&Path>,
+    with_revision: bool,
+) -> Result<()> {
+    match (name, directory) {
+        (Some(name), None) => {
+            let document = exported(session, kind, name, revision, with_revision).await?;
+            match session.output.format {
+                crate::arguments::Format::Yaml => print_yaml(&document),
+                _ => print_json(&document),
+            }
+        }
+        (None, Some(directory)) => {
+            fs::create_dir_all(directory)?;
+            let list = ListArguments { filter: String::new(), order_by: String::new(), limit: 100_000 };
+            let resources = all(session, kind, &list).await?;
+            for resource in &resources {
+                let document = exported(session, kind, &resource.id, "", with_revision).await?;
+                let path = directory.join(format!("{}.json", file_name(&resource.name, &resource.id)));
+                let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::usage(error.to_string()))?;
+                fs::write(&path, text + "\n").map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+            }
+            say(&format!("{} files written to {}", resources.len(), directory.display()));
+            Ok(())
+        }
+        _ => Err(Failure::usage("give a name, or --all DIRECTORY")),
+    }
+}
+
+async fn exported(
+    session: &mut Session,
+    kind: Kind,
+    name: &str,
+    revision: &str,
+    with_revision: bool,
+) -> Result<Value> {
+    let answer = get(session, kind, name, revision).await?;
+    let mut document = content(&answer)?;
+    if let (true, Some(fields)) = (with_revision, document.as_object_mut()) {
+        fields.insert("$revision".to_owned(), Value::String(answer.revision.unwrap_or_default().id));
+    }
+    Ok(document)
+}
+
+/// A name that any file system takes; the end of the id keeps equal ones apart.
+fn file_name(name: &str, id: &str) -> String {
+    let plain: String =
+        name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).take(80).collect();
+    format!("{plain}-{}", id.get(id.len().saturating_sub(6)..).unwrap_or_default())
+}
+
+async fn edit(session: &mut Session, kind: Kind, name: &str, file: Option<&Path>, message: &str) -> Result<()> {
+    let answer = get(session, kind, name, "").await?;
+    let base_revision = answer.revision.clone().unwrap_or_default().id;
+    let document = match file {
+        Some(file) => read_document(file)?,
+        None => edited(&content(&answer)?)?,
+    };
+    let request = v1::SaveResourceRequest {
+        kind: kind.to_string(),
+        resource: answer.resource.unwrap_or_default().id,
+        content: document.to_string(),
+        base_revision,
+        message: message.to_owned(),
+        imported: false,
+        request_id: String::new(),
+    };
+    let saved = session.client.sharing.save_resource(request).await?.into_inner();
+    if !saved.conflict_id.is_empty() {
+        return Err(in_conflict(&saved.conflict_id));
+    }
+    if saved.changed {
+        written(&saved.revision.unwrap_or_default());
+    } else {
+        say("nothing changed");
+    }
+    Ok(())
+}
+
+fn written(revision: &v1::Revision) {
+    say(&format!("revision {} is written; it is a draft until you publish it", revision.id.get(..12).unwrap_or_default()));
+}
+
+/// Lets a person change the document in an editor. The file stays when it cannot be read, so that nothing typed is lost.
+fn edited(document: &Value) -> Result<Value> {
+    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
+    let path = std::env::temp_dir().join(format!("atoll-{}.json", request_id()));
+    let text = serde_json::to_string_pretty(document).map_err(|error| Failure::usage(error.to_string()))?;
+    fs::write(&path, text)?;
+    let mut words = editor.split_whitespace();
+    let status = Process::new(words.next().unwrap_or("vi")).args(words).arg(&path).status()?;
+    if !status.success() {
+        return Err(Failure::usage(format!("{editor} failed; what was typed is in {}", path.display())));
+    }
+    let edited = read_document(&path)
+        .map_err(|failure| Failure::usage(format!("{}; what was typed is in {}", failure.text, path.display())))?;
+    fs::remove_file(&path)?;
+    Ok(edited)
+}
+
+pub async fn release(
+    session: &mut Session,
+    kind: Kind,
+    name: &str,
+    version: &str,
+    revision: &str,
+) -> Result<v1::Release> {
+    let request = v1::ReleaseResourceRequest {
+        kind: kind.to_string(),
+        resource: name.to_owned(),
+        version: version.to_owned(),
+        revision: revision.to_owned(),
+    };
+    Ok(session.client.sharing.release_resource(request).await?.into_inner().release.unwrap_or_default())
+}
+
+async fn versions(session: &mut Session, kind: Kind, name: &str, list: &ListArguments) -> Result<()> {
+    let client = &mut session.client.sharing;
+    let revisions = pages(list, async |options| {
+        let request = v1::ListRevisionsRequest {
+            kind: kind.to_string(),
+            resource: name.to_owned(),
+            options: Some(options),
+        };
+        let page = client.list_revisions(request).await?.into_inner();
+        Ok((page.revisions, page.summary))
+    });
+    session.output.list(
+        &revisions.await?,
+        &[("revision", "id"), ("versions", "versions"), ("by", "author"), ("on node", "node"), ("at", "atMs"), ("origin", "origin"), ("message", "message")],
+        &[("parents", "parents"), ("touched", "touched")],
+    )
+}
+
+async fn diff(session: &mut Session, kind: Kind, name: String, from: String, to: String) -> Result<()> {
+    let request = v1::DiffRevisionsRequest { kind: kind.to_string(), resource: name, from, to };
+    let answer = session.client.sharing.diff_revisions(request).await?.into_inner();
+    if session.output.is_for_people() {
+        show_differences(&answer.differences)?;
+    } else {
+        session.output.one(&answer, &[("differences", "differences")])?;
+    }
+    if answer.differences.is_empty() { Ok(()) } else { Err(Failure::negative()) }
+}

@@ -1,0 +1,100 @@
+//! Who has what they should have.
+
+use std::time::{Duration, Instant};
+
+use atoll_proto::v1;
+
+use super::{Session, duration_ms};
+use crate::arguments::SyncCommand;
+use crate::failure::{Failure, Result, TIMED_OUT};
+use crate::output::{print_line, say, time};
+
+pub async fn run(session: &mut Session, command: SyncCommand) -> Result<()> {
+    let SyncCommand::Status { template, vars, node, wait, timeout } = command;
+    let (kind, resource) = match (template.is_empty(), vars.is_empty()) {
+        (false, true) => ("step_template", template),
+        (true, false) => ("variable_set", vars),
+        (true, true) => ("", String::new()),
+        (false, false) => return Err(Failure::usage("ask about one resource at a time")),
+    };
+    let question = v1::GetSyncStatusRequest { kind: kind.to_owned(), resource, node, behind_limit: 20 };
+    let status = if wait { until_synced(session, &question, &timeout).await? } else { ask(session, &question).await? };
+    if !session.output.is_for_people() {
+        return session.output.one(&status, &[("have", "have")]);
+    }
+    print_line(&sentence(&status))?;
+    if !status.behind.is_empty() {
+        let columns = [("behind", "node"), ("state", "state"), ("since", "sinceMs"), ("at", "acknowledgedSequence")];
+        session.output.list(&status.behind, &columns, &[])?;
+    }
+    Ok(())
+}
+
+async fn ask(session: &mut Session, question: &v1::GetSyncStatusRequest) -> Result<v1::GetSyncStatusResponse> {
+    Ok(session.client.sharing.get_sync_status(question.clone()).await?.into_inner())
+}
+
+/// Waits until everybody who can be reached has it: one who is offline must not hold up the answer.
+pub async fn until_synced(
+    session: &mut Session,
+    question: &v1::GetSyncStatusRequest,
+    timeout: &str,
+) -> Result<v1::GetSyncStatusResponse> {
+    let until = Instant::now() + Duration::from_millis(u64::try_from(duration_ms(timeout)?).unwrap_or(0));
+    let mut said = String::new();
+    loop {
+        let status = ask(session, question).await?;
+        if status.have + status.offline >= status.expected {
+            return Ok(status);
+        }
+        let now = sentence(&status);
+        if now != said {
+            say(&now);
+            said = now;
+        }
+        if Instant::now() >= until {
+            return Err(Failure::new(TIMED_OUT, format!("not everybody has it after {timeout}: {said}")));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// "9,998 of 10,000 have it, 2 offline since ..."
+fn sentence(status: &v1::GetSyncStatusResponse) -> String {
+    let mut text = format!("{} of {} have it", grouped(status.have), grouped(status.expected));
+    if status.offline > 0 {
+        let first = status.behind.iter().filter(|node| node.state != "online").map(|node| node.since_ms).min();
+        let since = first.map(|since| format!(" since {}", time(since))).unwrap_or_default();
+        text.push_str(&format!(", {} offline{since}", grouped(status.offline)));
+    }
+    if status.applied > 0 {
+        text.push_str(&format!(", {} applied it", grouped(status.applied)));
+    }
+    if status.failed > 0 {
+        text.push_str(&format!(", {} failed to apply it", grouped(status.failed)));
+    }
+    text
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped_and_the_offline_are_named() {
+        let status = v1::GetSyncStatusResponse { expected: 10_000, have: 9_998, offline: 2, ..Default::default() };
+        assert_eq!(sentence(&status), "9,998 of 10,000 have it, 2 offline");
+    }
+}

@@ -1,0 +1,106 @@
+//! Variable sets: single values, and what applies where.
+
+use std::io::Read as _;
+
+use atoll_domain::kind::Kind;
+use atoll_proto::v1;
+
+use super::{Session, read_input, resource};
+use crate::arguments::{ScopeArguments, VarsCommand};
+use crate::failure::{Failure, Result};
+use crate::output::{is_interactive, print_line, say};
+
+pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
+    match command {
+        VarsCommand::Resource(command) => resource::run(session, Kind::VariableSet, command).await,
+        VarsCommand::Set { set, name, value, scope, sensitive, null, file, message, publish } => {
+            let value = match (value, file, null) {
+                (None, None, true) => String::new(),
+                (None, Some(file), false) => text(read_input(&file)?)?,
+                (Some(_), None, false) if sensitive => {
+                    return Err(Failure::usage(
+                        "a sensitive value is not an argument, which everybody on this machine sees; give it on \
+                         standard input or with --file",
+                    ));
+                }
+                (Some(value), None, false) => value,
+                (None, None, false) if sensitive => typed()?,
+                _ => return Err(Failure::usage("give exactly one of a value, --file and --null")),
+            };
+            let request = v1::SetVariableRequest {
+                resource: set.clone(),
+                name,
+                scope: Some(scope_of(scope)),
+                value,
+                null,
+                sensitive,
+                message,
+            };
+            let answer = session.client.sharing.set_variable(request).await?.into_inner();
+            done(session, &set, answer.revision, publish).await
+        }
+        VarsCommand::Unset { set, name, scope, message } => {
+            let request =
+                v1::UnsetVariableRequest { resource: set.clone(), name, scope: Some(scope_of(scope)), message };
+            let answer = session.client.sharing.unset_variable(request).await?.into_inner();
+            done(session, &set, answer.revision, false).await
+        }
+        VarsCommand::Effective { set, node, environment, role, target, group, explain } => {
+            let resource = set.unwrap_or_default();
+            let request = v1::GetEffectiveVariablesRequest { resource, node, environment, role, target, group };
+            let answer = session.client.sharing.get_effective_variables(request).await?.into_inner();
+            show(session, &answer.variables, explain)
+        }
+    }
+}
+
+async fn done(session: &mut Session, set: &str, revision: Option<v1::Revision>, publish: bool) -> Result<()> {
+    if publish {
+        let released = resource::release(session, Kind::VariableSet, set, "", "").await?;
+        say(&format!("{set} {} is released", released.version));
+    } else {
+        let id = revision.unwrap_or_default().id;
+        say(&format!("revision {} is written; it is a draft until you publish it", id.get(..12).unwrap_or_default()));
+    }
+    Ok(())
+}
+
+fn scope_of(scope: ScopeArguments) -> v1::VariableScope {
+    v1::VariableScope {
+        environments: scope.environments,
+        roles: scope.roles,
+        targets: scope.targets,
+        groups: scope.groups,
+    }
+}
+
+fn text(bytes: Vec<u8>) -> Result<String> {
+    let text = String::from_utf8(bytes).map_err(|_| Failure::usage("the value is not valid UTF-8"))?;
+    // What an editor or echo adds at the end is not part of the value.
+    Ok(text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text)).unwrap_or(&text).to_owned())
+}
+
+fn typed() -> Result<String> {
+    if is_interactive() {
+        say("type the value and end it with Ctrl-D (it is shown while you type; use --file to avoid that)");
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    text(bytes)
+}
+
+fn show(session: &Session, variables: &[v1::EffectiveVariable], explain: bool) -> Result<()> {
+    if !session.output.is_for_people() || !explain {
+        let columns = [("set", "set"), ("name", "name"), ("outcome", "outcome"), ("value", "value"), ("sensitive", "sensitive")];
+        return session.output.list(variables, &columns, &[]);
+    }
+    for variable in variables {
+        let value = if variable.sensitive { "(sealed)" } else { variable.value.as_str() };
+        print_line(&format!("{} / {}: {} {value}", variable.set, variable.name, variable.outcome))?;
+        for considered in &variable.considered {
+            let mark = if considered.applies { "+" } else { "-" };
+            print_line(&format!("  {mark} {}: {}", considered.scope, considered.why))?;
+        }
+    }
+    Ok(())
+}

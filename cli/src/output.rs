@@ -1,0 +1,144 @@
+//! One renderer for every command, so that none can lack a format.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::arguments::Format;
+use crate::failure::{Failure, Result};
+
+/// A column of a table: its heading, and the field it shows (a path with dots).
+pub type Column = (&'static str, &'static str);
+
+/// Renders what a command answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    pub format: Format,
+}
+
+impl Output {
+    /// Shows a list. `wide` columns only show with `-o wide`.
+    pub fn list<T: Serialize>(self, rows: &[T], columns: &[Column], wide: &[Column]) -> Result<()> {
+        let rows: Vec<Value> = rows.iter().map(to_value).collect::<Result<_>>()?;
+        match self.format {
+            Format::Json => print_json(&Value::Array(rows)),
+            Format::Yaml => print_yaml(&Value::Array(rows)),
+            Format::Jsonl => rows.iter().try_for_each(|row| print_line(&row.to_string())),
+            Format::Name => rows.iter().try_for_each(|row| print_line(&cell(row, columns[0].1))),
+            Format::Csv => csv(&rows, columns, wide),
+            Format::Table => table(&rows, columns),
+            Format::Wide => table(&rows, &[columns, wide].concat()),
+        }
+    }
+
+    /// Shows one thing: fields below each other.
+    pub fn one<T: Serialize>(self, thing: &T, columns: &[Column]) -> Result<()> {
+        let value = to_value(thing)?;
+        match self.format {
+            Format::Json | Format::Jsonl => print_json(&value),
+            Format::Yaml => print_yaml(&value),
+            Format::Name => print_line(&cell(&value, columns[0].1)),
+            Format::Csv => csv(&[value], columns, &[]),
+            Format::Table | Format::Wide => {
+                let width = columns.iter().map(|(heading, _)| heading.len()).max().unwrap_or(0);
+                columns
+                    .iter()
+                    .map(|(heading, field)| (heading, cell(&value, field)))
+                    .filter(|(_, text)| !text.is_empty())
+                    .try_for_each(|(heading, text)| print_line(&format!("{heading:<width$}  {text}")))
+            }
+        }
+    }
+
+    /// Whether the answer is for a person at a terminal.
+    pub fn is_for_people(self) -> bool {
+        matches!(self.format, Format::Table | Format::Wide)
+    }
+}
+
+/// Progress and notes: standard error, so that data stays clean.
+pub fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Whether somebody can be asked.
+pub fn is_interactive() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+pub fn to_value<T: Serialize>(thing: &T) -> Result<Value> {
+    serde_json::to_value(thing).map_err(|error| Failure::usage(format!("the answer cannot be shown: {error}")))
+}
+
+/// Prints a line. A reader that has gone, such as `head`, ends the command without a complaint.
+pub fn print_line(line: &str) -> Result<()> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::new(0, "")),
+        other => Ok(other?),
+    }
+}
+
+pub fn print_json(value: &Value) -> Result<()> {
+    print_line(&serde_json::to_string_pretty(value).unwrap_or_default())
+}
+
+pub fn print_yaml(value: &Value) -> Result<()> {
+    let text = serde_saphyr::to_string(value).map_err(|error| Failure::usage(error.to_string()))?;
+    print_line(text.trim_end())
+}
+
+fn table(rows: &[Value], columns: &[Column]) -> Result<()> {
+    if rows.is_empty() {
+        say("nothing found");
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|(heading, _)| heading.to_uppercase()));
+    for row in rows {
+        table.add_row(columns.iter().map(|(_, field)| cell(row, field)));
+    }
+    table.to_string().lines().try_for_each(|line| print_line(line.trim_end()))
+}
+
+fn csv(rows: &[Value], columns: &[Column], wide: &[Column]) -> Result<()> {
+    let columns = [columns, wide].concat();
+    let quoted = |text: &str| {
+        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    };
+    print_line(&columns.iter().map(|(heading, _)| quoted(heading)).collect::<Vec<_>>().join(","))?;
+    rows.iter().try_for_each(|row| {
+        print_line(&columns.iter().map(|(_, field)| quoted(&cell(row, field))).collect::<Vec<_>>().join(","))
+    })
+}
+
+/// A field as people read it: times as dates, labels as pairs, ids of revisions shortened.
+pub fn cell(row: &Value, field: &str) -> String {
+    let value = field.split('.').filter(|part| !part.is_empty()).try_fold(row, |value, part| value.get(part));
+    let name = field.rsplit('.').next().unwrap_or(field);
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) if name.ends_with("Ms") => text.parse().map(time).unwrap_or_else(|_| text.clone()),
+        Some(Value::Number(number)) if name.ends_with("Ms") => number.as_i64().map(time).unwrap_or_default(),
+        Some(Value::String(text)) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            text[..12].to_owned()
+        }
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Bool(flag)) => if *flag { "yes" } else { "no" }.to_owned(),
+        Some(Value::Array(items)) => items.iter().map(|item| cell(item, "")).collect::<Vec<_>>().join(", "),
+        Some(Value::Object(fields)) => {
+            fields.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(",")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+pub fn time(at_ms: i64) -> String {
+    if at_ms == 0 { "never".to_owned() } else { atoll_domain::time::Timestamp(at_ms).to_string() }
+}
