@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .compile_fds(descriptors)?;
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
+        .emit_fields()
         .build(&[".atoll.v1"])?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Every administrative act of an Atoll fleet.
 #[derive(Debug, Parser)]
-#[command(name = "atoll", version, about, propagate_version = true)]
+#[command(name = "atoll", version, about)]
 pub struct Atoll {
     #[command(flatten)]
     pub connection: Connection,
