@@ -20,9 +20,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".atoll.v1.Changes.documents")
         .bytes(".atoll.v1.SignedDocument")
         .compile_fds(descriptors)?;
-    pbjson_build::Builder::new()
-        .register_descriptors(&encoded)?
-        .emit_fields()
-        .build(&[".atoll.v1"])?;
+    pbjson_build::Builder::new().register_descriptors(&encoded)?.emit_fields().build(&[".atoll.v1"])?;
     Ok(())
 }

@@ -143,19 +143,33 @@ pub enum NodeCommand {
     #[command(alias = "describe")]
     Get { node: String },
     /// Set labels with key=value, remove them with key-.
-    Label { node: String, #[arg(required = true)] labels: Vec<String> },
+    Label {
+        node: String,
+        #[arg(required = true)]
+        labels: Vec<String>,
+    },
     /// Give a node another home group.
     Move { node: String, group: String },
     /// Give a node another name.
     Rename { node: String, name: String },
     /// Hold a node back from new content.
-    Cordon { node: String, #[arg(long, default_value = "")] reason: String },
+    Cordon {
+        node: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Let a node follow again.
     Uncordon { node: String },
     /// End a node's membership for good.
     Remove { node: String },
     /// Wait until a node is in a state (online, offline, in-sync).
-    Wait { node: String, #[arg(long = "for", default_value = "online")] state: String, #[arg(long, default_value = "60s")] timeout: String },
+    Wait {
+        node: String,
+        #[arg(long = "for", default_value = "online")]
+        state: String,
+        #[arg(long, default_value = "60s")]
+        timeout: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -194,7 +208,11 @@ pub enum GroupCommand {
     /// List groups.
     List(ListArguments),
     /// Create a group and those above it.
-    Create { path: String, #[arg(long, default_value = "")] description: String },
+    Create {
+        path: String,
+        #[arg(long, default_value = "")]
+        description: String,
+    },
     /// Delete an empty group.
     Delete { path: String },
 }
@@ -273,7 +291,12 @@ pub enum ResourceCommand {
         list: ListArguments,
     },
     /// Two revisions or versions place by place. Exit 1 when they differ.
-    Diff { name: String, from: String, #[arg(default_value = "")] to: String },
+    Diff {
+        name: String,
+        from: String,
+        #[arg(default_value = "")]
+        to: String,
+    },
     /// Write a new revision with the content of an old one.
     #[command(alias = "restore")]
     Rollback {

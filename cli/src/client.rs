@@ -68,10 +68,9 @@ impl Client {
 }
 
 async fn channel(target: &Target) -> Result<Channel> {
-    let uri: Uri = target
-        .server
-        .parse()
-        .map_err(|_| Failure::usage(format!("\"{}\" is not a server; write it like http://127.0.0.1:7400", target.server)))?;
+    let uri: Uri = target.server.parse().map_err(|_| {
+        Failure::usage(format!("\"{}\" is not a server; write it like http://127.0.0.1:7400", target.server))
+    })?;
     let unreachable = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("the manager at {} cannot be reached: {error}", target.server))
     };

@@ -60,9 +60,7 @@ impl Contexts {
     pub fn load() -> Result<Self> {
         let path = file()?;
         match fs::read_to_string(&path) {
-            Ok(text) => {
-                toml::from_str(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
-            }
+            Ok(text) => toml::from_str(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display()))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Failure::usage(format!("{}: {error}", path.display()))),
         }

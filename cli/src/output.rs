@@ -106,7 +106,11 @@ fn table(rows: &[Value], columns: &[Column]) -> Result<()> {
 fn csv(rows: &[Value], columns: &[Column], wide: &[Column]) -> Result<()> {
     let columns = [columns, wide].concat();
     let quoted = |text: &str| {
-        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+        if text.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        } else {
+            text.to_owned()
+        }
     };
     print_line(&columns.iter().map(|(heading, _)| quoted(heading)).collect::<Vec<_>>().join(","))?;
     rows.iter().try_for_each(|row| {

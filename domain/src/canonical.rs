@@ -24,9 +24,7 @@ pub enum CanonicalError {
         "the document is {size_bytes} bytes and the limit is {DOCUMENT_SIZE_LIMIT_BYTES}; split it or move large content into a package"
     )]
     TooLarge { size_bytes: usize },
-    #[error(
-        "the document is not valid UTF-8 (first bad byte at offset {offset}); save it as UTF-8 and try again"
-    )]
+    #[error("the document is not valid UTF-8 (first bad byte at offset {offset}); save it as UTF-8 and try again")]
     InvalidUtf8 { offset: usize },
     #[error("{0}; every key may appear once, numbers are integers within ±(2^53−1)")]
     Invalid(String),
@@ -41,8 +39,8 @@ pub fn parse(text: &[u8]) -> Result<Value, CanonicalError> {
     if text.len() > DOCUMENT_SIZE_LIMIT_BYTES {
         return Err(CanonicalError::TooLarge { size_bytes: text.len() });
     }
-    let text = std::str::from_utf8(text)
-        .map_err(|error| CanonicalError::InvalidUtf8 { offset: error.valid_up_to() })?;
+    let text =
+        std::str::from_utf8(text).map_err(|error| CanonicalError::InvalidUtf8 { offset: error.valid_up_to() })?;
     // A byte order mark is an artefact of the editor, not content.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let path = RefCell::new(Vec::new());
@@ -75,9 +73,7 @@ pub fn hash(value: &Value) -> [u8; 32] {
 pub fn check(value: &Value) -> Result<(), CanonicalError> {
     fn walk(value: &Value, path: &mut Vec<String>) -> Result<(), String> {
         match value {
-            Value::Number(number) => {
-                check_number(number).map_err(|problem| located(&problem, path))
-            }
+            Value::Number(number) => check_number(number).map_err(|problem| located(&problem, path)),
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
                     path.push(index.to_string());

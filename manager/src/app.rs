@@ -38,8 +38,11 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     let metrics = install_metrics()?;
     let services = Arc::new(open(settings).await?);
     let settings = &services.settings;
-    let (admin_listener, node_listener, metrics_listener) =
-        (listen(settings.admin_listen).await?, listen(settings.node_listen).await?, listen(settings.metrics_listen).await?);
+    let (admin_listener, node_listener, metrics_listener) = (
+        listen(settings.admin_listen).await?,
+        listen(settings.node_listen).await?,
+        listen(settings.metrics_listen).await?,
+    );
 
     let (chain, key) = services.keys.authority.issue_server(&settings.admin_names, clock::now())?;
     let certificate = Arc::new(ServerCertificate::new(chain, &key)?);
@@ -54,7 +57,11 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     tasks.spawn(http::serve(tls::accept(admin_listener, admin_tls, cancel.clone()), admin, cancel.clone()));
     let scrape = http::metrics(metrics);
     tasks.spawn(http::serve(tls::accept(metrics_listener, None, cancel.clone()), scrape, cancel.clone()));
-    tasks.spawn(node_port(Arc::clone(&services), tls::accept(node_listener, Some(node_tls), cancel.clone()), cancel.clone()));
+    tasks.spawn(node_port(
+        Arc::clone(&services),
+        tls::accept(node_listener, Some(node_tls), cancel.clone()),
+        cancel.clone(),
+    ));
     let presence = tokio::spawn(task::presence(Arc::clone(&services), cancel.clone()));
 
     tracing::info!(
@@ -95,7 +102,10 @@ async fn node_port(
 
 async fn listen(address: std::net::SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
-        Error::precondition("PORT", format!("cannot listen on {address}: {error}; choose another address, or stop what holds it"))
+        Error::precondition(
+            "PORT",
+            format!("cannot listen on {address}: {error}; choose another address, or stop what holds it"),
+        )
     })
 }
 
@@ -107,7 +117,10 @@ fn install_metrics() -> Result<PrometheusHandle> {
 async fn open(settings: Settings) -> Result<Services> {
     let directory = settings.data_directory.clone();
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| {
-        Error::precondition("DATA_DIRECTORY", format!("the data directory {} cannot be made: {error}", directory.display()))
+        Error::precondition(
+            "DATA_DIRECTORY",
+            format!("the data directory {} cannot be made: {error}", directory.display()),
+        )
     })?;
     let store = match &settings.database_url {
         Some(url) => Store::open_postgresql(url).await?,
@@ -128,8 +141,13 @@ async fn open(settings: Settings) -> Result<Services> {
         started,
     };
     services.hub.refresh(&services.store).await?;
-    fleet::group::create(&services, &Caller::manager(started), atoll_domain::fleet::name::GroupPath::root(), "the fleet")
-        .await?;
+    fleet::group::create(
+        &services,
+        &Caller::manager(started),
+        atoll_domain::fleet::name::GroupPath::root(),
+        "the fleet",
+    )
+    .await?;
     if let Some(token) = access::first_token(&services).await? {
         let path = directory.join(FIRST_TOKEN_FILE);
         write_secret(&path, token.reveal())?;

@@ -109,11 +109,12 @@ impl Authority {
     /// # Errors
     /// The request is not one, or its signature does not fit.
     pub fn issue_node(&self, node: NodeId, request: &[u8], now: Timestamp, lifetime_ms: i64) -> Result<Issued> {
-        let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request))
-            .map_err(|error| {
+        let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request)).map_err(
+            |error| {
                 Error::invalid("BAD_CERTIFICATE_REQUEST", "the certificate request is not valid PKCS #10 in DER")
                     .with_context(error)
-            })?;
+            },
+        )?;
         let mut params = leaf_params(&format!("node {node}"), now, lifetime_ms);
         let uri = format!("spiffe://atoll/node/{node}");
         params.subject_alt_names = vec![SanType::URI(uri.try_into().map_err(Error::internal)?)];

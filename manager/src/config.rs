@@ -97,8 +97,10 @@ impl Given {
     /// # Errors
     /// The file cannot be read, or has a key that is not a setting; the message names it.
     pub fn over_file(self, path: &std::path::Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| bad("--config", format!("{}: {error}", path.display())))?;
-        let file: Self = toml::from_str(&text).map_err(|error| bad("--config", format!("{}: {error}", path.display())))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| bad("--config", format!("{}: {error}", path.display())))?;
+        let file: Self =
+            toml::from_str(&text).map_err(|error| bad("--config", format!("{}: {error}", path.display())))?;
         Ok(Self {
             data_directory: self.data_directory.or(file.data_directory),
             database_url: self.database_url.or(file.database_url),

@@ -42,11 +42,19 @@ impl Error {
     }
 
     pub fn not_found(what: &str, name: &str) -> Self {
-        Self::new(ErrorKind::NotFound, "NOT_FOUND", format!("there is no {what} \"{name}\"; list them to see what there is"))
+        Self::new(
+            ErrorKind::NotFound,
+            "NOT_FOUND",
+            format!("there is no {what} \"{name}\"; list them to see what there is"),
+        )
     }
 
     pub fn exists(what: &str, name: &str) -> Self {
-        Self::new(ErrorKind::AlreadyExists, "ALREADY_EXISTS", format!("a {what} \"{name}\" exists already; choose another name"))
+        Self::new(
+            ErrorKind::AlreadyExists,
+            "ALREADY_EXISTS",
+            format!("a {what} \"{name}\" exists already; choose another name"),
+        )
     }
 
     pub fn precondition(reason: &'static str, text: impl Into<String>) -> Self {

@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
-use crate::store::feed::{FeedDocument, document_get, feed_sequence_get, memberships_between, rows_between};
 use crate::store::Store;
+use crate::store::feed::{FeedDocument, document_get, feed_sequence_get, memberships_between, rows_between};
 
 /// Encoded documents kept in memory; older ones are read again when a node needs them.
 const CACHE_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -28,7 +28,6 @@ pub struct Hub {
     documents: Mutex<Cache>,
     streams: DashMap<NodeId, Stream>,
     encode: Encode,
-    encodes: AtomicU64,
     next_stream: AtomicU64,
     loading: tokio::sync::Mutex<u64>,
 }
@@ -96,7 +95,6 @@ impl Hub {
             documents: Mutex::new(Cache::default()),
             streams: DashMap::new(),
             encode,
-            encodes: AtomicU64::new(0),
             next_stream: AtomicU64::new(1),
             loading: tokio::sync::Mutex::new(0),
         }
@@ -142,16 +140,10 @@ impl Hub {
     }
 
     fn encode(&self, document: &FeedDocument) -> Bytes {
-        self.encodes.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("atoll_document_encodes_total").increment(1);
         (self.encode)(document)
     }
 
-    /// How many times a document was encoded since the start: one for each change, however many nodes get it.
-    #[must_use]
-    pub fn encodes(&self) -> u64 {
-        self.encodes.load(Ordering::Relaxed)
-    }
 
     /// Reads the index.
     pub fn read<T>(&self, look: impl FnOnce(&Feed) -> T) -> T {
@@ -217,8 +209,4 @@ impl Hub {
         self.streams.contains_key(&node)
     }
 
-    #[must_use]
-    pub fn connected(&self) -> usize {
-        self.streams.len()
-    }
 }

@@ -64,7 +64,7 @@ impl Keyring {
             return Ok(());
         }
         let authority = NewAuthority::generate(clock::now())?;
-        let keys: [(&str, Vec<u8>, Option<Vec<u8>>); 5] = [
+        let keys = [
             (DOCUMENTS, clock::random::<32>().to_vec(), None),
             (SEALING, clock::random::<32>().to_vec(), None),
             (VALUES, clock::random::<32>().to_vec(), None),
@@ -123,15 +123,19 @@ fn exactly_32(bytes: Vec<u8>) -> Result<[u8; 32]> {
 pub fn master_key(path: &Path, may_create: bool) -> Result<SymmetricKey> {
     let bad = |text: String| Error::precondition("MASTER_KEY", text);
     if !path.exists() && may_create {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
-            bad(format!("the master key file {} cannot be created: {error}", path.display()))
-        })?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| bad(format!("the master key file {} cannot be created: {error}", path.display())))?;
         let text = hex::encode(clock::random::<32>());
         file.write_all(text.as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(|error| bad(format!("the master key file {} cannot be written: {error}", path.display())))?;
     }
-    let unreadable = |error: std::io::Error| bad(format!("the master key file {} cannot be read: {error}", path.display()));
+    let unreadable =
+        |error: std::io::Error| bad(format!("the master key file {} cannot be read: {error}", path.display()));
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).map_err(unreadable)?.permissions());
     if mode & 0o077 != 0 {
         return Err(bad(format!("the master key file {0} is open to others; run: chmod 600 {0}", path.display())));

@@ -66,8 +66,7 @@ fn start(command: Command) -> Result<(), Error> {
         Action::Serve(options) => {
             let settings = options.settings()?;
             log(&settings)?;
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::internal)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::internal)?;
             runtime.block_on(async {
                 let cancel = CancellationToken::new();
                 tokio::spawn(stop_on_signal(cancel.clone()));
@@ -81,7 +80,11 @@ fn log(settings: &Settings) -> Result<(), Error> {
     let filter = EnvFilter::try_new(&settings.log)
         .map_err(|error| Error::invalid("BAD_SETTING", format!("the setting log is wrong: {error}")))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if settings.log_json { lines.json().init() } else { lines.init() }
+    if settings.log_json {
+        lines.json().init()
+    } else {
+        lines.init()
+    }
     Ok(())
 }
 

@@ -74,12 +74,6 @@ impl Presence {
         self.mark(node);
     }
 
-    pub fn outbox(&self, node: NodeId, length: u64) {
-        if let Some(mut seen) = self.seen.get_mut(&node) {
-            seen.outbox_length = length;
-        }
-        self.mark(node);
-    }
 
     pub fn refused(&self, node: NodeId, refusals: Vec<Refusal>) {
         let mut waiting = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,9 +85,6 @@ impl Presence {
         std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn forget(&self, node: NodeId) {
-        self.seen.remove(&node);
-    }
 
     /// Takes up what other replicas of the manager wrote about nodes that are not connected here.
     ///

@@ -26,7 +26,8 @@ impl MigrationTrait for Migration {
         ];
         create(manager, "token", &token, &["id"]).await?;
         index(manager, "token", &["name"], false).await?;
-        let audit = [Integer("number"), Integer("at_ms"), Text("actor"), Text("action"), Text("subject"), Text("detail")];
+        let audit =
+            [Integer("number"), Integer("at_ms"), Text("actor"), Text("action"), Text("subject"), Text("detail")];
         create(manager, "audit_event", &audit, &["number"]).await?;
         // Work to be done after a transaction, queued by it.
         create(manager, "work", &[Text("id"), Text("job"), Text("subject"), Integer("queued_ms")], &["id"]).await?;

@@ -43,14 +43,8 @@ impl MigrationTrait for Migration {
         create(manager, "body", &[Text("hash"), Text("content")], &["hash"]).await?;
         let release = [Text("resource"), Text("version"), Text("revision"), Integer("at_ms"), Text("released_by")];
         create(manager, "resource_release", &release, &["resource", "version"]).await?;
-        let publication = [
-            Text("id"),
-            Text("name"),
-            Text("group_path"),
-            Text("labels"),
-            Integer("priority"),
-            Text("edit_mode"),
-        ];
+        let publication =
+            [Text("id"), Text("name"), Text("group_path"), Text("labels"), Integer("priority"), Text("edit_mode")];
         create(manager, "publication", &publication, &["id"]).await?;
         index(manager, "publication", &["name"], true).await?;
         let item = [Text("publication"), Text("resource"), Text("policy")];
@@ -80,14 +74,8 @@ impl MigrationTrait for Migration {
         create(manager, "conflict", &conflict, &["id"]).await?;
         index(manager, "conflict", &["resource"], false).await?;
         // What a node could not take or apply, where it is not simply at its effective revision.
-        let exception = [
-            Text("node"),
-            Text("subject"),
-            Text("code"),
-            Text("text"),
-            Integer("since_ms"),
-            TextOrNull("revision"),
-        ];
+        let exception =
+            [Text("node"), Text("subject"), Text("code"), Text("text"), Integer("since_ms"), TextOrNull("revision")];
         create(manager, "node_exception", &exception, &["node", "subject"]).await?;
         // The revision that a node's adapter applied last.
         let applied = [Text("node"), Text("resource"), Text("revision"), Integer("at_ms")];

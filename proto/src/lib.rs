@@ -2,7 +2,13 @@
 
 /// Version 1 of the contract.
 pub mod v1 {
-    #![allow(clippy::all, clippy::pedantic, missing_debug_implementations, unused_qualifications, reason = "generated code")]
+    #![allow(
+        clippy::all,
+        clippy::pedantic,
+        missing_debug_implementations,
+        unused_qualifications,
+        reason = "generated code"
+    )]
     tonic::include_proto!("atoll.v1");
     include!(concat!(env!("OUT_DIR"), "/atoll.v1.serde.rs"));
 }

@@ -19,13 +19,24 @@ pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> 
             });
             session.output.list(
                 &conflicts.await?,
-                &[("id", "id"), ("resource", "resource.name"), ("kind", "resource.kind"), ("node", "node"), ("since", "openedMs"), ("state", "state")],
+                &[
+                    ("id", "id"),
+                    ("resource", "resource.name"),
+                    ("kind", "resource.kind"),
+                    ("node", "node"),
+                    ("since", "openedMs"),
+                    ("state", "state"),
+                ],
                 &[],
             )
         }
         ConflictCommand::Show { id } => {
             let conflict = get(session, &id).await?;
-            if session.output.is_for_people() { show(&conflict) } else { session.output.one(&conflict, &[("id", "id")]) }
+            if session.output.is_for_people() {
+                show(&conflict)
+            } else {
+                session.output.one(&conflict, &[("id", "id")])
+            }
         }
         ConflictCommand::Resolve { id, take, choices, file, message, publish } => {
             let conflict = get(session, &id).await?;
@@ -45,7 +56,10 @@ pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> 
             let revision = resolved.revision.unwrap_or_default();
             match resolved.release {
                 Some(release) => say(&format!("resolved, and released as {}", release.version)),
-                None => say(&format!("resolved as revision {}; release it when you are ready", revision.id.get(..12).unwrap_or_default())),
+                None => say(&format!(
+                    "resolved as revision {}; release it when you are ready",
+                    revision.id.get(..12).unwrap_or_default()
+                )),
             }
             Ok(())
         }
@@ -59,7 +73,13 @@ async fn get(session: &mut Session, id: &str) -> Result<v1::Conflict> {
 
 fn show(conflict: &v1::Conflict) -> Result<()> {
     let resource = conflict.resource.clone().unwrap_or_default();
-    print_line(&format!("{} ({}), {} since {}", resource.name, resource.kind, conflict.state, time(conflict.opened_ms)))?;
+    print_line(&format!(
+        "{} ({}), {} since {}",
+        resource.name,
+        resource.kind,
+        conflict.state,
+        time(conflict.opened_ms)
+    ))?;
     for (side, revision) in ["ours", "theirs"].iter().zip(&conflict.revisions) {
         let from = if revision.node.is_empty() { "manager" } else { "node" };
         print_line(&format!(

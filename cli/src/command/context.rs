@@ -11,8 +11,13 @@ pub fn run(command: ContextCommand, output: Output) -> Result<()> {
     let mut contexts = Contexts::load()?;
     match command {
         ContextCommand::List => {
-            let rows: Vec<Value> = contexts.contexts.iter().map(|(name, context)| row(&contexts, name, context)).collect();
-            output.list(&rows, &[("name", "name"), ("current", "current"), ("server", "server")], &[("token file", "token_file")])
+            let rows: Vec<Value> =
+                contexts.contexts.iter().map(|(name, context)| row(&contexts, name, context)).collect();
+            output.list(
+                &rows,
+                &[("name", "name"), ("current", "current"), ("server", "server")],
+                &[("token file", "token_file")],
+            )
         }
         ContextCommand::Use { name } => {
             contexts.get(&name)?;
@@ -35,7 +40,10 @@ pub fn run(command: ContextCommand, output: Output) -> Result<()> {
                 Failure::new(crate::failure::NOT_FOUND, "no context is in use; make one with `atoll context set`")
             })?;
             let context = contexts.get(&name)?;
-            output.one(&row(&contexts, &name, context), &[("name", "name"), ("server", "server"), ("token file", "token_file")])
+            output.one(
+                &row(&contexts, &name, context),
+                &[("name", "name"), ("server", "server"), ("token file", "token_file")],
+            )
         }
         ContextCommand::Delete { name } => {
             contexts.get(&name)?;

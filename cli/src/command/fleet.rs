@@ -26,12 +26,14 @@ pub async fn node(session: &mut Session, command: NodeCommand) -> Result<()> {
                 let page = client.list_nodes(v1::ListNodesRequest { options: Some(options) }).await?.into_inner();
                 Ok((page.nodes, page.summary))
             });
-            let wide = [("reason", "stateReason"), ("last seen", "lastSeenMs"), ("version", "agentVersion"), ("id", "id")];
+            let wide =
+                [("reason", "stateReason"), ("last seen", "lastSeenMs"), ("version", "agentVersion"), ("id", "id")];
             session.output.list(&nodes.await?, &NODE_COLUMNS, &wide)
         }
         NodeCommand::Get { node } => get(session, node).await,
         NodeCommand::Label { node, labels } => {
-            let (remove, set): (Vec<String>, Vec<String>) = labels.into_iter().partition(|word| word.ends_with('-') && !word.contains('='));
+            let (remove, set): (Vec<String>, Vec<String>) =
+                labels.into_iter().partition(|word| word.ends_with('-') && !word.contains('='));
             let remove = remove.iter().map(|word| word.trim_end_matches('-').to_owned()).collect();
             let request = v1::LabelNodeRequest { node, set: pairs(&set)?, remove };
             let node = session.client.fleet.label_node(request).await?.into_inner().node.unwrap_or_default();
@@ -135,7 +137,12 @@ pub async fn enroll(session: &mut Session, command: EnrollCommand) -> Result<()>
             };
             let created = session.client.fleet.create_join_token(request).await?.into_inner();
             let token = created.token.unwrap_or_default();
-            say(&format!("for {} node(s) in {}, until {}; this text is shown once", token.uses_limit, token.group, time(token.expires_ms)));
+            say(&format!(
+                "for {} node(s) in {}, until {}; this text is shown once",
+                token.uses_limit,
+                token.group,
+                time(token.expires_ms)
+            ));
             print_line(&created.text)
         }
         EnrollTokenCommand::List(list) => {
@@ -147,7 +154,14 @@ pub async fn enroll(session: &mut Session, command: EnrollCommand) -> Result<()>
             });
             session.output.list(
                 &tokens.await?,
-                &[("id", "id"), ("group", "group"), ("uses", "uses"), ("of", "usesLimit"), ("expires", "expiresMs"), ("revoked", "revoked")],
+                &[
+                    ("id", "id"),
+                    ("group", "group"),
+                    ("uses", "uses"),
+                    ("of", "usesLimit"),
+                    ("expires", "expiresMs"),
+                    ("revoked", "revoked"),
+                ],
                 &[("labels", "labels"), ("created by", "createdBy"), ("description", "description")],
             )
         }
@@ -167,7 +181,8 @@ pub async fn group(session: &mut Session, command: GroupCommand) -> Result<()> {
                 let page = client.list_groups(v1::ListGroupsRequest { options: Some(options) }).await?.into_inner();
                 Ok((page.groups, page.summary))
             });
-            let columns = [("path", "path"), ("nodes", "nodes"), ("with below", "nodesBelow"), ("description", "description")];
+            let columns =
+                [("path", "path"), ("nodes", "nodes"), ("with below", "nodesBelow"), ("description", "description")];
             session.output.list(&groups.await?, &columns, &[])
         }
         GroupCommand::Create { path, description } => {

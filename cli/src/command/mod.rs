@@ -39,7 +39,9 @@ pub async fn run(arguments: Atoll) -> Result<()> {
         Command::Template(crate::arguments::ResourceCommand::Validate { file }) => {
             return resource::validate(atoll_domain::kind::Kind::StepTemplate, &file);
         }
-        Command::Vars(crate::arguments::VarsCommand::Resource(crate::arguments::ResourceCommand::Validate { file })) => {
+        Command::Vars(crate::arguments::VarsCommand::Resource(crate::arguments::ResourceCommand::Validate {
+            file,
+        })) => {
             return resource::validate(atoll_domain::kind::Kind::VariableSet, &file);
         }
         _ => {}
@@ -75,19 +77,19 @@ where
     let mut page_token = String::new();
     loop {
         let page_size = u32::try_from((list.limit - rows.len()).min(1_000)).unwrap_or(1_000);
-        let options = v1::ListOptions {
-            page_size,
-            page_token,
-            filter: list.filter.clone(),
-            order_by: list.order_by.clone(),
-        };
+        let options =
+            v1::ListOptions { page_size, page_token, filter: list.filter.clone(), order_by: list.order_by.clone() };
         let (page, summary) = fetch(options).await?;
         rows.extend(page);
         let summary = summary.unwrap_or_default();
         page_token = summary.next_page_token;
         if page_token.is_empty() || rows.len() >= list.limit {
             if !page_token.is_empty() {
-                crate::output::say(&format!("showing {} of {}; narrow with --filter or raise --limit", rows.len(), summary.total));
+                crate::output::say(&format!(
+                    "showing {} of {}; narrow with --filter or raise --limit",
+                    rows.len(),
+                    summary.total
+                ));
             }
             return Ok(rows);
         }
@@ -99,9 +101,8 @@ pub fn pairs(words: &[String]) -> Result<std::collections::HashMap<String, Strin
     words
         .iter()
         .map(|word| {
-            let (key, value) = word
-                .split_once('=')
-                .ok_or_else(|| Failure::usage(format!("\"{word}\" is not key=value")))?;
+            let (key, value) =
+                word.split_once('=').ok_or_else(|| Failure::usage(format!("\"{word}\" is not key=value")))?;
             Ok((key.to_owned(), value.to_owned()))
         })
         .collect()

@@ -13,7 +13,14 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
             let rows = all(session, &list).await?;
             session.output.list(
                 &rows,
-                &[("id", "id"), ("resource", "resource.name"), ("node", "node"), ("state", "state"), ("since", "sinceMs"), ("by", "revision.author")],
+                &[
+                    ("id", "id"),
+                    ("resource", "resource.name"),
+                    ("node", "node"),
+                    ("state", "state"),
+                    ("since", "sinceMs"),
+                    ("by", "revision.author"),
+                ],
                 &[("kind", "resource.kind"), ("revision", "revision.id"), ("conflict", "conflictId")],
             )
         }
@@ -21,14 +28,20 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
             let list = ListArguments { filter: String::new(), order_by: String::new(), limit: 100_000 };
             let fits = |proposal: &v1::Proposal| proposal.id == id || (id.len() >= 4 && proposal.id.ends_with(&id));
             let proposal = all(session, &list).await?.into_iter().find(fits);
-            let proposal =
-                proposal.ok_or_else(|| Failure::new(NOT_FOUND, format!("there is no proposal \"{id}\"")))?;
+            let proposal = proposal.ok_or_else(|| Failure::new(NOT_FOUND, format!("there is no proposal \"{id}\"")))?;
             if !session.output.is_for_people() {
                 return session.output.one(&proposal, &[("id", "id")]);
             }
             session.output.one(
                 &proposal,
-                &[("resource", "resource.name"), ("node", "node"), ("state", "state"), ("by", "revision.author"), ("at", "revision.atMs"), ("message", "revision.message")],
+                &[
+                    ("resource", "resource.name"),
+                    ("node", "node"),
+                    ("state", "state"),
+                    ("by", "revision.author"),
+                    ("at", "revision.atMs"),
+                    ("message", "revision.message"),
+                ],
             )?;
             show_differences(&proposal.differences)
         }

@@ -29,7 +29,11 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
             let found = found.ok_or_else(|| Failure::new(NOT_FOUND, format!("there is no publication \"{name}\"")))?;
             session.output.one(&found, &COLUMNS)?;
             if session.output.is_for_people() {
-                session.output.list(&found.items, &[("resource", "name"), ("kind", "kind"), ("policy", "policy"), ("version", "version")], &[])?;
+                session.output.list(
+                    &found.items,
+                    &[("resource", "name"), ("kind", "kind"), ("policy", "policy"), ("version", "version")],
+                    &[],
+                )?;
             }
             Ok(())
         }
@@ -72,19 +76,15 @@ async fn all(session: &mut Session, list: &ListArguments) -> Result<Vec<v1::Publ
 }
 
 async fn save(session: &mut Session, publication: v1::Publication, add_items: bool) -> Result<()> {
-    let request =
-        v1::SavePublicationRequest { publication: Some(publication), request_id: request_id(), add_items };
+    let request = v1::SavePublicationRequest { publication: Some(publication), request_id: request_id(), add_items };
     let saved = session.client.sharing.save_publication(request).await?.into_inner().publication.unwrap_or_default();
     session.output.list(&[saved], &COLUMNS, &[])
 }
 
 /// Adds one resource to a publication.
 pub async fn add(session: &mut Session, publication: &str, kind: Kind, name: &str) -> Result<()> {
-    let publication = v1::Publication {
-        name: publication.to_owned(),
-        items: vec![item(kind, name)],
-        ..v1::Publication::default()
-    };
+    let publication =
+        v1::Publication { name: publication.to_owned(), items: vec![item(kind, name)], ..v1::Publication::default() };
     let request =
         v1::SavePublicationRequest { publication: Some(publication), request_id: request_id(), add_items: true };
     session.client.sharing.save_publication(request).await?;

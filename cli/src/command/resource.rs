@@ -90,11 +90,8 @@ async fn all(session: &mut Session, kind: Kind, list: &ListArguments) -> Result<
 }
 
 async fn get(session: &mut Session, kind: Kind, name: &str, revision: &str) -> Result<v1::GetResourceResponse> {
-    let request = v1::GetResourceRequest {
-        kind: kind.to_string(),
-        resource: name.to_owned(),
-        revision: revision.to_owned(),
-    };
+    let request =
+        v1::GetResourceRequest { kind: kind.to_string(), resource: name.to_owned(), revision: revision.to_owned() };
     Ok(session.client.sharing.get_resource(request).await?.into_inner())
 }
 
@@ -261,8 +258,10 @@ async fn export(
             for resource in &resources {
                 let document = exported(session, kind, &resource.id, "", with_revision).await?;
                 let path = directory.join(format!("{}.json", file_name(&resource.name, &resource.id)));
-                let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::usage(error.to_string()))?;
-                fs::write(&path, text + "\n").map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+                let text =
+                    serde_json::to_string_pretty(&document).map_err(|error| Failure::usage(error.to_string()))?;
+                fs::write(&path, text + "\n")
+                    .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
             }
             say(&format!("{} files written to {}", resources.len(), directory.display()));
             Ok(())
@@ -271,13 +270,7 @@ async fn export(
     }
 }
 
-async fn exported(
-    session: &mut Session,
-    kind: Kind,
-    name: &str,
-    revision: &str,
-    with_revision: bool,
-) -> Result<Value> {
+async fn exported(session: &mut Session, kind: Kind, name: &str, revision: &str, with_revision: bool) -> Result<Value> {
     let answer = get(session, kind, name, revision).await?;
     let mut document = content(&answer)?;
     if let (true, Some(fields)) = (with_revision, document.as_object_mut()) {
@@ -288,8 +281,11 @@ async fn exported(
 
 /// A name that any file system takes; the end of the id keeps equal ones apart.
 fn file_name(name: &str, id: &str) -> String {
-    let plain: String =
-        name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).take(80).collect();
+    let plain: String = name
+        .chars()
+        .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
+        .take(80)
+        .collect();
     format!("{plain}-{}", id.get(id.len().saturating_sub(6)..).unwrap_or_default())
 }
 
@@ -322,7 +318,10 @@ async fn edit(session: &mut Session, kind: Kind, name: &str, file: Option<&Path>
 }
 
 fn written(revision: &v1::Revision) {
-    say(&format!("revision {} is written; it is a draft until you publish it", revision.id.get(..12).unwrap_or_default()));
+    say(&format!(
+        "revision {} is written; it is a draft until you publish it",
+        revision.id.get(..12).unwrap_or_default()
+    ));
 }
 
 /// Lets a person change the document in an editor. The file stays when it cannot be read, so that nothing typed is lost.
@@ -361,17 +360,22 @@ pub async fn release(
 async fn versions(session: &mut Session, kind: Kind, name: &str, list: &ListArguments) -> Result<()> {
     let client = &mut session.client.sharing;
     let revisions = pages(list, async |options| {
-        let request = v1::ListRevisionsRequest {
-            kind: kind.to_string(),
-            resource: name.to_owned(),
-            options: Some(options),
-        };
+        let request =
+            v1::ListRevisionsRequest { kind: kind.to_string(), resource: name.to_owned(), options: Some(options) };
         let page = client.list_revisions(request).await?.into_inner();
         Ok((page.revisions, page.summary))
     });
     session.output.list(
         &revisions.await?,
-        &[("revision", "id"), ("versions", "versions"), ("by", "author"), ("on node", "node"), ("at", "atMs"), ("origin", "origin"), ("message", "message")],
+        &[
+            ("revision", "id"),
+            ("versions", "versions"),
+            ("by", "author"),
+            ("on node", "node"),
+            ("at", "atMs"),
+            ("origin", "origin"),
+            ("message", "message"),
+        ],
         &[("parents", "parents"), ("touched", "touched")],
     )
 }

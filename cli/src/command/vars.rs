@@ -91,7 +91,8 @@ fn typed() -> Result<String> {
 
 fn show(session: &Session, variables: &[v1::EffectiveVariable], explain: bool) -> Result<()> {
     if !session.output.is_for_people() || !explain {
-        let columns = [("set", "set"), ("name", "name"), ("outcome", "outcome"), ("value", "value"), ("sensitive", "sensitive")];
+        let columns =
+            [("set", "set"), ("name", "name"), ("outcome", "outcome"), ("value", "value"), ("sensitive", "sensitive")];
         return session.output.list(variables, &columns, &[]);
     }
     for variable in variables {

@@ -56,7 +56,11 @@ impl fmt::Debug for JoinSecret {
 
 impl fmt::Debug for JoinToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("JoinToken").field("address", &self.address).field("id", &self.id).finish_non_exhaustive()
+        formatter
+            .debug_struct("JoinToken")
+            .field("address", &self.address)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

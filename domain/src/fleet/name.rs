@@ -69,9 +69,7 @@ impl GroupPath {
     /// Whether `other` is this group or lies below it.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
-        self.0 == "/"
-            || other.0 == self.0
-            || other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
+        self.0 == "/" || other.0 == self.0 || other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// The groups above, the widest first, without the fleet itself.

@@ -41,10 +41,8 @@ mod tests {
 
     #[test]
     fn a_selector_takes_a_subtree_and_all_of_its_labels() {
-        let selector = Selector {
-            group: "/eu".parse().unwrap(),
-            labels: Labels::from([("role".to_owned(), "web".to_owned())]),
-        };
+        let selector =
+            Selector { group: "/eu".parse().unwrap(), labels: Labels::from([("role".to_owned(), "web".to_owned())]) };
         let web = Labels::from([("role".to_owned(), "web".to_owned()), ("x".to_owned(), "y".to_owned())]);
         assert!(selector.matches(&"/eu/prod".parse().unwrap(), &web));
         assert!(!selector.matches(&"/europe".parse().unwrap(), &web));

@@ -11,25 +11,13 @@ use crate::sharing::text::TextMode;
 pub(super) struct StepTemplate;
 
 /// Fields that change without the content changing: counters, time stamps, ids of one server, export notes.
-const VOLATILE: [&str; 9] = [
-    "$Meta",
-    "$revision",
-    "Id",
-    "LastModifiedAt",
-    "LastModifiedBy",
-    "LastModifiedOn",
-    "Links",
-    "SpaceId",
-    "Version",
-];
+const VOLATILE: [&str; 9] =
+    ["$Meta", "$revision", "Id", "LastModifiedAt", "LastModifiedBy", "LastModifiedOn", "Links", "SpaceId", "Version"];
 
 /// Lists whose elements have an identity: found again by id, then by name. An empty name is one too: it is how
 /// Octopus calls the primary package of a step.
 const LISTS: [&str; 3] = ["Parameters", "Packages", "GitDependencies"];
-const BY_ID_THEN_NAME: Identity = Identity {
-    marks: &[|element| text_mark(element, "Id"), name_of],
-    seed: name_of,
-};
+const BY_ID_THEN_NAME: Identity = Identity { marks: &[|element| text_mark(element, "Id"), name_of], seed: name_of };
 
 fn name_of(element: &Value) -> Option<String> {
     element.get("Name").and_then(Value::as_str).map(str::to_owned)

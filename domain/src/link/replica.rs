@@ -214,7 +214,9 @@ impl Replica {
             if let Some(seen) = &mut self.offered_again {
                 seen.insert(key.clone());
             }
-            if self.documents.get(&key).is_some_and(|(generation, _)| *generation > arrived.document.generation) {
+            // A manager of another life counts its generations anew: while starting over its word is the newer one.
+            let is_older = self.documents.get(&key).is_some_and(|(held, _)| *held > arrived.document.generation);
+            if is_older && self.offered_again.is_none() {
                 continue;
             }
             if arrived.document.deleted {
@@ -332,7 +334,9 @@ impl Replica {
         let mut running: Vec<Running> = self
             .offers()
             .iter()
-            .filter_map(|(resource, offers)| running(&effective(offers, self.forks.get(resource)), self.forks.get(resource)))
+            .filter_map(|(resource, offers)| {
+                running(&effective(offers, self.forks.get(resource)), self.forks.get(resource))
+            })
             .collect();
         running.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
         running
@@ -447,17 +451,22 @@ impl Replica {
             .values()
             .flatten()
             .map(|offer| (offer.revision, &offer.header, &offer.provenance, Some(offer.body.clone())));
-        let mut number = self.next_report;
-        for (id, header, provenance, body) in held.chain(offered).filter(|(id, ..)| missing.contains(id)) {
+        let wanted = held.chain(offered).filter(|(id, ..)| missing.contains(id));
+        for (number, (id, header, provenance, body)) in (self.next_report..).zip(wanted) {
             let report = report_of(header, id, provenance.clone(), body, false);
             writes.push(Write::PutReport(number, Box::new(report)));
-            number += 1;
         }
         writes
     }
 }
 
-fn report_of(header: &Header, id: RevisionId, provenance: Provenance, body: Option<Value>, base_unknown: bool) -> Report {
+fn report_of(
+    header: &Header,
+    id: RevisionId,
+    provenance: Provenance,
+    body: Option<Value>,
+    base_unknown: bool,
+) -> Report {
     Report::Revision(Box::new(RevisionReport { id, header: header.clone(), provenance, body, base_unknown }))
 }
 

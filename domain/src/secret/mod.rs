@@ -153,8 +153,7 @@ mod tests {
         let (node, stranger) = (SealingKey::new([1; 32]), SealingKey::new([2; 32]));
         let audience = SymmetricKey::new([3; 32]);
         let value = Plaintext::new("hunter2".to_owned());
-        let sealed =
-            SealedValue::seal(SecretId(id(1)), AudienceKeyId(id(2)), &audience, &value, [4; 24]).unwrap();
+        let sealed = SealedValue::seal(SecretId(id(1)), AudienceKeyId(id(2)), &audience, &value, [4; 24]).unwrap();
         let wrapped = WrappedKey::wrap(AudienceKeyId(id(2)), &audience, &node.public(), [5; 32]).unwrap();
 
         let key = wrapped.unwrap_with(&node).unwrap();

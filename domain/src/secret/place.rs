@@ -66,7 +66,8 @@ fn sealed_object(value: Value, before: Option<SecretId>, seal: &mut dyn FnMut(Pl
 }
 
 fn seal_variables(body: &mut Value, parent: Option<&Value>, seal: &mut dyn FnMut(Plaintext) -> SecretId) {
-    let Some(items) = body.get_mut(VARIABLES).and_then(|list| list.get_mut(ITEMS)).and_then(Value::as_object_mut) else {
+    let Some(items) = body.get_mut(VARIABLES).and_then(|list| list.get_mut(ITEMS)).and_then(Value::as_object_mut)
+    else {
         return;
     };
     for (key, variable) in items {

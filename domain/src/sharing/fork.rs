@@ -53,15 +53,8 @@ impl Fork {
 }
 
 impl ForkState {
-    pub const ALL: [Self; 7] = [
-        Self::Local,
-        Self::Proposed,
-        Self::Forked,
-        Self::Conflict,
-        Self::Unapplied,
-        Self::Declined,
-        Self::Absorbed,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Local, Self::Proposed, Self::Forked, Self::Conflict, Self::Unapplied, Self::Declined, Self::Absorbed];
 
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -136,8 +136,7 @@ impl History {
     /// The newest revisions that both sides contain. More than one after criss-cross merges.
     #[must_use]
     pub fn common_origins(&self, left: RevisionId, right: RevisionId) -> BTreeSet<RevisionId> {
-        let common: BTreeSet<RevisionId> =
-            self.ancestry(left).intersection(&self.ancestry(right)).copied().collect();
+        let common: BTreeSet<RevisionId> = self.ancestry(left).intersection(&self.ancestry(right)).copied().collect();
         self.maximal(&common)
     }
 
@@ -198,8 +197,7 @@ impl History {
         if !merged.conflicts.is_empty() {
             return Ok(Meeting::Open(merged));
         }
-        let revision =
-            Revision::writing(resource, kind, parents, Some(&merged.body), TouchedPaths::default());
+        let revision = Revision::writing(resource, kind, parents, Some(&merged.body), TouchedPaths::default());
         Ok(Meeting::Settled { revision, body: Some(merged.body) })
     }
 

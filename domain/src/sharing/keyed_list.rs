@@ -81,9 +81,9 @@ pub fn denormalise(list: &Value) -> Vec<Value> {
 /// Whether a value is a list in normal form.
 #[must_use]
 pub fn is_keyed_list(value: &Value) -> bool {
-    value.as_object().is_some_and(|fields| {
-        fields.len() == 2 && fields.contains_key(ITEMS) && fields.contains_key(ORDER)
-    })
+    value
+        .as_object()
+        .is_some_and(|fields| fields.len() == 2 && fields.contains_key(ITEMS) && fields.contains_key(ORDER))
 }
 
 /// The keys of a normal form in their order.

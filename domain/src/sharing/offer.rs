@@ -50,9 +50,10 @@ impl FromStr for EditMode {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let wanted = text.replace('-', "_");
-        Self::ALL.into_iter().find(|mode| mode.name() == wanted).ok_or_else(|| {
-            format!("\"{text}\" is not an edit mode; use propose, fork, locked or write-through")
-        })
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.name() == wanted)
+            .ok_or_else(|| format!("\"{text}\" is not an edit mode; use propose, fork, locked or write-through"))
     }
 }
 

@@ -17,9 +17,8 @@ pub struct OrderSide<'a> {
 /// new elements into one gap, the group with the smaller first key comes first, whoever merges.
 #[must_use]
 pub fn merge_orders(left: OrderSide<'_>, right: OrderSide<'_>, members: &BTreeSet<String>) -> Option<Vec<String>> {
-    let keep = |order: &[String]| -> Vec<String> {
-        order.iter().filter(|key| members.contains(*key)).cloned().collect()
-    };
+    let keep =
+        |order: &[String]| -> Vec<String> { order.iter().filter(|key| members.contains(*key)).cloned().collect() };
     let (left_order, right_order) = (keep(left.order), keep(right.order));
     let (guide, other) = if !reordered(&left_order, &right_order) {
         (&left_order, &right_order)

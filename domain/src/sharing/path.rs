@@ -80,9 +80,9 @@ impl FromStr for Path {
         if text.is_empty() {
             return Ok(Self::root());
         }
-        let rest = text.strip_prefix('/').ok_or_else(|| {
-            format!("\"{text}\" is not a path; a path starts with / such as /Properties/Name")
-        })?;
+        let rest = text
+            .strip_prefix('/')
+            .ok_or_else(|| format!("\"{text}\" is not a path; a path starts with / such as /Properties/Name"))?;
         Ok(Self(rest.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect()))
     }
 }

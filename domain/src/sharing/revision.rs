@@ -77,7 +77,9 @@ pub struct Revision {
 /// Why a claimed revision is not one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevisionError {
-    #[error("the revision claims the id {claimed} and its content has the id {actual}; it was altered or built wrongly")]
+    #[error(
+        "the revision claims the id {claimed} and its content has the id {actual}; it was altered or built wrongly"
+    )]
     ForgedId { claimed: Digest, actual: Digest },
     #[error("the body does not have the hash that the revision names; it was altered on the way")]
     ForgedBody,

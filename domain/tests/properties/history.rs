@@ -164,7 +164,9 @@ impl Story {
         let mut open = Vec::new();
         for (index, one) in heads.iter().enumerate() {
             for other in &heads[index + 1..] {
-                if let Meeting::Open(merged) = self.meet(*one, *other) {
+                let meeting = self.meet(*one, *other);
+                prop_assert_eq!(&meeting, &self.meet(*other, *one), "the outcome depends on who asks");
+                if let Meeting::Open(merged) = meeting {
                     prop_assert!(!merged.conflicts.is_empty(), "a question without a place");
                     open.push(merged);
                 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use atoll_domain::document::Lane;
 use atoll_domain::link::feed::{BatchLimit, Resume, RowKey};
+use atoll_domain::link::manager::ManagerLink;
 use atoll_domain::sharing::offer::EditMode;
 use proptest::prelude::*;
 
@@ -11,7 +12,7 @@ use crate::cases;
 use crate::documents::{Content, PUBLICATIONS, RESOURCES, SECRETS, audience, offer_row, resource_id};
 use crate::edits::{Change, change};
 use crate::fleet::{Fleet, Step, link_step, step};
-use crate::node::{Crash, Parcel};
+use crate::node::{Crash, Node, Parcel};
 
 /// How large the manager thinks a row is: small ones travel together, large ones in pairs or alone.
 fn row_bytes() -> impl Strategy<Value = usize> {
@@ -57,6 +58,19 @@ fn changes_at_manager(most: usize) -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(change_at_manager(), 0..most)
 }
 
+/// What needs many parts, or takes away what is on its way.
+fn large_change() -> impl Strategy<Value = Step> {
+    let publication = || 0..PUBLICATIONS;
+    prop_oneof![
+        2 => Just(Step::Republish),
+        2 => (publication(), prop::bool::weighted(0.8))
+            .prop_map(|(publication, present)| Step::Secrets { publication, present }),
+        2 => (publication(), any::<bool>())
+            .prop_map(|(publication, active)| Step::Member { node: 0, publication, active }),
+        1 => change_at_manager(),
+    ]
+}
+
 /// A fleet whose first node is in every publication and up to date.
 fn settled_fleet(row_bytes: usize, before: &[Step]) -> Fleet {
     let mut fleet = Fleet::new(EditMode::Propose, row_bytes);
@@ -89,13 +103,13 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(400))]
 
     /// P4: whatever is cut off, cut into parts, or overtaken by another lane, and whether or not the manager was restored.
     #[test]
     fn a_connection_that_breaks_again_and_again_gets_there(
         row_bytes in row_bytes(), before in changes_at_manager(6), forget in proptest::option::of(0..8_usize),
-        steps in proptest::collection::vec(prop_oneof![1 => change_at_manager(), 3 => link_step(0)], 1..60),
+        steps in proptest::collection::vec(prop_oneof![1 => large_change(), 4 => link_step(0)], 1..60),
     ) {
         let mut fleet = settled_fleet(row_bytes, &before);
         (0..PUBLICATIONS).for_each(|publication| fleet.secrets(publication, 0..SECRETS, true));
@@ -130,7 +144,8 @@ proptest! {
         row_bytes in row_bytes(), before in changes_at_manager(6), away in changes_at_manager(25),
     ) {
         let mut fleet = settled_fleet(row_bytes, &before);
-        let cursors = fleet.nodes[0].replica.cursors().clone();
+        let cursor = fleet.nodes[0].replica.cursors()[&Lane::Content];
+        let held = fleet.nodes[0].held.clone();
         fleet.disconnect(0);
         away.iter().for_each(|step| fleet.step(step));
         fleet.calm(0);
@@ -139,12 +154,26 @@ proptest! {
         let distinct: BTreeSet<_> = received.iter().cloned().collect();
         prop_assert_eq!(received.len(), distinct.len(), "a document came twice");
         let node = fleet.nodes[0].id;
-        for (audience, key) in distinct {
-            let published = &fleet.manager.published[&RowKey { audience: audience.clone(), key }];
-            let since = fleet.manager.members[&(node, audience)].0;
-            let cursor = cursors.get(&published.draft.lane).copied().unwrap_or(0);
-            prop_assert!(published.stored.sequence.max(since) > cursor, "an unchanged document came again");
+        for key in distinct {
+            let row = RowKey { audience: key.0.clone(), key: key.1.clone() };
+            let joined = fleet.manager.members[&(node, row.audience.clone())].0 > cursor;
+            let changed = held.get(&key) != Some(&fleet.manager.published[&row].stored);
+            prop_assert!(changed || joined, "{} came again and had not changed", row.key);
         }
+    }
+
+    /// Cursors beyond the manager's end are worth nothing, and stay so when the manager has caught up with them.
+    #[test]
+    fn a_node_ahead_of_its_manager_starts_over(before in changes_at_manager(6), end in 0..3_u64) {
+        let mut fleet = settled_fleet(100, &before);
+        let (epoch, node) = (fleet.manager.epoch, &mut fleet.nodes[0]);
+        let starts_over = |node: &Node, end| {
+            ManagerLink::begin(node.id, epoch, Some(epoch), node.replica.cursors(), end).starts_over()
+        };
+        prop_assert!(starts_over(node, end));
+        node.connect(epoch, true);
+        node.disconnect();
+        prop_assert!(starts_over(node, 1_000));
     }
 
     /// P6: a document that cannot be used is refused by itself; the state before it stays in use.

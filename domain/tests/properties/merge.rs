@@ -86,7 +86,7 @@ fn lists_are_whole(value: &Value) -> bool {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(1_500))]
 
     #[test]
     fn swapping_the_sides_swaps_the_conflicts_and_changes_nothing_else(fork in fork()) {

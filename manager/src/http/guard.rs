@@ -58,7 +58,8 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// A page from elsewhere may point its name at 127.0.0.1 and call; it cannot forge the names it calls under.
 fn is_local(uri: &Uri, headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.authority().map(|a| a.as_str()));
+    let host =
+        headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.authority().map(|a| a.as_str()));
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("?"));
     let origin_host = origin.map(|origin| origin.split_once("://").map_or("?", |(_, host)| host));
     host.is_some_and(is_loopback_name) && origin_host.is_none_or(|origin| Some(origin) == host)

@@ -28,10 +28,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Everything the admin port answers.
 pub fn admin(services: Arc<Services>, routes: Routes, is_plain: bool) -> Router {
     let guard = guard::Guard { services: Arc::clone(&services), is_plain };
-    let probes = Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .with_state(services);
+    let probes =
+        Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(ready)).with_state(services);
     routes
         .into_axum_router()
         .layer(GrpcWebLayer::new())

@@ -36,8 +36,7 @@ impl Access for Admin {
     ) -> Result<Response<v1::ListTokensResponse>, Status> {
         caller(&request)?;
         let options = decode::options(request.into_inner().options);
-        let (tokens, summary) =
-            convert::page(access::list(&self.0, &options).await.map_err(status)?, convert::token);
+        let (tokens, summary) = convert::page(access::list(&self.0, &options).await.map_err(status)?, convert::token);
         Ok(Response::new(v1::ListTokensResponse { tokens, summary }))
     }
 

@@ -25,11 +25,8 @@ pub fn page<T, U>(page: Page<T>, each: impl FnMut(T) -> U) -> (Vec<U>, Option<v1
         field,
         values: values.into_iter().map(|(value, count)| v1::FacetValue { value, count }).collect(),
     });
-    let summary = v1::ListSummary {
-        next_page_token: page.next_page_token,
-        total: page.total as u64,
-        facets: facets.collect(),
-    };
+    let summary =
+        v1::ListSummary { next_page_token: page.next_page_token, total: page.total as u64, facets: facets.collect() };
     (page.items, Some(summary))
 }
 

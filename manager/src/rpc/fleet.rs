@@ -20,10 +20,7 @@ impl Fleet for Admin {
         Ok(Response::new(v1::ListNodesResponse { nodes, summary }))
     }
 
-    async fn get_node(
-        &self,
-        request: Request<v1::GetNodeRequest>,
-    ) -> Result<Response<v1::GetNodeResponse>, Status> {
+    async fn get_node(&self, request: Request<v1::GetNodeRequest>) -> Result<Response<v1::GetNodeResponse>, Status> {
         caller(&request)?;
         let request = request.into_inner();
         let detail = detail::get(&self.0, &request.node).await.map_err(status)?;
@@ -51,10 +48,7 @@ impl Fleet for Admin {
         Ok(Response::new(v1::LabelNodeResponse { node: Some(convert::node(view)) }))
     }
 
-    async fn move_node(
-        &self,
-        request: Request<v1::MoveNodeRequest>,
-    ) -> Result<Response<v1::MoveNodeResponse>, Status> {
+    async fn move_node(&self, request: Request<v1::MoveNodeRequest>) -> Result<Response<v1::MoveNodeResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let group = decode::group(decode::required("group", &request.group).map_err(status)?).map_err(status)?;

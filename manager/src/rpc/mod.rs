@@ -69,7 +69,9 @@ pub fn node_routes(services: Arc<Services>, cancel: CancellationToken) -> Routes
 
 /// Who calls, as the guard found out.
 fn caller<T>(request: &Request<T>) -> std::result::Result<Caller, tonic::Status> {
-    request.extensions().get::<Caller>().cloned().ok_or_else(|| {
-        status(Error::unauthenticated("NO_TOKEN", "this call needs an administrator's token"))
-    })
+    request
+        .extensions()
+        .get::<Caller>()
+        .cloned()
+        .ok_or_else(|| status(Error::unauthenticated("NO_TOKEN", "this call needs an administrator's token")))
 }

@@ -49,7 +49,6 @@ impl Link {
     }
 
     /// Bounds what somebody without a certificate can make this process do.
-    #[expect(clippy::result_large_err, reason = "the error type of every handler")]
     fn admit_stranger(&self, peer: Option<&Peer>) -> Result<(), Status> {
         let Some(address) = peer.and_then(|peer| peer.address) else { return Ok(()) };
         if self.joins.len() > 100_000 {
@@ -124,10 +123,9 @@ impl NodeLink for Link {
         let request = request.into_inner();
         let node = decode::parsed("BAD_ID", &request.node_id).map_err(status)?;
         let (challenge, wanted) = (&request.challenge, &request.certificate_request);
-        let issued =
-            certificate::recover(&self.services, node, challenge, wanted, &request.proof, clock::now())
-                .await
-                .map_err(status)?;
+        let issued = certificate::recover(&self.services, node, challenge, wanted, &request.proof, clock::now())
+            .await
+            .map_err(status)?;
         Ok(Response::new(v1::RecoverResponse { certificate_chain: issued.chain }))
     }
 
@@ -144,10 +142,7 @@ impl NodeLink for Link {
 
     type SyncStream = BoxStream<'static, Result<v1::SyncResponse, Status>>;
 
-    async fn sync(
-        &self,
-        request: Request<Streaming<v1::SyncRequest>>,
-    ) -> Result<Response<Self::SyncStream>, Status> {
+    async fn sync(&self, request: Request<Streaming<v1::SyncRequest>>) -> Result<Response<Self::SyncStream>, Status> {
         let certificate = peer(&request).and_then(|peer| peer.certificate);
         let node = credential::check(&self.services, certificate.as_deref(), clock::now()).await.map_err(status)?;
         let services = Arc::clone(&self.services);

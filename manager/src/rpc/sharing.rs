@@ -138,10 +138,9 @@ impl Sharing for Admin {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let kind = decode::kind(&request.kind).map_err(status)?;
-        let saved =
-            save::roll_back(&self.0, &caller, kind, &request.resource, &request.to, &request.message)
-                .await
-                .map_err(status)?;
+        let saved = save::roll_back(&self.0, &caller, kind, &request.resource, &request.to, &request.message)
+            .await
+            .map_err(status)?;
         let shown = read::shown(&self.0, &saved.loaded, saved.revision).await.map_err(status)?;
         Ok(Response::new(v1::RollBackResourceResponse {
             resource: Some(convert::resource(shown.resource)),
@@ -212,10 +211,9 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::DecideProposalResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let decided =
-            fork::decide(&self.0, &caller, &request.id, request.accept, &request.message, request.release)
-                .await
-                .map_err(status)?;
+        let decided = fork::decide(&self.0, &caller, &request.id, request.accept, &request.message, request.release)
+            .await
+            .map_err(status)?;
         Ok(Response::new(v1::DecideProposalResponse {
             proposal: Some(convert::proposal(decided.view)),
             conflict_id: decided.conflict.map(|id| id.to_string()).unwrap_or_default(),
@@ -274,7 +272,8 @@ impl Sharing for Admin {
             (false, false) => variable::ValueWish::Text(request.value),
         };
         decode::required("the variable's name", &request.name).map_err(status)?;
-        let new = variable::NewValue { name: request.name, scope: scope(request.scope), value, message: request.message };
+        let new =
+            variable::NewValue { name: request.name, scope: scope(request.scope), value, message: request.message };
         let (loaded, revision) = variable::set(&self.0, &caller, &request.resource, new).await.map_err(status)?;
         let shown = read::shown(&self.0, &loaded, revision).await.map_err(status)?;
         Ok(Response::new(v1::SetVariableResponse {

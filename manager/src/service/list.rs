@@ -217,7 +217,10 @@ mod tests {
         assert_eq!((first, total), (vec!["pear", "pineapple"], 3));
         let rest = names(&Options { page_token: token, ..heavy }).unwrap();
         assert_eq!(rest, (vec!["apple"], 3, String::new()));
-        assert_eq!(page(fruits(), &Options::default()).unwrap().facets[0].1, [("10".to_owned(), 2), ("9".to_owned(), 1)]);
+        assert_eq!(
+            page(fruits(), &Options::default()).unwrap().facets[0].1,
+            [("10".to_owned(), 2), ("9".to_owned(), 1)]
+        );
     }
 
     #[test]

@@ -49,13 +49,7 @@ impl Caller {
     }
 
     fn record(&self, tx: &mut Tx, action: &'static str, subject: impl ToString, detail: Value) {
-        tx.audit(AuditEntry {
-            at: self.now,
-            actor: self.name.clone(),
-            action,
-            subject: subject.to_string(),
-            detail,
-        });
+        tx.audit(AuditEntry { at: self.now, actor: self.name.clone(), action, subject: subject.to_string(), detail });
     }
 
     fn queue(&self, tx: &mut Tx, job: &'static str, subject: impl ToString) {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use atoll_migrations::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DbBackend, TransactionTrait};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DbBackend, TransactionTrait,
+};
 use tokio::sync::{Mutex, Notify};
 
 use super::tx::Tx;
@@ -44,7 +46,11 @@ impl Store {
         // WAL lets readers go on beside the writer; FULL makes a commit durable before it is answered for.
         let options = |connections: u32| {
             let mut options = ConnectOptions::new(url.clone());
-            options.max_connections(connections).min_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
+            options
+                .max_connections(connections)
+                .min_connections(1)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .sqlx_logging(false);
             options.map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
                     .journal_mode(SqliteJournalMode::Wal)
@@ -71,8 +77,7 @@ impl Store {
     }
 
     async fn migrated(read: DatabaseConnection, write: DatabaseConnection, backend: Backend) -> Result<Self> {
-        let store =
-            Self { read, write, writer: Arc::new(Mutex::new(())), changed: Arc::new(Notify::new()), backend };
+        let store = Self { read, write, writer: Arc::new(Mutex::new(())), changed: Arc::new(Notify::new()), backend };
         store.migrate().await?;
         Ok(store)
     }
@@ -88,10 +93,6 @@ impl Store {
         Ok(lock.commit().await?)
     }
 
-    #[must_use]
-    pub fn backend(&self) -> Backend {
-        self.backend
-    }
 
     #[must_use]
     pub fn backend_name(&self) -> &'static str {

@@ -22,8 +22,7 @@ pub async fn sealed_key_get(database: &impl Database, name: &str) -> Result<Opti
 
 /// Stores a key. Two replicas that make one at the same time collide here, and the later one fails as a whole.
 pub async fn sealed_key_create(tx: &Tx, name: &str, key: SealedKey) -> Result<()> {
-    let row =
-        sealed_key::ActiveModel { name: Set(name.to_owned()), sealed: Set(key.sealed), public: Set(key.public) };
+    let row = sealed_key::ActiveModel { name: Set(name.to_owned()), sealed: Set(key.sealed), public: Set(key.public) };
     sealed_key::Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }

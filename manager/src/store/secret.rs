@@ -15,8 +15,7 @@ pub async fn secret_get(database: &impl Database, version: SecretId) -> Result<O
 }
 
 pub async fn secret_create(tx: &Tx, version: SecretId, sealed: Vec<u8>, at_ms: i64) -> Result<()> {
-    let row =
-        secret_value::ActiveModel { version: Set(version.to_string()), sealed: Set(sealed), at_ms: Set(at_ms) };
+    let row = secret_value::ActiveModel { version: Set(version.to_string()), sealed: Set(sealed), at_ms: Set(at_ms) };
     secret_value::Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atoll_domain::document::{Audience, Document, Lane};
+use atoll_domain::document::{Audience, Lane};
 use atoll_domain::id::NodeId;
 use atoll_domain::time::Timestamp;
 use sea_orm::sea_query::OnConflict;
@@ -108,16 +108,6 @@ impl Tx {
         self.memberships.push((node, audience, active));
     }
 
-    /// What this transaction will offer under a key, if it does already.
-    #[must_use]
-    pub fn pending_document(&self, audience: &Audience, key: &str) -> Option<&SignedRow> {
-        self.documents.iter().find(|row| &row.audience == audience && row.key == key)
-    }
-
-    /// Memberships that this transaction changes in an audience.
-    pub fn pending_memberships(&self, audience: &Audience) -> impl Iterator<Item = (NodeId, bool)> {
-        self.memberships.iter().filter(move |(_, of, _)| of == audience).map(|(node, _, active)| (*node, *active))
-    }
 
     /// Commits everything and answers the feed's sequence number: that of this transaction if it changed documents or
     /// memberships, the newest one otherwise.

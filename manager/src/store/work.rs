@@ -16,7 +16,8 @@ pub struct WorkRecord {
 
 /// The oldest pieces of work.
 pub async fn work_list(database: &impl Database, limit: u64) -> Result<Vec<WorkRecord>> {
-    let rows = work::Entity::find().order_by_asc(work::Column::QueuedMs).limit(limit).all(database.connection()).await?;
+    let rows =
+        work::Entity::find().order_by_asc(work::Column::QueuedMs).limit(limit).all(database.connection()).await?;
     Ok(rows.into_iter().map(|row| WorkRecord { id: row.id, job: row.job, subject: row.subject }).collect())
 }
 

@@ -53,7 +53,8 @@ pub fn effective(body: &Value, place: &Place) -> Vec<Effective> {
 }
 
 fn effective_of(values: &[(String, &Value)], place: &Place) -> Effective {
-    let name = values.first().and_then(|(_, variable)| variable.get("Name")).and_then(Value::as_str).unwrap_or_default();
+    let name =
+        values.first().and_then(|(_, variable)| variable.get("Name")).and_then(Value::as_str).unwrap_or_default();
     let required = values.iter().any(|(_, variable)| variable.get("Required").and_then(Value::as_bool) == Some(true));
     let mut considered: Vec<(Considered, Option<&Value>)> =
         values.iter().map(|(key, variable)| consider(key, variable, place)).collect();
@@ -154,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_required_variable_takes_an_explicit_null_and_misses_an_absent_value() {
-        let set = |value: Value| Kind::VariableSet.import(&json!({"Name": "s", "Variables": [value]}), None).unwrap().body;
+        let set =
+            |value: Value| Kind::VariableSet.import(&json!({"Name": "s", "Variables": [value]}), None).unwrap().body;
         let here = Place::default();
         assert_eq!(answer(&set(json!({"Name": "A", "Required": true})), &here), Outcome::RequiredMissing);
         assert!(matches!(

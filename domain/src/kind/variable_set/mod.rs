@@ -7,7 +7,6 @@ pub mod scope;
 use serde_json::{Map, Value};
 
 use super::{Imported, KindRules, Problem};
-use crate::canonical;
 use crate::sharing::keyed_list::{self, Identity, text_mark};
 use crate::sharing::merge::Strategy;
 use crate::sharing::path::Path;
@@ -111,7 +110,3 @@ pub fn is_sensitive(variable: &Value) -> bool {
         || variable.get("Type").and_then(Value::as_str) == Some("Sensitive")
 }
 
-/// Two revisions of the same value are told apart by their bytes only.
-pub(crate) fn canonical_text(value: &Value) -> String {
-    String::from_utf8_lossy(&canonical::to_bytes(value)).into_owned()
-}

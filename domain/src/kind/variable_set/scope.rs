@@ -96,8 +96,7 @@ impl Scope {
     /// Whether some place exists where both apply with the same rank.
     #[must_use]
     pub fn ties_with(&self, other: &Self) -> bool {
-        let pairs =
-            [(&self.target, &other.target), (&self.role, &other.role), (&self.environment, &other.environment)];
+        let pairs = [(&self.target, &other.target), (&self.role, &other.role), (&self.environment, &other.environment)];
         pairs.iter().all(|(left, right)| (left.is_empty() && right.is_empty()) || !left.is_disjoint(right))
             && ((self.group.is_empty() && other.group.is_empty()) || !self.group.is_disjoint(&other.group))
     }

@@ -73,7 +73,8 @@ pub async fn open(
     metrics::gauge!("atoll_nodes_connected").increment(1.0);
     let welcome = welcome(&services, &node, &link);
     let next_heartbeat = Instant::now() + heartbeat();
-    let conversation = Conversation { services, node, certificate, inbound, link, registration, shutdown, next_heartbeat };
+    let conversation =
+        Conversation { services, node, certificate, inbound, link, registration, shutdown, next_heartbeat };
     let rest = stream::unfold(Some(conversation), |conversation| async move {
         let mut conversation = conversation?;
         match conversation.next().await {
@@ -193,7 +194,8 @@ impl Conversation {
             self.services.presence.acknowledged(self.node.id, sequence, clock::now());
         }
         if !ack.exceptions.is_empty() {
-            let exceptions = ack.exceptions.into_iter().map(|exception| (exception.key, exception.code, exception.text));
+            let exceptions =
+                ack.exceptions.into_iter().map(|exception| (exception.key, exception.code, exception.text));
             self.services.presence.refused(self.node.id, exceptions.collect());
         }
         Ok(())

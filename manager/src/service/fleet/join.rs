@@ -48,7 +48,8 @@ pub async fn join(services: &Services, wish: &JoinWish, now: Timestamp) -> Resul
         sealing_key: &wish.sealing_key,
     };
     statement.verify(&wish.proof).map_err(|error| {
-        Error::unauthenticated("BAD_PROOF", "the node does not prove that it holds its identity key").with_context(error)
+        Error::unauthenticated("BAD_PROOF", "the node does not prove that it holds its identity key")
+            .with_context(error)
     })?;
     public_sealing_key(&wish.sealing_key).map_err(|error| Error::invalid("BAD_KEY", error.to_string()))?;
 

@@ -75,7 +75,8 @@ pub async fn create(services: &Services, caller: &Caller, wish: NewJoinToken) ->
 }
 
 impl Listed for JoinTokenRecord {
-    const FIELDS: &'static [&'static str] = &["group", "description", "created_by", "created_ms", "expires_ms", "revoked"];
+    const FIELDS: &'static [&'static str] =
+        &["group", "description", "created_by", "created_ms", "expires_ms", "revoked"];
     const FACETS: &'static [&'static str] = &["group", "revoked"];
     fn title(&self) -> String {
         format!("{} {}", self.id, self.description)

@@ -39,7 +39,14 @@ pub fn view(services: &Services, record: NodeRecord) -> NodeView {
     let seen = services.presence.get(record.id);
     let wanted = services.hub.read(|feed| feed.wanted_sequence(record.id));
     let (state, state_reason, state_since_ms) = state_of(&record, &seen);
-    NodeView { in_sync: seen.last_seen_ms > 0 && seen.acknowledged >= wanted, record, seen, state, state_reason, state_since_ms }
+    NodeView {
+        in_sync: seen.last_seen_ms > 0 && seen.acknowledged >= wanted,
+        record,
+        seen,
+        state,
+        state_reason,
+        state_since_ms,
+    }
 }
 
 fn state_of(record: &NodeRecord, seen: &SeenRecord) -> (&'static str, String, i64) {
@@ -122,9 +129,6 @@ pub async fn names(database: &impl Database) -> Result<BTreeMap<NodeId, String>>
     Ok(node_list(database).await?.into_iter().map(|node| (node.id, node.name.to_string())).collect())
 }
 
-pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeView> {
-    Ok(view(services, find(&services.store, name_or_id).await?))
-}
 
 async fn in_fleet(tx: &Tx, name_or_id: &str) -> Result<NodeRecord> {
     let record = find(tx, name_or_id).await?;

@@ -250,10 +250,7 @@ pub async fn decide(
     let record = resource_get(&tx, fork.resource).await?;
     let mut loaded = load(&tx, record.ok_or_else(|| Error::not_found("resource", &fork.resource.to_string()))?).await?;
     if fork.state.is_closed() {
-        return Err(Error::precondition(
-            "DECIDED_ALREADY",
-            format!("this proposal is {} already", fork.state.name()),
-        ));
+        return Err(Error::precondition("DECIDED_ALREADY", format!("this proposal is {} already", fork.state.name())));
     }
     let (mut conflict, mut released) = (None, None);
     if !accept {

@@ -36,7 +36,13 @@ pub async fn put<P: Serialize>(
 }
 
 /// Says that a document is gone, if it is there.
-pub async fn remove(services: &Services, tx: &mut Tx, audience: Audience, kind: DocumentKind, key: String) -> Result<()> {
+pub async fn remove(
+    services: &Services,
+    tx: &mut Tx,
+    audience: Audience,
+    kind: DocumentKind,
+    key: String,
+) -> Result<()> {
     let before = document_get(tx, &RowKey { audience: audience.clone(), key: key.clone() }).await?;
     let Some(before) = before.filter(|before| !before.deleted) else { return Ok(()) };
     let document = Document::deletion(audience, Lane::Content, kind, key, before.generation + 1);

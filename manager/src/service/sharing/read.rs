@@ -165,7 +165,9 @@ impl RevisionNames {
         let node = record.provenance.node;
         let versions = self.releases.iter().filter(|release| release.revision == record.revision.id);
         RevisionView {
-            node: node.map(|node| self.nodes.get(&node).cloned().unwrap_or_else(|| node.to_string())).unwrap_or_default(),
+            node: node
+                .map(|node| self.nodes.get(&node).cloned().unwrap_or_else(|| node.to_string()))
+                .unwrap_or_default(),
             touched: record.revision.header.touched.iter().map(|path| readable(path, &bodies)).collect(),
             versions: versions.map(|release| release.version.to_string()).collect(),
             record: record.clone(),

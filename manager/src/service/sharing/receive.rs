@@ -47,12 +47,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// The database does not answer; the node keeps the report and sends it again.
-pub async fn receive(
-    services: &Services,
-    node: &NodeRecord,
-    signed: &SignedReport,
-    now: Timestamp,
-) -> Result<Outcome> {
+pub async fn receive(services: &Services, node: &NodeRecord, signed: &SignedReport, now: Timestamp) -> Result<Outcome> {
     match read(node, signed) {
         Err(reason) => quarantine(services, node, signed, &reason, now).await,
         Ok(Report::Applied(applied)) => receive_applied(services, node.id, &applied).await,
@@ -128,11 +123,15 @@ async fn receive_revision(
     report: &RevisionReport,
     now: Timestamp,
 ) -> Result<Outcome> {
-    let invalid = |error: atoll_domain::sharing::revision::RevisionError| Error::invalid("BAD_REVISION", error.to_string());
+    let invalid =
+        |error: atoll_domain::sharing::revision::RevisionError| Error::invalid("BAD_REVISION", error.to_string());
     let revision = Revision::verify(report.id, report.header.clone(), report.body.as_ref()).map_err(invalid)?;
     let mut tx = services.store.begin().await?;
     let Some(record) = resource_get(&tx, revision.header.resource).await? else {
-        return Err(Error::invalid("UNKNOWN_RESOURCE", "the report is about a resource that this manager does not have"));
+        return Err(Error::invalid(
+            "UNKNOWN_RESOURCE",
+            "the report is about a resource that this manager does not have",
+        ));
     };
     if record.kind != revision.header.kind {
         return Err(Error::invalid("BAD_REVISION", "the revision is of another kind than its resource"));
@@ -150,7 +149,10 @@ async fn receive_revision(
     let Some(mode) = edit_mode(&tx, node, &loaded).await? else {
         return Err(Error::invalid(
             "NOT_PUBLISHED",
-            format!("\"{}\" is not published to this node; publish it there and ask for the edit again", loaded.record.name),
+            format!(
+                "\"{}\" is not published to this node; publish it there and ask for the edit again",
+                loaded.record.name
+            ),
         ));
     };
     let proof = ReportProof { report: signed.report.clone(), signature: signed.signature.clone() };

@@ -37,7 +37,9 @@ pub async fn release(
 
 fn only_head(loaded: &Loaded) -> Result<RevisionId> {
     match (loaded.record.state, loaded.record.heads.len()) {
-        (ResourceState::Deleted, _) => Err(Error::precondition("DELETED", "this resource is deleted; roll it back first")),
+        (ResourceState::Deleted, _) => {
+            Err(Error::precondition("DELETED", "this resource is deleted; roll it back first"))
+        }
         (_, 1) => loaded.shown(),
         _ => Err(Error::precondition(
             "IN_CONFLICT",

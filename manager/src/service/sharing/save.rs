@@ -291,4 +291,3 @@ pub(super) async fn save_body(
     add_head(tx, loaded, id, caller).await?;
     Ok(id)
 }
-

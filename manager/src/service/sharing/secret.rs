@@ -117,8 +117,7 @@ async fn create_key(
 ) -> Result<AudienceKeyRecord> {
     let id = AudienceKeyId(clock::new_id());
     let key: [u8; 32] = clock::random();
-    let sealed =
-        services.keys.values.seal(&key, id.0.as_bytes(), clock::random()).map_err(Error::internal)?;
+    let sealed = services.keys.values.seal(&key, id.0.as_bytes(), clock::random()).map_err(Error::internal)?;
     let record =
         AudienceKeyRecord { audience: audience.clone(), publication: publication.id, scope: scope.clone(), id, sealed };
     audience_key_create(tx, &record).await?;
@@ -149,8 +148,7 @@ async fn refresh_values(
             continue;
         }
         let Some(plain) = reveal(services, tx, *version).await? else { continue };
-        let sealed =
-            SealedValue::seal(*version, record.id, key, &plain, clock::random()).map_err(Error::internal)?;
+        let sealed = SealedValue::seal(*version, record.id, key, &plain, clock::random()).map_err(Error::internal)?;
         let key = secret_key(*version);
         offer::put(services, tx, record.audience.clone(), DocumentKind::Secret, key, &sealed).await?;
     }

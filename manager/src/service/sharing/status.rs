@@ -99,11 +99,7 @@ fn wanted_of(feed: &Feed, node: NodeId, keys: &[RowKey]) -> Option<u64> {
         .max()
 }
 
-async fn count_applied(
-    services: &Services,
-    resource: Option<&ResourceRecord>,
-    status: &mut SyncStatus,
-) -> Result<()> {
+async fn count_applied(services: &Services, resource: Option<&ResourceRecord>, status: &mut SyncStatus) -> Result<()> {
     let exceptions = exception_list(&services.store).await?;
     let failed: BTreeSet<NodeId> = exceptions
         .iter()

@@ -53,7 +53,11 @@ impl WishedScope {
             ("Target", &self.targets),
             ("Group", &self.groups),
         ];
-        lists.iter().filter(|(_, names)| !names.is_empty()).map(|(key, names)| ((*key).to_owned(), json!(names))).collect()
+        lists
+            .iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(key, names)| ((*key).to_owned(), json!(names)))
+            .collect()
     }
 
     fn read(&self) -> Result<Scope> {
@@ -116,7 +120,12 @@ pub async fn set(
         Ok(())
     })
     .await?;
-    caller.record(&mut tx, "variable.set", set, json!({ "name": new.name, "scope": scope.to_string(), "sensitive": sensitive }));
+    caller.record(
+        &mut tx,
+        "variable.set",
+        set,
+        json!({ "name": new.name, "scope": scope.to_string(), "sensitive": sensitive }),
+    );
     tx.commit().await?;
     Ok(result)
 }
@@ -167,9 +176,8 @@ async fn change(
     if let Value::Array(variables) = variables {
         edit(variables)?;
     }
-    let imported = Kind::VariableSet
-        .import(&outside, Some(&body))
-        .map_err(|problem| Error::invalid("BAD_CONTENT", problem))?;
+    let imported =
+        Kind::VariableSet.import(&outside, Some(&body)).map_err(|problem| Error::invalid("BAD_CONTENT", problem))?;
     if imported.body == body {
         return Ok((loaded, base));
     }
@@ -224,7 +232,9 @@ pub async fn effective_variables(services: &Services, asked: &Asked) -> Result<V
             None if asked.set.is_some() => {
                 return Err(Error::precondition(
                     "NOT_PUBLISHED",
-                    format!("this node does not get the variable set \"{name}\"; publish it to a selector that has the node"),
+                    format!(
+                        "this node does not get the variable set \"{name}\"; publish it to a selector that has the node"
+                    ),
                 ));
             }
             None => {}
@@ -255,9 +265,9 @@ async fn node_body(services: &Services, node: &NodeRecord, loaded: &super::histo
         .max_by_key(|(priority, id, _)| (*priority, *id));
     let Some((_, _, item)) = item else { return Ok(None) };
     let forks = forks_open(database, loaded.record.id).await?;
-    let own = forks.iter().find(|fork| {
-        fork.node == node.id && fork.state != atoll_domain::sharing::fork::ForkState::Unapplied
-    });
+    let own = forks
+        .iter()
+        .find(|fork| fork.node == node.id && fork.state != atoll_domain::sharing::fork::ForkState::Unapplied);
     if let Some(own) = own {
         return loaded.body(database, own.head).await;
     }

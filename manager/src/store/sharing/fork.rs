@@ -140,13 +140,7 @@ pub async fn exception_clear(tx: &Tx, node: NodeId, subject: &str) -> Result<()>
 }
 
 /// Records which revision a node's adapter applied.
-pub async fn applied_put(
-    tx: &Tx,
-    node: NodeId,
-    resource: ResourceId,
-    revision: RevisionId,
-    at_ms: i64,
-) -> Result<()> {
+pub async fn applied_put(tx: &Tx, node: NodeId, resource: ResourceId, revision: RevisionId, at_ms: i64) -> Result<()> {
     let row = applied::ActiveModel {
         node: Set(node.to_string()),
         resource: Set(resource.to_string()),

@@ -32,10 +32,7 @@ fn publication_of(row: publication::Model, items: Vec<ItemRecord>) -> Result<Pub
     Ok(PublicationRecord {
         id: stored("publication id", &row.id)?,
         name: row.name,
-        selector: Selector {
-            group: stored("group", &row.group_path)?,
-            labels: stored_json("labels", &row.labels)?,
-        },
+        selector: Selector { group: stored("group", &row.group_path)?, labels: stored_json("labels", &row.labels)? },
         priority: i32::try_from(row.priority).unwrap_or_default(),
         edit_mode: stored("edit mode", &row.edit_mode)?,
         items,

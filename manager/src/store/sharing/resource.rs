@@ -66,9 +66,7 @@ fn text_mode_name(mode: TextMode) -> &'static str {
 
 fn resource_of(row: resource::Model) -> Result<ResourceRecord> {
     let released = match (row.released_version, row.released_revision) {
-        (Some(version), Some(revision)) => {
-            Some((stored("version", &version)?, stored("revision id", &revision)?))
-        }
+        (Some(version), Some(revision)) => Some((stored("version", &version)?, stored("revision id", &revision)?)),
         _ => None,
     };
     Ok(ResourceRecord {

@@ -1,10 +1,10 @@
 //! Revisions and bodies. They are only ever added.
 
 use atoll_domain::canonical;
-use atoll_domain::id::{BodyHash, NodeId, ResourceId, RevisionId};
+use atoll_domain::id::{BodyHash, NodeId, ResourceId};
 use atoll_domain::sharing::revision::{Header, Provenance, Revision};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -38,9 +38,6 @@ pub async fn revision_list(database: &impl Database, resource: ResourceId) -> Re
     query.all(database.connection()).await?.iter().map(record).collect()
 }
 
-pub async fn revision_exists(database: &impl Database, id: RevisionId) -> Result<bool> {
-    Ok(revision::Entity::find_by_id(id.to_string()).count(database.connection()).await? > 0)
-}
 
 /// Stores a revision with its body. Storing it again changes nothing.
 pub async fn revision_put(

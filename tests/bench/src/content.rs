@@ -1,0 +1,101 @@
+//! What the bench publishes: step templates of a given size, and one publication for the whole fleet.
+
+use atoll_proto::v1;
+use rand::Rng as _;
+use rand::distr::Alphanumeric;
+use serde_json::json;
+
+use crate::error::{Result, failed};
+use crate::manager::Manager;
+
+const KIND: &str = "step_template";
+/// What a template's other fields come to.
+const FRAME_BYTES: usize = 250;
+
+/// A resource as the bench goes on writing it.
+#[derive(Debug, Clone)]
+pub struct Written {
+    pub id: String,
+    name: String,
+    head: String,
+    /// Size of the newest content.
+    pub content_bytes: usize,
+}
+
+/// A template of about `size_bytes` whose script is new each time.
+fn template(name: &str, size_bytes: usize) -> String {
+    let length = size_bytes.saturating_sub(FRAME_BYTES);
+    let script: String = rand::rng().sample_iter(Alphanumeric).take(length).map(char::from).collect();
+    json!({
+        "Name": name,
+        "ActionType": "Octopus.Script",
+        "Description": "Written by the bench.",
+        "Properties": {
+            "Octopus.Action.Script.ScriptSource": "Inline",
+            "Octopus.Action.Script.Syntax": "Bash",
+            "Octopus.Action.Script.ScriptBody": script,
+        },
+        "Parameters": [],
+    })
+    .to_string()
+}
+
+/// Creates a resource.
+pub async fn create(manager: &mut Manager, name: &str, size_bytes: usize) -> Result<Written> {
+    let content = template(name, size_bytes);
+    let written = Written { id: String::new(), name: name.to_owned(), head: String::new(), content_bytes: 0 };
+    save(manager, written, content).await
+}
+
+/// Writes the next revision.
+pub async fn write(manager: &mut Manager, resource: &Written, size_bytes: usize) -> Result<Written> {
+    let content = template(&resource.name, size_bytes);
+    save(manager, resource.clone(), content).await
+}
+
+async fn save(manager: &mut Manager, before: Written, content: String) -> Result<Written> {
+    let content_bytes = content.len();
+    let request = v1::SaveResourceRequest {
+        kind: KIND.to_owned(),
+        resource: before.id.clone(),
+        content,
+        base_revision: before.head,
+        ..v1::SaveResourceRequest::default()
+    };
+    let saved = manager.sharing.save_resource(request).await?.into_inner();
+    let missing = || failed("the manager answered a write without saying what it wrote");
+    let head = saved.revision.ok_or_else(missing)?.id;
+    let id = saved.resource.ok_or_else(missing)?.id;
+    Ok(Written { id, name: before.name, head, content_bytes })
+}
+
+/// Releases the newest revision to all who follow.
+pub async fn release(manager: &mut Manager, resource: &Written) -> Result<u64> {
+    let request = v1::ReleaseResourceRequest {
+        kind: KIND.to_owned(),
+        resource: resource.id.clone(),
+        ..v1::ReleaseResourceRequest::default()
+    };
+    Ok(manager.sharing.release_resource(request).await?.into_inner().sequence)
+}
+
+/// Publishes resources to the whole fleet.
+pub async fn publish(manager: &mut Manager, resources: &[Written]) -> Result<()> {
+    let items = resources.iter().map(|resource| v1::PublicationItem {
+        resource_id: resource.id.clone(),
+        kind: KIND.to_owned(),
+        name: resource.name.clone(),
+        policy: "latest".to_owned(),
+        version: String::new(),
+    });
+    let publication = v1::Publication {
+        name: "bench".to_owned(),
+        selector: Some(v1::Selector { group: "/".to_owned(), ..v1::Selector::default() }),
+        edit_mode: "propose".to_owned(),
+        items: items.collect(),
+        ..v1::Publication::default()
+    };
+    let request = v1::SavePublicationRequest { publication: Some(publication), ..Default::default() };
+    manager.sharing.save_publication(request).await?;
+    Ok(())
+}

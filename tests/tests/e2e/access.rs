@@ -1,0 +1,93 @@
+//! Who may call what.
+
+use atoll_tests::Fleet;
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::Endpoint;
+use tonic::{Code, Request};
+
+fn rpcs() -> Vec<(String, String, bool)> {
+    let set = FileDescriptorSet::decode(atoll_proto::DESCRIPTORS).unwrap();
+    let mut rpcs = Vec::new();
+    for file in &set.file {
+        for service in &file.service {
+            for method in &service.method {
+                let service = format!("{}.{}", file.package(), service.name());
+                rpcs.push((service, method.name().to_owned(), method.client_streaming()));
+            }
+        }
+    }
+    rpcs
+}
+
+/// A message without fields is a valid request of every type.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Empty {}
+
+async fn call(endpoint: Endpoint, service: &str, method: &str, token: Option<&str>) -> Code {
+    let mut client = Grpc::new(endpoint.connect().await.unwrap());
+    client.ready().await.unwrap();
+    let path: PathAndQuery = format!("/{service}/{method}").parse().unwrap();
+    let codec = tonic_prost::ProstCodec::<Empty, Empty>::default();
+    let mut request = Request::new(Empty {});
+    if let Some(token) = token {
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    match client.unary(request, path, codec).await {
+        Ok(_) => Code::Ok,
+        Err(status) => status.code(),
+    }
+}
+
+#[test]
+fn every_administrative_call_is_refused_without_a_good_token() {
+    let fleet = Fleet::start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let endpoint: Endpoint = fleet.cli.server.parse().unwrap();
+    let wrong = format!("atoll_admin_{}_{}", uuid::Uuid::nil().simple(), "0".repeat(64));
+    let mut seen = 0;
+    for (service, method, _) in rpcs().into_iter().filter(|(service, _, _)| service != "atoll.v1.NodeLink") {
+        for token in [None, Some("nonsense"), Some(wrong.as_str())] {
+            let code = runtime.block_on(call(endpoint.clone(), &service, &method, token));
+            assert_eq!(code, Code::Unauthenticated, "{service}/{method} with token {token:?}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 35, "the contract's descriptors name every call, and there are more than {seen}");
+    // What is open is open, and reflection is not among it.
+    let health = runtime.block_on(call(endpoint.clone(), "grpc.health.v1.Health", "Check", None));
+    assert_eq!(health, Code::Ok);
+    let reflection = "grpc.reflection.v1.ServerReflection";
+    assert_eq!(runtime.block_on(call(endpoint, reflection, "ServerReflectionInfo", None)), Code::Unauthenticated);
+    assert!(fleet.get(fleet.cli.server.rsplit(':').next().unwrap().parse().unwrap(), "/livez").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_token_has_a_name_that_is_recorded_and_is_useless_once_revoked() {
+    let fleet = Fleet::start();
+    let text = fleet.cli.run(&["token", "create", "alice"]);
+    let alice = atoll_tests::Cli { token_file: fleet.path("alice.token"), ..fleet.cli.clone() };
+    std::fs::write(&alice.token_file, text).unwrap();
+    assert!(alice.run(&["whoami"]).contains("alice"));
+    alice.run(&["group", "create", "/alices"]);
+    let event = fleet.cli.json(&["audit", "list", "--filter", "action=group.create", "--limit", "1"])[0].clone();
+    assert_eq!((event["actor"].as_str(), event["subject"].as_str()), (Some("alice"), Some("/alices")));
+
+    fleet.cli.attempt(&["token", "create", "alice"]).refused(6, "exists already");
+    fleet.cli.run(&["token", "revoke", "alice"]);
+    alice.attempt(&["whoami"]).refused(4, "BAD_TOKEN");
+    fleet.cli.attempt(&["token", "revoke", "admin"]).refused(6, "last token");
+}
+
+#[test]
+fn the_first_token_and_the_master_key_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fleet = Fleet::start();
+    for name in ["manager/admin.token", "manager/master.key"] {
+        let mode = std::fs::metadata(fleet.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    assert_eq!(std::fs::metadata(fleet.path("manager")).unwrap().permissions().mode() & 0o777, 0o700);
+}

@@ -1,0 +1,151 @@
+//! Bad input gets a clear error and loses nothing.
+
+use std::fs;
+
+use atoll_tests::{Agent, Fleet, FleetOptions, eventually};
+use serde_json::json;
+
+use crate::samples::template;
+
+#[test]
+fn documents_that_are_none_are_refused_with_the_place() {
+    let fleet = Fleet::start();
+    let large = format!("{{\"Name\":\"x\",\"ActionType\":\"y\",\"Properties\":{{\"a\":\"{}\"}}}}", "z".repeat(1_100_000));
+    let cases: [(&str, Vec<u8>, &str); 7] = [
+        ("duplicate key", br#"{"Name":"a","Name":"b"}"#.to_vec(), "a key appears twice at /Name"),
+        ("float", br#"{"Name":"a","Version":1.5}"#.to_vec(), "not an integer"),
+        ("integer out of range", br#"{"Name":"a","Version":9007199254740993}"#.to_vec(), "outside"),
+        ("too large", large.into_bytes(), "the limit is 1048576"),
+        ("invalid UTF-8", b"{\"Name\":\"\xff\"}".to_vec(), "not valid UTF-8"),
+        ("not a template", br#"{"Name":"a"}"#.to_vec(), "ActionType must be a text"),
+        ("cut off", br#"{"Name":"a""#.to_vec(), "EOF"),
+    ];
+    for (what, bytes, says) in cases {
+        let path = fleet.path("bad.json");
+        fs::write(&path, bytes).unwrap();
+        let answer = fleet.cli.attempt(&["template", "import", path.to_str().unwrap()]);
+        assert_eq!(answer.code, 2, "{what}: {answer:?}");
+        assert!(answer.stderr.contains(says), "{what}: {answer:?}");
+    }
+    assert_eq!(fleet.cli.json(&["template", "list"]), json!([]));
+}
+
+#[test]
+fn importing_over_something_newer_asks_what_it_was_edited_from() {
+    let fleet = Fleet::start();
+    fleet.publish("template", &template("T"));
+    let mut other = template("T");
+    other["Description"] = json!("other");
+    let file = fleet.write("other.json", &other);
+    fleet.cli.attempt(&["template", "import", &file]).refused(6, "which revision this content was edited from");
+    fleet.cli.run(&["template", "import", &file, "--base", "head"]);
+}
+
+#[test]
+fn join_tokens_that_are_not_good_are_refused_and_say_why() {
+    let fleet = Fleet::start();
+    let _first = fleet.join("taken", "/eu", &[]);
+    let refused = |name: &str, token: &str, says: &str| {
+        let directory = fleet.path(&format!("strangers-{name}"));
+        fs::create_dir_all(&directory).unwrap();
+        let agent = Agent::start(&directory, name, Some(token));
+        eventually(says, || {
+            let output = agent.process.output();
+            output.contains(says).then_some(())
+        });
+    };
+    let once = fleet.cli.run(&["enroll", "token", "create", "--group", "/eu"]);
+    let _second = Agent::start(fleet.directory.path(), "second", Some(&once));
+    fleet.cli.run(&["node", "wait", "second"]);
+    refused("third", &once, "was good for 1 nodes");
+    let short = fleet.cli.run(&["enroll", "token", "create", "--group", "/eu", "--expires", "1ms"]);
+    refused("fourth", &short, "ran out at");
+    let revoked = fleet.cli.run(&["enroll", "token", "create", "--group", "/eu"]);
+    let tokens = fleet.cli.json(&["enroll", "token", "list"]);
+    fleet.cli.run(&["enroll", "token", "revoke", tokens[0]["id"].as_str().unwrap()]);
+    refused("fifth", &revoked, "revoked");
+    let good = fleet.cli.run(&["enroll", "token", "create", "--group", "/eu"]);
+    refused("taken", &good, "is in the fleet already");
+    // A token of another manager pins another root: the secret is not even sent.
+    let elsewhere = Fleet::start();
+    let foreign = elsewhere.join_token("/x", &[]);
+    let mut parts: Vec<&str> = foreign.split('.').collect();
+    let here: Vec<&str> = good.split('.').collect();
+    parts[1] = here[1];
+    refused("sixth", &parts.join("."), "root");
+}
+
+#[test]
+fn a_killed_manager_has_lost_nothing_that_it_answered_for() {
+    let mut fleet = Fleet::start();
+    let node = fleet.join("n", "/eu", &[]);
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    for round in 0..5 {
+        let mut newer = template("T");
+        newer["Description"] = json!(format!("round {round}"));
+        let file = fleet.write("newer.json", &newer);
+        fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+        fleet.cli.run(&["template", "publish", "T"]);
+        fleet.manager.kill();
+        fleet.restart_manager();
+        let content = fleet.cli.json(&["template", "get", "T"]);
+        assert!(content["content"].as_str().unwrap().contains(&format!("round {round}")));
+        assert_eq!(content["resource"]["version"], format!("1.0.{}", round + 1));
+        node.sees("step_template", "T", "this round", |document| document["Description"] == format!("round {round}"));
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_and_loses_nothing() {
+    // The shell limits how large a file the manager may write, which the database meets as a disk that is full.
+    let limit = "trap '' XFSZ; ulimit -f 4000; exec \"$0\" \"$@\"";
+    let wrapper = ["sh", "-c", limit].map(str::to_owned).to_vec();
+    let mut fleet = Fleet::start_with(FleetOptions { wrapper, ..FleetOptions::default() });
+    let mut written = Vec::new();
+    let refused = (0..40).find_map(|number| {
+        let mut large = template(&format!("T{number}"));
+        large["Description"] = json!(format!("{number} ").repeat(60_000));
+        let file = fleet.write("large.json", &large);
+        let answer = fleet.cli.attempt(&["template", "import", &file]);
+        if answer.code == 0 {
+            written.push(format!("T{number}"));
+            return None;
+        }
+        Some(answer)
+    });
+    let refused = refused.expect("the disk fills up");
+    assert!(refused.stderr.contains("disk is full or failing"), "{refused:?}");
+    assert!(!written.is_empty());
+    fleet.manager.stop();
+    let mut fleet = fleet;
+    fleet.lift_limits();
+    fleet.restart_manager();
+    let names = fleet.cli.run(&["template", "list", "-o", "name"]);
+    for name in written {
+        assert!(names.lines().any(|line| line == name), "{name} was answered for and is not in {names}");
+    }
+}
+
+#[test]
+fn a_wrong_master_key_is_named_and_a_wrong_setting_too() {
+    let mut fleet = Fleet::start();
+    fleet.manager.stop();
+    let key = fleet.path("manager/master.key");
+    let good = fs::read_to_string(&key).unwrap();
+    fs::write(&key, "0".repeat(64)).unwrap();
+    let manager = std::process::Command::new(atoll_tests::program("atoll-manager"))
+        .args(["serve", "--data-directory"])
+        .arg(fleet.path("manager"))
+        .output()
+        .unwrap();
+    assert_eq!(manager.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&manager.stderr).contains("master key"));
+    fs::write(&key, good).unwrap();
+    fleet.restart_manager();
+    let checked = std::process::Command::new(atoll_tests::program("atoll-manager"))
+        .args(["check-config", "--certificate-lifetime", "soon"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&checked.stderr).contains("certificate_lifetime"));
+}

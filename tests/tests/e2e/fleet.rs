@@ -1,0 +1,110 @@
+//! Nodes: labels and groups while they are away, certificates that run out, standing.
+
+use atoll_tests::{Fleet, FleetOptions, eventually};
+use serde_json::json;
+
+use crate::samples::template;
+
+#[test]
+fn labels_and_moves_bring_and_take_documents_also_while_the_node_is_off() {
+    let fleet = Fleet::start();
+    let mut node = fleet.join("n", "/eu/test", &[]);
+    fleet.cli.run(&["group", "create", "/eu/prod"]);
+    for name in ["ByGroup", "ByLabel"] {
+        fleet.publish("template", &template(name));
+    }
+    fleet.cli.run(&["publication", "set", "group", "--group", "/eu/prod", "--template", "ByGroup"]);
+    fleet.cli.run(&["publication", "set", "label", "--label", "role=web", "--template", "ByLabel"]);
+    fleet.cli.run(&["node", "label", "n", "role=web"]);
+    node.sees("step_template", "ByLabel", "it", |_| true);
+
+    node.process.stop();
+    fleet.cli.run(&["node", "wait", "n", "--for", "offline"]);
+    fleet.cli.run(&["node", "label", "n", "role-"]);
+    fleet.cli.run(&["node", "move", "n", "/eu/prod"]);
+    node.restart();
+    node.sees("step_template", "ByGroup", "it", |_| true);
+    node.sees_no("step_template", "ByLabel");
+    // A resource that two publications bring goes only with the last of them.
+    fleet.cli.run(&["publication", "set", "both", "--group", "/eu", "--priority", "1", "--template", "ByGroup"]);
+    fleet.cli.run(&["publication", "delete", "group", "--yes"]);
+    fleet.synced();
+    assert!(node.document("step_template", "ByGroup").is_some());
+    fleet.cli.run(&["publication", "delete", "both", "--yes"]);
+    node.sees_no("step_template", "ByGroup");
+}
+
+#[test]
+fn a_node_whose_certificate_ran_out_comes_back_with_its_edits() {
+    let flags = vec!["--certificate-lifetime".to_owned(), "5s".to_owned()];
+    let fleet = Fleet::start_with(FleetOptions { flags, ..FleetOptions::default() });
+    let mut node = fleet.join("n", "/eu", &[]);
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    node.sees("step_template", "T", "it", |_| true);
+
+    // While it is on it renews by itself, well before the five seconds are over.
+    eventually("the certificate is renewed", || {
+        let renewed = fleet.cli.json(&["audit", "list", "--filter", "action=node.certificate.renew"]);
+        (!renewed.as_array()?.is_empty()).then_some(())
+    });
+    node.process.stop();
+    node.edit("step_template", "T", |document| document["Description"] = json!("while it was off"));
+    let expires: i64 = fleet.cli.json(&["node", "get", "n"])["node"]["certificateExpiresMs"].as_str().unwrap().parse().unwrap();
+    eventually("the certificate has run out", || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+        (now > u128::try_from(expires).unwrap() + 500).then_some(())
+    });
+    node.restart();
+    eventually("the edit is delivered", || {
+        let proposals = fleet.cli.json(&["proposal", "list"]);
+        (proposals[0]["node"] == "n").then_some(())
+    });
+    let recovered = fleet.cli.json(&["audit", "list", "--filter", "action=node.certificate.recover"]);
+    assert!(!recovered.as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_cordoned_node_is_held_back_and_a_removed_one_is_refused() {
+    let fleet = Fleet::start();
+    let node = fleet.join("n", "/eu", &[]);
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    node.sees("step_template", "T", "it", |_| true);
+
+    fleet.cli.run(&["node", "cordon", "n", "--reason", "audit week"]);
+    assert!(fleet.cli.run(&["node", "get", "n"]).contains("audit week"));
+    let mut newer = template("T");
+    newer["Description"] = json!("newer");
+    let file = fleet.write("newer.json", &newer);
+    fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+    fleet.cli.run(&["template", "publish", "T"]);
+    // Its own edits still arrive.
+    node.edit("step_template", "T", |document| document["Parameters"][0]["Label"] = json!("mine"));
+    eventually("the edit arrives", || (fleet.cli.json(&["proposal", "list"])[0]["node"] == "n").then_some(()));
+    assert_ne!(node.document("step_template", "T").unwrap()["Description"], "newer");
+    fleet.cli.run(&["node", "uncordon", "n"]);
+    node.sees("step_template", "T", "what was held back", |document| document["Description"] == "newer");
+
+    fleet.cli.run(&["node", "remove", "n", "--yes"]);
+    eventually("the node knows that it was removed", || {
+        let status = node.status().to_string().to_lowercase();
+        status.contains("removed").then_some(())
+    });
+    fleet.cli.attempt(&["node", "get", "n"]).refused(3, "no node");
+    assert!(node.document("step_template", "T").is_some(), "what it has stays: nothing is deleted behind its back");
+}
+
+#[test]
+fn nodes_are_listed_with_filters_order_pages_and_state() {
+    let fleet = Fleet::start();
+    let _nodes = [fleet.join("b", "/eu/prod", &["role=web"]), fleet.join("a", "/us", &["role=db"])];
+    assert_eq!(fleet.cli.run(&["node", "list", "-o", "name"]), "a\nb");
+    assert_eq!(fleet.cli.run(&["node", "list", "-o", "name", "--order-by", "name desc"]), "b\na");
+    assert_eq!(fleet.cli.run(&["node", "list", "-o", "name", "--filter", "group=/eu"]), "b");
+    assert_eq!(fleet.cli.run(&["node", "list", "-o", "name", "--filter", "role=db state=online"]), "a");
+    fleet.cli.run(&["node", "rename", "a", "z"]);
+    assert_eq!(fleet.cli.run(&["node", "list", "-o", "name"]), "b\nz");
+    fleet.cli.attempt(&["node", "rename", "b", "z"]).refused(6, "exists already");
+    fleet.cli.attempt(&["group", "delete", "/eu"]).refused(6, "move or remove them first");
+}

@@ -1,0 +1,15 @@
+//! End-to-end tests: real processes, real sockets, and what a user sees.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod access;
+mod architecture;
+mod bad_input;
+mod contract;
+mod fleet;
+mod merge;
+mod real_templates;
+mod samples;
+mod secrets;
+mod sharing;
+mod story;

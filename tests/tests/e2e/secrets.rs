@@ -1,0 +1,128 @@
+//! Sensitive values: on the nodes in their scope, and nowhere else in the clear.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use atoll_tests::process::Process;
+use atoll_tests::{Fleet, eventually, program};
+use serde_json::json;
+
+use crate::samples::variables;
+
+const PLAIN: &str = "correct-horse-battery-staple-7431";
+
+/// Files below a directory that contain a text, as it is or in hexadecimal digits or base64.
+fn files_with(directory: &Path, text: &str) -> Vec<String> {
+    let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut found = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let bytes = fs::read(&path).unwrap_or_default();
+            let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+            if holds(text.as_bytes()) || holds(hexadecimal.as_bytes()) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+fn agent_with_env_files(fleet: &Fleet, name: &str, labels: &[&str]) -> Process {
+    let token = fleet.join_token("/eu", labels);
+    let mut command = Command::new(program("atoll-agent"));
+    command
+        .args(["run", "--name", name, "--token", &token, "--files-format", "env", "--data-dir"])
+        .arg(fleet.path(name))
+        .arg("--files-dir")
+        .arg(fleet.path(&format!("{name}-files")));
+    let process = Process::start(command, &fleet.path(&format!("{name}.log")));
+    fleet.cli.run(&["node", "wait", name, "--timeout", "30s"]);
+    process
+}
+
+fn env_file(fleet: &Fleet, name: &str) -> Option<String> {
+    let directory = fleet.path(&format!("{name}-files")).join("variable_set");
+    let path = fs::read_dir(directory).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(|path| {
+        path.extension().is_some_and(|extension| extension == "env")
+    })?;
+    fs::read_to_string(path).ok()
+}
+
+#[test]
+fn a_sensitive_value_reaches_the_nodes_in_its_scope_and_nobody_else() {
+    let fleet = Fleet::start();
+    let cli = &fleet.cli;
+    let _inside = agent_with_env_files(&fleet, "inside", &["environment=production"]);
+    let _outside = agent_with_env_files(&fleet, "outside", &["environment=test"]);
+    fleet.publish("vars", &variables("Database"));
+    cli.run(&["publication", "set", "everywhere", "--vars", "Database"]);
+    let set = ["vars", "set", "Database", "Db.Password", "--sensitive", "--environment", "production", "--publish"];
+    let answer = cli.attempt_with_input(&set, &format!("{PLAIN}\n"));
+    assert_eq!(answer.code, 0, "{answer:?}");
+    fleet.synced();
+
+    eventually("the node in scope has the value", || {
+        env_file(&fleet, "inside").filter(|text| text.contains(PLAIN))
+    });
+    // The other node knows that there is such a value, and not what it is.
+    eventually("the node outside has the set", || env_file(&fleet, "outside").filter(|text| text.contains("localhost")));
+    assert_eq!(files_with(&fleet.path("outside"), PLAIN), Vec::<String>::new());
+    assert_eq!(files_with(&fleet.path("outside-files"), PLAIN), Vec::<String>::new());
+    assert_eq!(files_with(&fleet.path("inside"), PLAIN), Vec::<String>::new(), "at rest on the node it is sealed");
+    // Nor does it stand in the manager's database or log, in an answer, or in the audit record.
+    assert_eq!(files_with(&fleet.path("manager"), PLAIN), Vec::<String>::new());
+    assert!(!fleet.manager.output().contains(PLAIN));
+    for answer in [
+        cli.run(&["vars", "get", "Database"]),
+        cli.run(&["vars", "export", "Database"]),
+        cli.run(&["vars", "effective", "--node", "inside", "--explain"]),
+        cli.run(&["audit", "list", "-o", "json"]),
+    ] {
+        assert!(!answer.contains(PLAIN), "{answer}");
+    }
+
+    // Export and import again: the value that cannot be read is kept.
+    let file = fleet.path("again.json");
+    let mut exported: serde_json::Value = cli.run(&["vars", "export", "Database", "--with-revision"]).parse().unwrap();
+    exported["Description"] = json!("edited");
+    fs::write(&file, exported.to_string()).unwrap();
+    cli.run(&["vars", "import", file.to_str().unwrap(), "--publish"]);
+    fleet.synced();
+    assert!(env_file(&fleet, "inside").unwrap().contains(PLAIN));
+}
+
+#[test]
+fn a_node_that_comes_into_the_scope_gets_the_value_and_one_that_leaves_it_gets_no_newer_one() {
+    let fleet = Fleet::start();
+    let cli = &fleet.cli;
+    let _node = agent_with_env_files(&fleet, "mover", &[]);
+    fleet.publish("vars", &variables("Database"));
+    cli.run(&["publication", "set", "everywhere", "--vars", "Database"]);
+    let set = ["vars", "set", "Database", "Db.Password", "--sensitive", "--environment", "production", "--publish"];
+    assert_eq!(cli.attempt_with_input(&set, PLAIN).code, 0);
+    fleet.synced();
+    eventually("the set is there", || env_file(&fleet, "mover"));
+    assert!(!env_file(&fleet, "mover").unwrap().contains(PLAIN));
+
+    cli.run(&["node", "label", "mover", "environment=production"]);
+    eventually("the value arrives", || env_file(&fleet, "mover").filter(|text| text.contains(PLAIN)));
+    cli.run(&["node", "label", "mover", "environment-"]);
+    eventually("the value goes", || env_file(&fleet, "mover").filter(|text| !text.contains(PLAIN)));
+}
+
+#[test]
+fn a_sensitive_value_is_never_taken_from_an_argument_or_overwritten_in_the_clear() {
+    let fleet = Fleet::start();
+    fleet.publish("vars", &variables("Database"));
+    let argument = fleet.cli.attempt(&["vars", "set", "Database", "Key", "value", "--sensitive"]);
+    argument.refused(2, "standard input");
+    assert_eq!(fleet.cli.attempt_with_input(&["vars", "set", "Database", "Key", "--sensitive"], "x").code, 0);
+    fleet.cli.attempt(&["vars", "set", "Database", "Key", "open"]).refused(6, "--sensitive");
+}
