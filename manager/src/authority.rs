@@ -21,7 +21,8 @@ const DAY_MS: i64 = 86_400_000;
 const ROOT_LIFETIME_MS: i64 = 3_650 * DAY_MS;
 const ISSUING_LIFETIME_MS: i64 = 1_825 * DAY_MS;
 const SERVER_LIFETIME_MS: i64 = 90 * DAY_MS;
-/// Certificates begin a little in the past, for nodes whose clock is behind.
+/// Certificates begin a little in the past, for nodes whose clock is behind; short ones by less, since nodes renew at
+/// half of the whole span.
 const BACKDATE_MS: i64 = 5 * 60_000;
 
 /// Keys and certificates of a new authority, in DER.
@@ -174,7 +175,7 @@ fn params_for(name: &str, now: Timestamp, lifetime_ms: i64) -> CertificateParams
     let mut subject = DistinguishedName::new();
     subject.push(DnType::CommonName, name);
     params.distinguished_name = subject;
-    params.not_before = instant(now.plus_ms(-BACKDATE_MS));
+    params.not_before = instant(now.plus_ms(-BACKDATE_MS.min(lifetime_ms / 10)));
     params.not_after = instant(now.plus_ms(lifetime_ms));
     params.serial_number = Some(serial());
     params

@@ -162,7 +162,7 @@ impl Given {
             certificate_lifetime_ms,
             admin_names: self.admin_names.unwrap_or_default(),
             log_json,
-            log: self.log.unwrap_or_else(|| "info".to_owned()),
+            log: self.log.unwrap_or_else(|| "info,sea_orm_migration=warn".to_owned()),
             joins_per_minute: limit("joins_per_minute", self.joins_per_minute, 600)?,
             reports_per_minute: limit("reports_per_minute", self.reports_per_minute, 6_000)?,
         })

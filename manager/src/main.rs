@@ -79,7 +79,8 @@ fn start(command: Command) -> Result<(), Error> {
 fn log(settings: &Settings) -> Result<(), Error> {
     let filter = EnvFilter::try_new(&settings.log)
         .map_err(|error| Error::invalid("BAD_SETTING", format!("the setting log is wrong: {error}")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
     if settings.log_json {
         lines.json().init()
     } else {

@@ -69,7 +69,10 @@ pub(crate) fn validity(certificate: &[u8]) -> Option<Validity> {
 pub(crate) fn certificate_is_valid(identity: &Identity) -> bool {
     const MARGIN_MS: i64 = 5_000;
     let validity = identity.membership.as_ref().and_then(super::identity::Membership::validity);
-    validity.is_some_and(|validity| validity.not_after.ms_since(clock::now()) > MARGIN_MS)
+    validity.is_some_and(|validity| {
+        let margin_ms = MARGIN_MS.min(validity.not_after.ms_since(validity.not_before) / 10);
+        validity.not_after.ms_since(clock::now()) > margin_ms
+    })
 }
 
 /// The client's side of TLS; with the node's certificate where it is wanted and there is a valid one.

@@ -80,44 +80,44 @@ fn show(conflict: &v1::Conflict) -> Result<()> {
         conflict.state,
         time(conflict.opened_ms)
     ))?;
-    for (side, revision) in ["ours", "theirs"].iter().zip(&conflict.revisions) {
-        let from = if revision.node.is_empty() { "manager" } else { "node" };
-        print_line(&format!(
-            "{side:<7} {}  by {} on the {from}, {}  {}",
-            revision.id.get(..12).unwrap_or_default(),
-            revision.author,
-            time(revision.at_ms),
-            revision.message
-        ))?;
-    }
     for place in &conflict.places {
         print_line("")?;
         print_line(&format!("{}  ({}) {}", place.path, place.reason, place.message))?;
-        for (name, value) in
-            [("base", &place.base), ("ours", &place.ours), ("theirs", &place.theirs), ("proposal", &place.proposal)]
-        {
+        let (ours_by, theirs_by) = (written(place.ours_by.as_ref()), written(place.theirs_by.as_ref()));
+        for (name, by, value) in [
+            ("base", "", &place.base),
+            ("ours", &ours_by, &place.ours),
+            ("theirs", &theirs_by, &place.theirs),
+            ("proposal", "", &place.proposal),
+        ] {
             if name == "proposal" && value.is_empty() {
                 continue;
             }
-            print_line(&format!("  {name}{}", if value.is_empty() { ": (nothing)" } else { ":" }))?;
+            print_line(&format!("  {name}{by}{}", if value.is_empty() { ": (nothing)" } else { ":" }))?;
             lines(" ", value)?;
         }
     }
     Ok(())
 }
 
+/// Who wrote a value, where and when.
+fn written(by: Option<&v1::PlaceAuthor>) -> String {
+    let Some(by) = by else { return String::new() };
+    let place = if by.node.is_empty() { "the manager".to_owned() } else { by.node.clone() };
+    let said = if by.message.is_empty() { String::new() } else { format!(" \"{}\"", by.message) };
+    format!(", by {} on {place}, {}{said}", by.author, time(by.at_ms))
+}
+
 /// `node` and `manager` are the sides by where they were made.
 fn side(conflict: &v1::Conflict, take: &str) -> Result<String> {
-    let is_node = |revision: &v1::Revision| !revision.node.is_empty();
-    let wanted = match take {
-        "node" => conflict.revisions.iter().position(is_node),
-        "manager" => conflict.revisions.iter().position(|revision| !is_node(revision)),
-        other => return Ok(other.to_owned()),
-    };
-    match wanted {
-        Some(0) => Ok("ours".to_owned()),
-        Some(1) => Ok("theirs".to_owned()),
-        _ => Err(Failure::usage(format!("no side of this conflict was made on the {take}; use ours or theirs"))),
+    match (take, conflict.node_side.as_str()) {
+        ("node" | "manager", "") => {
+            Err(Failure::usage("this conflict is between administrators; use ours or theirs".to_owned()))
+        }
+        ("node", side) => Ok(side.to_owned()),
+        ("manager", "ours") => Ok("theirs".to_owned()),
+        ("manager", _) => Ok("ours".to_owned()),
+        (other, _) => Ok(other.to_owned()),
     }
 }
 

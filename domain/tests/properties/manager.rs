@@ -98,9 +98,7 @@ impl Manager {
 
     fn write(&mut self, draft: Draft, sequence: u64) {
         let row = draft.row.clone();
-        // A restored manager counts on above whatever it may have given out in the life that it forgot.
-        let floor = self.epoch.0.as_u128() as u64 * 1_000;
-        let generation = self.published.get(&row).map_or(1, |before| before.generation + 1).max(floor);
+        let generation = self.published.get(&row).map_or(1, |before| before.generation + 1);
         if draft.is_gone() {
             self.droppable.extend((0..NODES).map(|node| (node_id(node), row.clone())));
         }

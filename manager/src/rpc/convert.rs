@@ -1,6 +1,8 @@
 //! From what the services answer to the wire.
 
-use atoll_domain::id::RevisionId;
+use std::collections::BTreeMap;
+
+use atoll_domain::id::{NodeId, RevisionId};
 use atoll_domain::sharing::offer::VersionPolicy;
 use atoll_domain::sharing::text::TextMode;
 use atoll_proto::v1;
@@ -212,13 +214,24 @@ pub fn conflict(view: ConflictView) -> v1::Conflict {
         revisions: view.revisions.iter().map(bare_revision).collect(),
         node: view.node,
         opened_ms: view.record.opened_ms,
-        places: view.places.iter().map(place).collect(),
+        places: view.places.iter().map(|place| self::place(place, &view.nodes)).collect(),
+        node_side: view.node_side.map(|side| ["ours", "theirs"][side.min(1)].to_owned()).unwrap_or_default(),
         merged: if view.merged.is_null() { String::new() } else { view.merged.to_string() },
         state: if view.record.closed_by.is_some() { "resolved" } else { "open" }.to_owned(),
     }
 }
 
-fn place(view: &PlaceView) -> v1::ConflictPlace {
+fn place_author(record: &RevisionRecord, nodes: &BTreeMap<NodeId, String>) -> v1::PlaceAuthor {
+    let node = record.provenance.node;
+    v1::PlaceAuthor {
+        author: record.provenance.author.clone(),
+        node: node.map(|node| nodes.get(&node).cloned().unwrap_or_else(|| node.to_string())).unwrap_or_default(),
+        at_ms: record.provenance.at.0,
+        message: record.provenance.message.clone(),
+    }
+}
+
+fn place(view: &PlaceView, nodes: &BTreeMap<NodeId, String>) -> v1::ConflictPlace {
     let conflict = &view.conflict;
     let reason = serde_json::to_value(conflict.reason).ok();
     v1::ConflictPlace {
@@ -230,6 +243,8 @@ fn place(view: &PlaceView) -> v1::ConflictPlace {
         proposal: json(conflict.proposal.as_ref()),
         message: conflict.message.clone().unwrap_or_default(),
         key: conflict.path.to_string(),
+        ours_by: view.left_by.as_ref().map(|record| place_author(record, nodes)),
+        theirs_by: view.right_by.as_ref().map(|record| place_author(record, nodes)),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{NodeError, clock, random, tls};
 const LOOK_INTERVAL: Duration = Duration::from_secs(300);
 const RENEW_RETRY: Duration = Duration::from_secs(60);
 /// A certificate that is due at once is not renewed more often than this.
-const SHORTEST_WAIT: Duration = Duration::from_secs(10);
+const SHORTEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Renews the certificate when it is due; ends when there is a fresh one.
 pub(super) async fn keep_fresh(inner: &Arc<Inner>, mut client: NodeLinkClient<Channel>) -> End {

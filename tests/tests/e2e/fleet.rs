@@ -36,14 +36,14 @@ fn labels_and_moves_bring_and_take_documents_also_while_the_node_is_off() {
 
 #[test]
 fn a_node_whose_certificate_ran_out_comes_back_with_its_edits() {
-    let flags = vec!["--certificate-lifetime".to_owned(), "5s".to_owned()];
+    let flags = vec!["--certificate-lifetime".to_owned(), "8s".to_owned()];
     let fleet = Fleet::start_with(FleetOptions { flags, ..FleetOptions::default() });
     let mut node = fleet.join("n", "/eu", &[]);
     fleet.publish("template", &template("T"));
     fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
     node.sees("step_template", "T", "it", |_| true);
 
-    // While it is on it renews by itself, well before the five seconds are over.
+    // While it is on it renews by itself, well before the eight seconds are over.
     eventually("the certificate is renewed", || {
         let renewed = fleet.cli.json(&["audit", "list", "--filter", "action=node.certificate.renew"]);
         (!renewed.as_array()?.is_empty()).then_some(())

@@ -39,6 +39,10 @@ pub struct ConflictView {
     pub places: Vec<PlaceView>,
     /// Everything that merges, in the outside form.
     pub merged: Value,
+    /// Which side is the node's: 0 or 1.
+    pub node_side: Option<usize>,
+    /// For naming where values were written.
+    pub nodes: BTreeMap<NodeId, String>,
 }
 
 /// One open place, with the path that people know it by.
@@ -46,6 +50,9 @@ pub struct ConflictView {
 pub struct PlaceView {
     pub readable: Path,
     pub conflict: Conflict,
+    /// The revisions that wrote the two values last.
+    pub left_by: Option<RevisionRecord>,
+    pub right_by: Option<RevisionRecord>,
 }
 
 impl Listed for ConflictView {
@@ -124,12 +131,43 @@ async fn view(
     let metadata = loaded.metadata(loaded.shown()?);
     Ok(ConflictView {
         merged: if merged.is_null() { merged } else { loaded.record.kind.export(&merged, &metadata) },
+        node_side: node_side(&loaded, &record),
         resource: loaded.record,
         node: node.unwrap_or_default(),
+        nodes: nodes.clone(),
         record,
         revisions,
         places,
     })
+}
+
+/// The side that carries the node's edits and that the shared heads do not contain.
+fn node_side(loaded: &Loaded, record: &ConflictRecord) -> Option<usize> {
+    let node = record.node?;
+    let own = |id: &RevisionId, other: &RevisionId| {
+        let seen = loaded.history.ancestry(*other);
+        loaded.history.ancestry(*id).difference(&seen).any(|id| {
+            loaded.provenance.get(id).is_some_and(|revision| revision.provenance.node == Some(node))
+        })
+    };
+    match sides(record)[..] {
+        [left, right] if own(&left, &right) => Some(0),
+        [left, right] if own(&right, &left) => Some(1),
+        _ => None,
+    }
+}
+
+/// The revision that wrote a place last on a side, among those that the other side has not seen.
+fn author_of(loaded: &Loaded, path: &Path, side: RevisionId, other: RevisionId) -> Option<RevisionRecord> {
+    let seen = loaded.history.ancestry(other);
+    loaded
+        .history
+        .ancestry(side)
+        .difference(&seen)
+        .filter_map(|id| loaded.provenance.get(id))
+        .filter(|record| record.revision.header.touched.overlaps(path))
+        .max_by_key(|record| (record.provenance.at, record.revision.id))
+        .cloned()
 }
 
 /// The two heads that are asked about: the first two in the order of ids, which is the order of every merge.
@@ -142,7 +180,8 @@ async fn open_places(
     loaded: &Loaded,
     record: &ConflictRecord,
 ) -> Result<Option<(Vec<PlaceView>, Value)>> {
-    let [left, right] = sides(record)[..] else { return Ok(None) };
+    let [left_id, right_id] = sides(record)[..] else { return Ok(None) };
+    let (left, right) = (left_id, right_id);
     let Meeting::Open(merged) = loaded.meet(database, left, right).await? else { return Ok(None) };
     let left = loaded.body(database, left).await?;
     let right = loaded.body(database, right).await?;
@@ -150,7 +189,12 @@ async fn open_places(
     let places = merged
         .conflicts
         .iter()
-        .map(|conflict| PlaceView { readable: readable(&conflict.path, &bodies), conflict: conflict.clone() })
+        .map(|conflict| PlaceView {
+            readable: readable(&conflict.path, &bodies),
+            left_by: author_of(loaded, &conflict.path, left_id, right_id),
+            right_by: author_of(loaded, &conflict.path, right_id, left_id),
+            conflict: conflict.clone(),
+        })
         .collect();
     Ok(Some((places, merged.body)))
 }

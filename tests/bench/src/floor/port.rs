@@ -1,16 +1,20 @@
 //! The floor's port: TLS handshakes beside each other, then tonic with the manager's HTTP/2 settings.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
+use tonic::transport::server::Connected;
 
 use super::join::Floor;
 use super::v1::floor_server::FloorServer;
@@ -28,7 +32,7 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, floor: Floor) 
     }
 }
 
-fn accept(listener: TcpListener, tls: Arc<ServerConfig>) -> ReceiverStream<io::Result<TlsStream<TcpStream>>> {
+fn accept(listener: TcpListener, tls: Arc<ServerConfig>) -> ReceiverStream<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(64);
     let acceptor = TlsAcceptor::from(tls);
     tokio::spawn(async move {
@@ -37,10 +41,40 @@ fn accept(listener: TcpListener, tls: Arc<ServerConfig>) -> ReceiverStream<io::R
             tokio::spawn(async move {
                 let _ = stream.set_nodelay(true);
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    let _ = sender.send(Ok(stream)).await;
+                    let _ = sender.send(Ok(Connection(stream))).await;
                 }
             });
         }
     });
     ReceiverStream::new(receiver)
+}
+
+/// A secured connection; who is at the other end is nobody's business here.
+struct Connection(TlsStream<TcpStream>);
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+    fn connect_info(&self) {}
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
 }
