@@ -219,10 +219,14 @@ proptest! {
     /// A transaction in parts stays out of sight until its last part, whatever changes in between.
     #[test]
     fn parts_become_visible_together(
-        rows in 1..4_usize, before in changes_at_manager(6), between in changes_at_manager(12), crash_at in 0..20_usize,
+        rows in 1..4_usize, before in changes_at_manager(6), between in proptest::collection::vec(large_change(), 0..12), crash_at in 0..20_usize,
     ) {
         let mut fleet = settled_fleet(100, &before);
+        // One publication is new to the node, so that leaving it again meets documents that it only has in parts.
+        fleet.member(0, 1, false);
+        fleet.calm(0);
         fleet.disconnect(0);
+        fleet.member(0, 1, true);
         fleet.manager.heal();
         fleet.nodes[0].connect(fleet.manager.epoch, false);
         let mut between = between.iter();

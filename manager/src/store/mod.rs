@@ -12,6 +12,8 @@ pub mod fleet;
 pub mod keys;
 pub mod secret;
 pub mod sharing;
+#[cfg(test)]
+mod suite;
 pub mod tx;
 pub mod work;
 

@@ -1,0 +1,230 @@
+//! What the store promises, proven on SQLite and on PostgreSQL.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use atoll_domain::document::{Audience, Lane};
+use atoll_domain::id::{NodeId, TokenId};
+use atoll_domain::secret::SymmetricKey;
+use atoll_domain::time::Timestamp;
+use sea_orm::{ConnectionTrait as _, Database as SeaDatabase};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::fleet::{JoinTokenRecord, SeenRecord, join_token_create, join_token_use, seen_list, seen_put};
+use super::sharing::{ResourceRecord, ResourceState, resource_create, resource_get, resource_update};
+use super::tx::{AuditEntry, SignedRow};
+use super::{Store, audit, feed};
+use crate::clock;
+use crate::error::ErrorKind;
+use crate::keys::Keyring;
+
+/// Runs a test on an empty database of each sort. PostgreSQL is the one that the test script started: its absence is a
+/// failure in CI and a visible skip elsewhere.
+async fn on_both<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
+    let directory = tempfile::tempdir().unwrap();
+    test(empty(Store::open_sqlite(directory.path()).await.unwrap()).await).await;
+    let Ok(url) = std::env::var("ATOLL_TEST_POSTGRESQL_URL") else {
+        assert!(std::env::var_os("CI").is_none(), "PostgreSQL is missing: run the tests with `make test`");
+        eprintln!("SKIPPED on PostgreSQL: run the tests with `make test`");
+        return;
+    };
+    let name = format!("store_{}", Uuid::now_v7().simple());
+    let server = SeaDatabase::connect(&url).await.unwrap();
+    server.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let (base, _) = url.rsplit_once('/').unwrap();
+    test(empty(Store::open_postgresql(&format!("{base}/{name}")).await.unwrap()).await).await;
+}
+
+async fn empty(store: Store) -> Store {
+    let tx = store.begin().await.unwrap();
+    super::keys::epoch_get_or_create(&tx, atoll_domain::id::ManagerEpoch(clock::new_id())).await.unwrap();
+    tx.commit().await.unwrap();
+    store
+}
+
+fn row(key: String) -> SignedRow {
+    SignedRow {
+        audience: Audience::Node(NodeId(Uuid::nil())),
+        key,
+        lane: Lane::Content,
+        generation: 1,
+        deleted: false,
+        document: b"document".to_vec(),
+        signature: b"signature".to_vec(),
+        content_digest: String::new(),
+    }
+}
+
+fn entry(subject: &str) -> AuditEntry {
+    AuditEntry {
+        at: Timestamp(1),
+        actor: "tester".to_owned(),
+        action: "test",
+        subject: subject.to_owned(),
+        detail: json!({}),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_never_sees_a_smaller_sequence_number_appear_after_a_larger_one() {
+    on_both(|store| async move {
+        let writers = (0..8).map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for round in 0..15 {
+                    let mut tx = store.begin().await.unwrap();
+                    tx.put_document(row(format!("{writer}/{round}")));
+                    tx.audit(entry(&format!("{writer}/{round}")));
+                    tx.commit().await.unwrap();
+                }
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        // Reads like a node's cursor: from the last number it saw, again and again, while the writers write.
+        let (mut cursor, mut seen) = (0, Vec::new());
+        while seen.len() < 8 * 15 {
+            let end = feed::feed_sequence_get(&store).await.unwrap();
+            let rows = feed::rows_between(&store, cursor, end).await.unwrap();
+            seen.extend(rows.into_iter().map(|(row, _)| row.sequence));
+            cursor = end;
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (1..=8 * 15).collect::<Vec<u64>>(), "every commit has its number, and none was passed over");
+        let numbers: Vec<u64> =
+            audit::events_before(&store, None, 1_000).await.unwrap().iter().map(|event| event.number).collect();
+        assert_eq!(numbers, (1..=8 * 15).rev().collect::<Vec<u64>>(), "the audit record has no gaps");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_committed_has_not_happened() {
+    on_both(|store| async move {
+        let mut tx = store.begin().await.unwrap();
+        tx.put_document(row("lost".to_owned()));
+        tx.audit(entry("lost"));
+        drop(tx);
+        let mut tx = store.begin().await.unwrap();
+        tx.audit(entry("kept"));
+        let sequence = tx.commit().await.unwrap();
+        assert_eq!(sequence, 0, "a transaction that nodes need not hear of takes no number");
+        let events = audit::events_before(&store, None, 10).await.unwrap();
+        assert_eq!(events.iter().map(|event| event.subject.as_str()).collect::<Vec<_>>(), ["kept"]);
+        assert!(feed::rows_between(&store, 0, u64::MAX / 2).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_that_start_at_once_find_the_same_keys() {
+    on_both(|store| async move {
+        let master = Arc::new(SymmetricKey::new([7; 32]));
+        let starting = (0..4).map(|_| {
+            let (store, master) = (store.clone(), Arc::clone(&master));
+            tokio::spawn(async move { Keyring::open(&store, &master).await.unwrap() })
+        });
+        let mut keyrings = Vec::new();
+        for keyring in starting.collect::<Vec<_>>() {
+            keyrings.push(keyring.await.unwrap());
+        }
+        for keyring in &keyrings {
+            assert_eq!(keyring.epoch, keyrings[0].epoch);
+            assert_eq!(keyring.authority.root_pin(), keyrings[0].authority.root_pin());
+            assert_eq!(keyring.documents.to_bytes(), keyrings[0].documents.to_bytes());
+        }
+        let wrong = Keyring::open(&store, &SymmetricKey::new([8; 32])).await.unwrap_err();
+        assert_eq!(wrong.reason, "WRONG_MASTER_KEY");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_use_of_a_join_token_is_taken_once() {
+    on_both(|store| async move {
+        let id = TokenId(clock::new_id());
+        let record = JoinTokenRecord {
+            id,
+            description: String::new(),
+            group: "/".parse().unwrap(),
+            labels: Default::default(),
+            secret_digest: String::new(),
+            uses_limit: 3,
+            uses: 0,
+            expires_ms: i64::MAX,
+            revoked: false,
+            created_by: "tester".to_owned(),
+            created_ms: 0,
+        };
+        let tx = store.begin().await.unwrap();
+        join_token_create(&tx, &record).await.unwrap();
+        tx.commit().await.unwrap();
+        let attempts = (0..8).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let tx = store.begin().await.unwrap();
+                let used = join_token_use(&tx, id).await.unwrap();
+                tx.commit().await.unwrap();
+                used
+            })
+        });
+        let mut used = 0;
+        for attempt in attempts.collect::<Vec<_>>() {
+            used += usize::from(attempt.await.unwrap());
+        }
+        assert_eq!(used, 3);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_heads_he_did_not_read_is_refused() {
+    on_both(|store| async move {
+        let record = ResourceRecord {
+            id: atoll_domain::id::ResourceId(clock::new_id()),
+            kind: atoll_domain::kind::Kind::StepTemplate,
+            name: "T".to_owned(),
+            text_mode: atoll_domain::sharing::text::TextMode::Review,
+            state: ResourceState::Ok,
+            heads: Default::default(),
+            heads_version: 1,
+            released: None,
+            changed_ms: 0,
+            changed_by: "tester".to_owned(),
+        };
+        let tx = store.begin().await.unwrap();
+        resource_create(&tx, &record).await.unwrap();
+        tx.commit().await.unwrap();
+        let (mut one, mut other) = (record.clone(), record.clone());
+        one.name = "One".to_owned();
+        let tx = store.begin().await.unwrap();
+        resource_update(&tx, &mut one).await.unwrap();
+        tx.commit().await.unwrap();
+        let tx = store.begin().await.unwrap();
+        assert_eq!(resource_update(&tx, &mut other).await.unwrap_err().kind, ErrorKind::Aborted);
+        drop(tx);
+        assert_eq!(resource_get(&store, record.id).await.unwrap().unwrap().name, "One");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_seen_of_thousands_of_nodes_is_written_at_once_and_again() {
+    on_both(|store| async move {
+        let nodes: Vec<NodeId> = (0..2_500).map(|_| NodeId(clock::new_id())).collect();
+        for acknowledged in [1, 2] {
+            let seen: Vec<(NodeId, SeenRecord)> =
+                nodes.iter().map(|node| (*node, SeenRecord { acknowledged, ..SeenRecord::default() })).collect();
+            let tx = store.begin().await.unwrap();
+            seen_put(&tx, &seen).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let seen = seen_list(&store).await.unwrap();
+        assert_eq!(seen.len(), nodes.len());
+        assert!(seen.iter().all(|(_, seen)| seen.acknowledged == 2));
+    })
+    .await;
+}
