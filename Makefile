@@ -12,8 +12,8 @@ setup:
 ## Builds, starts a manager and three agents with samples, and says what to try. Ctrl-C ends it.
 demo:
 	@tools/setup.sh build
-	@$(CARGO) build --quiet --profile demo --bin atoll --bin atoll-manager --bin atoll-agent
-	@tools/demo.sh target/demo
+	@$(CARGO) build --workspace --bins
+	@tools/demo.sh target/debug
 
 ## Installs what the tests need, and runs all of them: unit, property, store on both databases, end to end.
 test:

@@ -133,7 +133,7 @@ async fn open(settings: Settings) -> Result<Services> {
     let services = Services {
         presence: Presence::load(&store, started).await?,
         hub: Arc::new(Hub::new(rpc::encode_document)),
-        credentials: Credentials::default(),
+        credentials: Credentials::new(settings.database_url.is_some()),
         challenges: Challenges::default(),
         store,
         keys,

@@ -85,7 +85,7 @@ fn set_category(resource: usize, value: u8) -> Step {
 }
 
 proptest! {
-    #![proptest_config(cases(600))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn a_fleet_converges_and_loses_nothing_whatever_happens(

@@ -14,22 +14,48 @@ use crate::store::fleet::{NodeRecord, node_get, node_update};
 
 /// How long an answer may be used again. A removal in this process counts at once; one made by another replica of the
 /// manager counts within this time.
-const FRESH_MS: i64 = 5_000;
+const FRESH_SHARED_MS: i64 = 5_000;
+/// The same where there is no other replica: every change of a node passes through [`Credentials::changed`], and a
+/// change that is published to every node does not become a query for each of them.
+const FRESH_EMBEDDED_MS: i64 = 600_000;
 
 /// Recent answers, so that a wave of reconnects does not become a wave of queries.
-#[derive(Debug, Default)]
-pub struct Credentials(DashMap<NodeId, (Timestamp, Arc<NodeRecord>)>);
+#[derive(Debug)]
+pub struct Credentials {
+    records: DashMap<NodeId, (Timestamp, Arc<NodeRecord>)>,
+    fresh_ms: i64,
+}
 
 impl Credentials {
-    /// To be called with every change of a node.
+    /// `is_shared` where another replica of the manager may change nodes too.
+    #[must_use]
+    pub fn new(is_shared: bool) -> Self {
+        let fresh_ms = if is_shared { FRESH_SHARED_MS } else { FRESH_EMBEDDED_MS };
+        Self { records: DashMap::new(), fresh_ms }
+    }
+
+    /// To be called with every change of a node. A removal is final: no change that was under way beside it undoes it.
     pub fn changed(&self, record: &NodeRecord, now: Timestamp) {
-        self.0.insert(record.id, (now, Arc::new(record.clone())));
+        let mut entry = self.records.entry(record.id).or_insert_with(|| (now, Arc::new(record.clone())));
+        if entry.1.standing != NodeStanding::Removed {
+            *entry = (now, Arc::new(record.clone()));
+        }
+    }
+
+    /// Takes up what was read, unless a change has come in between.
+    fn read(&self, record: NodeRecord, now: Timestamp) -> Arc<NodeRecord> {
+        let record = Arc::new(record);
+        let mut entry = self.records.entry(record.id).or_insert_with(|| (now, Arc::clone(&record)));
+        if now.ms_since(entry.0) >= self.fresh_ms {
+            *entry = (now, Arc::clone(&record));
+        }
+        record
     }
 
     fn fresh(&self, node: NodeId, now: Timestamp) -> Option<Arc<NodeRecord>> {
-        let entry = self.0.get(&node)?;
+        let entry = self.records.get(&node)?;
         let (read, record) = entry.value();
-        (now.ms_since(*read) < FRESH_MS).then(|| Arc::clone(record))
+        (now.ms_since(*read) < self.fresh_ms).then(|| Arc::clone(record))
     }
 }
 
@@ -81,8 +107,7 @@ pub(super) fn removed() -> Error {
 
 async fn load(services: &Services, node: NodeId, now: Timestamp) -> Result<Arc<NodeRecord>> {
     let record = node_get(&services.store, node).await?.ok_or_else(removed)?;
-    services.credentials.changed(&record, now);
-    Ok(Arc::new(record))
+    Ok(services.credentials.read(record, now))
 }
 
 /// A new certificate counts from its first use; the one before stays good until then, so that a lost answer to the
