@@ -67,7 +67,7 @@ Five things to try:
 
   1. Join another node, and see it get everything:
        atoll-agent run --name mine --data-dir $demo/mine --files-dir $demo/mine/files \\
-         --token "\$(atoll enroll token create --group /eu/test)" &
+         --token "\$(atoll enroll token create --group /eu/test)" > $demo/mine.log 2>&1 &
        echo \$! > $demo/mine.pid; atoll node wait mine; ls $demo/mine/files/step_template
 
   2. Edit on a node, as somebody beside that server would, and take the edit for everybody:

@@ -52,7 +52,7 @@ pub struct Registration {
     node: NodeId,
     number: u64,
     pub wake: Arc<Notify>,
-    /// Cancelled when the stream must end: a newer one of the same node, or the node was removed.
+    /// Cancelled when the stream must end: a newer one of the same node, the node was removed, or the manager stops.
     pub cancel: CancellationToken,
 }
 
@@ -180,10 +180,11 @@ impl Hub {
         Ok(Some(bytes))
     }
 
-    /// Takes a stream's place. An older stream of the same node ends: one node has one conversation.
-    pub fn register(self: &Arc<Self>, node: NodeId) -> Registration {
+    /// Takes a stream's place, until the manager stops. An older stream of the same node ends: one node has one
+    /// conversation.
+    pub fn register(self: &Arc<Self>, node: NodeId, shutdown: &CancellationToken) -> Registration {
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
-        let stream = Stream { number, wake: Arc::new(Notify::new()), cancel: CancellationToken::new() };
+        let stream = Stream { number, wake: Arc::new(Notify::new()), cancel: shutdown.child_token() };
         if let Some(older) = self.streams.insert(node, stream.clone()) {
             older.cancel.cancel();
         }

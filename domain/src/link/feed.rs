@@ -47,6 +47,8 @@ pub struct Feed {
 struct AudienceRows {
     by_key: HashMap<String, Row>,
     by_sequence: BTreeMap<Lane, BTreeSet<(u64, String)>>,
+    /// Rows that are not deleted.
+    live: usize,
 }
 
 /// What a node is owed next in one lane.
@@ -91,10 +93,12 @@ impl Feed {
             if before.sequence > row.sequence {
                 return;
             }
+            rows.live -= usize::from(!before.deleted);
             if let Some(order) = rows.by_sequence.get_mut(&before.lane) {
                 order.remove(&(before.sequence, before.key.key.clone()));
             }
         }
+        rows.live += usize::from(!row.deleted);
         rows.by_sequence.entry(row.lane).or_default().insert((row.sequence, row.key.key.clone()));
         rows.by_key.insert(row.key.key.clone(), row);
     }
@@ -150,15 +154,16 @@ impl Feed {
         audiences
             .iter()
             .map(|(audience, (since, active))| {
-                let rows = self.rows.get(audience).filter(|_| *active);
-                let newest = rows
-                    .into_iter()
-                    .flat_map(|rows| rows.by_sequence.values())
-                    .filter_map(|order| order.last())
-                    .map(|(sequence, _)| *sequence)
-                    .max()
-                    .unwrap_or(0);
-                newest.max(*since)
+                if !*active {
+                    return *since;
+                }
+                let Some(rows) = self.rows.get(audience) else { return 0 };
+                let newest = rows.by_sequence.values().filter_map(|order| order.last()).map(|(sequence, _)| *sequence).max();
+                // Joining an audience that holds nothing brings nothing, and so there is nothing to acknowledge.
+                match newest {
+                    Some(newest) if rows.live > 0 || newest > *since => newest.max(*since),
+                    _ => 0,
+                }
             })
             .max()
             .unwrap_or(0)

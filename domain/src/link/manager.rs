@@ -106,10 +106,10 @@ impl ManagerLink {
     ///
     /// What to send is chosen now, from the feed as it is now: a state that was overtaken is never sent.
     pub fn next_batch(&mut self, feed: &Feed) -> Option<Batch> {
-        if self.cordoned {
-            return None;
-        }
-        Lane::ALL.into_iter().find_map(|lane| self.next_in(lane, feed))
+        // A cordon holds back content; a denial always gets through.
+        let held_back = |lane: &Lane| self.cordoned && *lane == Lane::Content;
+        let lanes: Vec<Lane> = Lane::ALL.into_iter().filter(|lane| !held_back(lane)).collect();
+        lanes.into_iter().find_map(|lane| self.next_in(lane, feed))
     }
 
     fn next_in(&mut self, lane: Lane, feed: &Feed) -> Option<Batch> {

@@ -415,6 +415,7 @@ impl Replica {
         };
         let fork = Fork {
             resource: offer.resource,
+            own_head: revision.id,
             head: revision.id,
             header: revision.header.clone(),
             provenance: provenance.clone(),

@@ -10,7 +10,9 @@ use crate::id::{ResourceId, RevisionId};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fork {
     pub resource: ResourceId,
-    /// The newest own revision.
+    /// The newest revision that was made on the node: what the manager's words are about.
+    pub own_head: RevisionId,
+    /// What runs: the own revision, or what the manager made of it and of what was released since.
     pub head: RevisionId,
     pub header: Header,
     pub provenance: Provenance,
@@ -110,12 +112,7 @@ pub struct MergedFork {
 /// The fork after the manager's word. `None` when there is nothing left of it to keep.
 #[must_use]
 pub fn decided(fork: Fork, decision: &ForkDecision) -> Option<Fork> {
-    // What the manager made of this edit before is still this edit, whichever of its words arrived.
-    let merged_from_it = fork.provenance.origin == Origin::Merge && fork.header.parents.contains(&decision.of);
-    let about_this = fork.head == decision.of
-        || merged_from_it
-        || decision.merged.as_ref().is_some_and(|merged| merged.revision == fork.head);
-    if !about_this {
+    if fork.own_head != decision.of {
         // The node has edited on: its newer edit is on its way up and will get a word of its own.
         return Some(fork);
     }

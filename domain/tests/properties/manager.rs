@@ -281,6 +281,7 @@ impl Manager {
         let revision = resource.history.get(proposal.merged.unwrap_or(proposal.own)).unwrap();
         Some(Fork {
             resource: resource.id,
+            own_head: proposal.own,
             head: revision.id,
             header: revision.header.clone(),
             provenance: resource.provenance[&revision.id].clone(),

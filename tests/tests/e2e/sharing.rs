@@ -69,6 +69,10 @@ fn a_declined_edit_goes_from_its_node_and_stays_in_the_history() {
     assert_eq!(proposals()[0]["state"], "declined");
     assert!(fleet.cli.run(&["template", "versions", "T"]).contains("file:"));
     assert!(fleet.cli.run(&["node", "get", "n"]).contains("please do not"));
+    // The same edit made again is a new wish, although it is the same revision.
+    node.edit("step_template", "T", set_description("no good"));
+    eventually("it is proposed again", || (proposals()[0]["state"] == "proposed").then_some(()));
+    node.sees("step_template", "T", "the edit again", |document| document["Description"] == "no good");
 }
 
 #[test]

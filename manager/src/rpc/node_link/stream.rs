@@ -1,6 +1,7 @@
 //! One node's open stream. It holds a cursor per lane and nothing else: no task, no queue.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use rand::Rng as _;
-use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Instant, Sleep, timeout};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::{Status, Streaming};
 
 use super::{check_protocol, status};
@@ -40,13 +42,31 @@ struct Conversation {
     link: ManagerLink,
     registration: Registration,
     shutdown: CancellationToken,
-    next_heartbeat: Instant,
+    waits: Waits,
+}
+
+/// What a conversation waits for beside its node's word. Each delivery waits twice: these stay set up in between, since
+/// a timer and two queue places made anew each time would cost more than all the rest of the wait.
+struct Waits {
+    owed: Pin<Box<OwnedNotified>>,
+    heartbeat: Pin<Box<Sleep>>,
+    over: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Waits {
+    fn new(registration: &Registration) -> Self {
+        Self {
+            owed: Box::pin(Arc::clone(&registration.wake).notified_owned()),
+            heartbeat: Box::pin(tokio::time::sleep(heartbeat())),
+            over: Box::pin(registration.cancel.clone().cancelled_owned()),
+        }
+    }
 }
 
 impl Drop for Conversation {
     fn drop(&mut self) {
         // A newer stream of the same node has taken over already, and its word counts.
-        if !self.registration.cancel.is_cancelled() {
+        if self.shutdown.is_cancelled() || !self.registration.cancel.is_cancelled() {
             self.services.presence.disconnected(self.node.id, clock::now());
         }
         metrics::gauge!("atoll_nodes_connected").decrement(1.0);
@@ -69,12 +89,11 @@ pub async fn open(
     check_protocol(hello.protocol_version).map_err(status)?;
     let link = begin(&services, &node, &hello);
     services.presence.connected(node.id, seen(&services, &node, &link, &hello));
-    let registration = services.hub.register(node.id);
+    let registration = services.hub.register(node.id, &shutdown);
     metrics::gauge!("atoll_nodes_connected").increment(1.0);
     let welcome = welcome(&services, &node, &link);
-    let next_heartbeat = Instant::now() + heartbeat();
-    let conversation =
-        Conversation { services, node, certificate, inbound, link, registration, shutdown, next_heartbeat };
+    let waits = Waits::new(&registration);
+    let conversation = Conversation { services, node, certificate, inbound, link, registration, shutdown, waits };
     let rest = stream::unfold(Some(conversation), |conversation| async move {
         let mut conversation = conversation?;
         match conversation.next().await {
@@ -158,23 +177,23 @@ impl Conversation {
             }
             let woken = tokio::select! {
                 said = self.inbound.message() => Woken::Said(said),
-                () = self.registration.wake.notified() => Woken::Owed,
-                () = tokio::time::sleep_until(self.next_heartbeat) => Woken::Heartbeat,
-                () = self.registration.cancel.cancelled() => Woken::Over,
-                () = self.shutdown.cancelled() => Woken::Over,
+                () = &mut self.waits.owed => Woken::Owed,
+                () = &mut self.waits.heartbeat => Woken::Heartbeat,
+                () = &mut self.waits.over => Woken::Over,
             };
             match woken {
                 Woken::Said(Ok(Some(request))) => self.hear(request)?,
                 Woken::Said(Ok(None)) | Woken::Over => return Ok(None),
                 Woken::Said(Err(status)) => return Err(status),
                 Woken::Owed => {
+                    self.waits.owed.set(Arc::clone(&self.registration.wake).notified_owned());
                     if self.look_again().await? {
                         return Ok(Some(welcome(&self.services, &self.node, &self.link)));
                     }
                 }
                 Woken::Heartbeat => {
                     self.look_again().await?;
-                    self.next_heartbeat = Instant::now() + heartbeat();
+                    self.waits.heartbeat.as_mut().reset(Instant::now() + heartbeat());
                     let beat = v1::Heartbeat { manager_time_ms: clock::now().0 };
                     return Ok(Some(v1::SyncResponse { message: Some(v1::sync_response::Message::Heartbeat(beat)) }));
                 }

@@ -46,7 +46,8 @@ pub async fn tell(services: &Services, tx: &mut Tx, loaded: &Loaded, fork: &Fork
         merged,
     };
     fork_put(tx, fork).await?;
-    let key = format!("fork/{}", fork.resource);
+    // One document for each own revision: a word about a newer edit must not replace one that the node has not heard.
+    let key = format!("fork/{}/{}", fork.resource, fork.node_head);
     offer::put(services, tx, Audience::Node(fork.node), DocumentKind::Fork, key, &decision).await
 }
 

@@ -148,7 +148,7 @@ pub async fn refresh_resource(services: &Services, tx: &mut Tx, loaded: &Loaded)
     for publication in publication_list(tx).await? {
         let Some(item) = publication.items.iter().find(|item| item.resource == loaded.record.id) else { continue };
         refresh_item(services, tx, &publication, item, loaded).await?;
-        secret::refresh_publication(services, tx, &publication).await?;
+        secret::refresh_item(services, tx, &publication, item, loaded).await?;
     }
     Ok(())
 }

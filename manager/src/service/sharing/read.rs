@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::node::names;
 use crate::service::list::{Field, Listed, Options, Page, page};
+use crate::store::fleet::node_get;
 use crate::store::sharing::{
     ReleaseRecord, ResourceRecord, ResourceState, RevisionRecord, publication_list, release_list, resource_list,
 };
@@ -159,6 +160,17 @@ impl RevisionNames {
         Ok(Self { nodes: names(database).await?, releases: release_list(database, resource).await? })
     }
 
+    /// For showing one revision: there is at most one node to name, however many are in the fleet.
+    async fn load_for(database: &impl Database, resource: ResourceId, record: &RevisionRecord) -> Result<Self> {
+        let mut nodes = BTreeMap::new();
+        if let Some(node) = record.provenance.node
+            && let Some(found) = node_get(database, node).await?
+        {
+            nodes.insert(node, found.name.to_string());
+        }
+        Ok(Self { nodes, releases: release_list(database, resource).await? })
+    }
+
     #[must_use]
     pub fn view(&self, record: &RevisionRecord, body: Option<&Value>) -> RevisionView {
         let bodies: Vec<&Value> = body.into_iter().collect();
@@ -206,7 +218,7 @@ pub async fn shown(services: &Services, loaded: &Loaded, id: RevisionId) -> Resu
         .provenance
         .get(&id)
         .ok_or_else(|| crate::error::Error::internal(format!("revision {id} is not in its history")))?;
-    let names = RevisionNames::load(database, loaded.record.id).await?;
+    let names = RevisionNames::load_for(database, loaded.record.id, record).await?;
     let content = body.as_ref().map(|body| kind_export(loaded, body, id));
     Ok(Shown {
         resource: view(database, loaded.record.clone()).await?,

@@ -21,8 +21,8 @@ use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
-    ExceptionRecord, ForkRecord, ReportProof, ResourceState, applied_put, exception_clear, exception_put, forks_open,
-    publication_list, quarantine_put, resource_get,
+    ExceptionRecord, ForkRecord, ReportProof, ResourceState, applied_put, exception_clear, exception_put, fork_list, forks_open,
+    publication_list, quarantine_put, resource_get, revision_made_again, revision_report,
 };
 
 /// A report as it came.
@@ -137,7 +137,8 @@ async fn receive_revision(
         return Err(Error::invalid("BAD_REVISION", "the revision is of another kind than its resource"));
     }
     let mut loaded = load(&tx, record).await?;
-    if loaded.history.contains(revision.id) {
+    let known = loaded.history.contains(revision.id);
+    if known && !made_again(&tx, node, &revision, &signed.report).await? {
         return Ok(Outcome::Duplicate);
     }
     let parents = &revision.header.parents;
@@ -156,13 +157,27 @@ async fn receive_revision(
         ));
     };
     let proof = ReportProof { report: signed.report.clone(), signature: signed.signature.clone() };
-    loaded.add(&tx, revision.clone(), report.provenance.clone(), report.body.as_ref(), Some(proof), now).await?;
+    if known {
+        revision_made_again(&tx, revision.id, proof).await?;
+    } else {
+        let (provenance, body) = (report.provenance.clone(), report.body.as_ref());
+        loaded.add(&tx, revision.clone(), provenance, body, Some(proof), now).await?;
+    }
     let caller = Caller { name: format!("node:{}", node.name), token: None, now };
     let said = judge(services, &mut tx, &mut loaded, node, &revision, mode, report.base_unknown, &caller).await?;
     let detail = json!({ "revision": revision.id, "mode": mode, "author": report.provenance.author });
     caller.record(&mut tx, "node.edit", &loaded.record.name, detail);
     tx.commit().await?;
     Ok(Outcome::Stored(said))
+}
+
+/// Whether a revision that is here already was made once more, after it was declined or taken back: the same edit on the
+/// same parent is the same revision, and yet a new wish. A report that merely comes twice has the same bytes.
+async fn made_again(tx: &Tx, node: &NodeRecord, revision: &Revision, report: &[u8]) -> Result<bool> {
+    let closed = fork_list(tx).await?.into_iter().any(|fork| {
+        fork.node == node.id && fork.resource == revision.header.resource && fork.node_head == revision.id && fork.state.is_closed()
+    });
+    Ok(closed && revision_report(tx, revision.id).await?.as_deref() != Some(report))
 }
 
 /// An edit names every place that it changes, keeps the rules of its kind, and says who made it where.

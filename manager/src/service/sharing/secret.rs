@@ -7,11 +7,11 @@ use atoll_domain::fleet::selector::place_of;
 use atoll_domain::id::{AudienceKeyId, Digest, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::scope::Scope;
-use atoll_domain::secret::{Plaintext, SealedValue, SymmetricKey, WrappedKey, seal_sensitive};
+use atoll_domain::secret::{Plaintext, SealedValue, SymmetricKey, WrappedKey, references, seal_sensitive};
 use atoll_domain::time::Timestamp;
 use serde_json::Value;
 
-use super::history::load;
+use super::history::{Loaded, load};
 use super::offer;
 use crate::clock;
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::store::Tx;
 use crate::store::feed::{document_keys, members_of};
 use crate::store::fleet::{NodeRecord, node_list};
 use crate::store::secret::{AudienceKeyRecord, audience_key_create, audience_keys_of, secret_create, secret_get};
-use crate::store::sharing::{PublicationRecord, resource_get};
+use crate::store::sharing::{ItemRecord, PublicationRecord, resource_get};
 
 /// Replaces every sensitive value in the clear by a reference, and stores the value sealed. One that the writer left
 /// out is taken over from the parent.
@@ -89,6 +89,26 @@ pub async fn refresh_publication(services: &Services, tx: &mut Tx, publication: 
         refresh_members(services, tx, publication, record, &key).await?;
     }
     Ok(())
+}
+
+/// The same after one resource changed. Where nothing sealed was published and this resource brings nothing sealed,
+/// nothing is to be done: the other resources need not be looked at, however many the publication carries.
+pub async fn refresh_item(
+    services: &Services,
+    tx: &mut Tx,
+    publication: &PublicationRecord,
+    item: &ItemRecord,
+    loaded: &Loaded,
+) -> Result<()> {
+    let body = match offer::offered(tx, loaded, &item.policy).await? {
+        Some((_, revision)) => loaded.body(tx, revision).await?,
+        None => None,
+    };
+    let brings_none = body.is_none_or(|body| references(&body).is_empty());
+    if brings_none && audience_keys_of(tx, publication.id).await?.is_empty() {
+        return Ok(());
+    }
+    refresh_publication(services, tx, publication).await
 }
 
 type Wanted = BTreeMap<Audience, (Scope, BTreeSet<SecretId>)>;

@@ -1,10 +1,10 @@
 //! Revisions and bodies. They are only ever added.
 
 use atoll_domain::canonical;
-use atoll_domain::id::{BodyHash, NodeId, ResourceId};
+use atoll_domain::id::{BodyHash, NodeId, ResourceId, RevisionId};
 use atoll_domain::sharing::revision::{Header, Provenance, Revision};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, Unchanged};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -67,6 +67,24 @@ pub async fn revision_put(
         .on_conflict(OnConflict::column(revision::Column::Id).do_nothing().to_owned())
         .exec_without_returning(tx.connection())
         .await?;
+    Ok(())
+}
+
+/// The report that brought a revision, if one did.
+pub async fn revision_report(database: &impl Database, id: RevisionId) -> Result<Option<Vec<u8>>> {
+    let row = revision::Entity::find_by_id(id.to_string()).one(database.connection()).await?;
+    Ok(row.and_then(|row| row.report))
+}
+
+/// Remembers the newer report of an edit that was made once more.
+pub async fn revision_made_again(tx: &Tx, id: RevisionId, proof: ReportProof) -> Result<()> {
+    let row = revision::ActiveModel {
+        id: Unchanged(id.to_string()),
+        report: Set(Some(proof.report)),
+        signature: Set(Some(proof.signature)),
+        ..Default::default()
+    };
+    row.update(tx.connection()).await?;
     Ok(())
 }
 
