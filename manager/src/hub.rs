@@ -144,7 +144,6 @@ impl Hub {
         (self.encode)(document)
     }
 
-
     /// Reads the index.
     pub fn read<T>(&self, look: impl FnOnce(&Feed) -> T) -> T {
         look(&self.feed.read().unwrap_or_else(PoisonError::into_inner))
@@ -209,5 +208,4 @@ impl Hub {
     pub fn is_connected(&self, node: NodeId) -> bool {
         self.streams.contains_key(&node)
     }
-
 }

@@ -74,7 +74,6 @@ impl Presence {
         self.mark(node);
     }
 
-
     pub fn refused(&self, node: NodeId, refusals: Vec<Refusal>) {
         let mut waiting = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let room = REFUSED_LIMIT.saturating_sub(waiting.len());
@@ -84,7 +83,6 @@ impl Presence {
     fn take_refused(&self) -> Vec<(NodeId, Refusal)> {
         std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
     }
-
 
     /// Takes up what other replicas of the manager wrote about nodes that are not connected here.
     ///

@@ -10,6 +10,7 @@ use crate::process::Process;
 use crate::{eventually, program};
 
 /// A running agent with its directories.
+#[derive(Debug)]
 pub struct Agent {
     pub name: String,
     pub process: Process,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::program;
 
 /// `atoll` for one fleet.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Cli {
     pub server: String,
     pub token_file: PathBuf,

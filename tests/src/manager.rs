@@ -22,6 +22,7 @@ pub struct FleetOptions {
 }
 
 /// A manager in a directory of its own, and what a test starts around it.
+#[derive(Debug)]
 pub struct Fleet {
     pub directory: TempDir,
     pub manager: Process,
@@ -71,8 +72,7 @@ impl Fleet {
     /// Starts the manager again after it was stopped or killed.
     pub fn restart_manager(&mut self) {
         let options = &self.options;
-        self.manager =
-            launch(self.directory.path(), &self.cli.server, self.node_port, self.metrics_port, options);
+        self.manager = launch(self.directory.path(), &self.cli.server, self.node_port, self.metrics_port, options);
         self.wait_until_ready();
     }
 

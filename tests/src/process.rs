@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running program whose output goes to a file.
+#[derive(Debug)]
 pub struct Process {
     child: Child,
     pub log: PathBuf,

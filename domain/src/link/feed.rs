@@ -158,7 +158,8 @@ impl Feed {
                     return *since;
                 }
                 let Some(rows) = self.rows.get(audience) else { return 0 };
-                let newest = rows.by_sequence.values().filter_map(|order| order.last()).map(|(sequence, _)| *sequence).max();
+                let newest =
+                    rows.by_sequence.values().filter_map(|order| order.last()).map(|(sequence, _)| *sequence).max();
                 // Joining an audience that holds nothing brings nothing, and so there is nothing to acknowledge.
                 match newest {
                     Some(newest) if rows.live > 0 || newest > *since => newest.max(*since),

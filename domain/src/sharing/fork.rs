@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::revision::{Header, Origin, Provenance};
+use super::revision::{Header, Provenance};
 use crate::id::{ResourceId, RevisionId};
 
 /// What a node keeps of its own edits of one resource.

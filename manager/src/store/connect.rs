@@ -93,7 +93,6 @@ impl Store {
         Ok(lock.commit().await?)
     }
 
-
     #[must_use]
     pub fn backend_name(&self) -> &'static str {
         match self.backend {

@@ -29,7 +29,7 @@ async fn on_both<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
         eprintln!("SKIPPED on PostgreSQL: run the tests with `make test`");
         return;
     };
-    let name = format!("store_{}", Uuid::now_v7().simple());
+    let name = format!("store_{}", clock::new_id().simple());
     let server = SeaDatabase::connect(&url).await.unwrap();
     server.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
     let (base, _) = url.rsplit_once('/').unwrap();

@@ -108,7 +108,6 @@ impl Tx {
         self.memberships.push((node, audience, active));
     }
 
-
     /// Commits everything and answers the feed's sequence number: that of this transaction if it changed documents or
     /// memberships, the newest one otherwise.
     ///

@@ -260,7 +260,16 @@ mod tests {
             metadata: json!({}),
         };
         let (head, header, state) = (revision.id, revision.header, ForkState::Proposed);
-        let fork = Fork { resource, own_head: head, head, header, provenance, body: Some(body), state, message: String::new() };
+        let fork = Fork {
+            resource,
+            own_head: head,
+            head,
+            header,
+            provenance,
+            body: Some(body),
+            state,
+            message: String::new(),
+        };
         let mut replica = Replica::default();
         replica.apply(vec![Write::PutFork(Box::new(fork))]);
         replica.set_next_report(7);

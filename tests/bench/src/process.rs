@@ -65,7 +65,9 @@ impl Process {
         if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
             kill_process(pid, Signal::TERM)?;
         }
-        tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await.map_err(|_| failed("a process does not stop"))??;
+        tokio::time::timeout(STOP_TIMEOUT, self.child.wait())
+            .await
+            .map_err(|_| failed("a process does not stop"))??;
         Ok(())
     }
 

@@ -132,11 +132,8 @@ impl Report {
         fs::create_dir_all(directory)?;
         let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let path = directory.join(format!("{time}.json"));
-        let verdicts: Vec<Value> = self
-            .rows
-            .iter()
-            .map(|row| json!({ "row": row, "ratio": row.ratio(), "holds": row.holds() }))
-            .collect();
+        let verdicts: Vec<Value> =
+            self.rows.iter().map(|row| json!({ "row": row, "ratio": row.ratio(), "holds": row.holds() })).collect();
         let all = json!({
             "time": time,
             "machine": machine::facts(),

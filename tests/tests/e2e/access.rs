@@ -61,7 +61,9 @@ fn every_administrative_call_is_refused_without_a_good_token() {
     assert_eq!(health, Code::Ok);
     let reflection = "grpc.reflection.v1.ServerReflection";
     assert_eq!(runtime.block_on(call(endpoint, reflection, "ServerReflectionInfo", None)), Code::Unauthenticated);
-    assert!(fleet.get(fleet.cli.server.rsplit(':').next().unwrap().parse().unwrap(), "/livez").starts_with("HTTP/1.1 200"));
+    assert!(
+        fleet.get(fleet.cli.server.rsplit(':').next().unwrap().parse().unwrap(), "/livez").starts_with("HTTP/1.1 200")
+    );
 }
 
 #[test]

@@ -79,7 +79,8 @@ fn inside_the_manager_each_library_stays_in_its_layer() {
 #[test]
 fn time_and_randomness_come_in_as_arguments() {
     for word in ["SystemTime", "OsRng", "now_v7"] {
-        let trespassers = [trespassers("manager/src", word, &["clock.rs"]), trespassers("domain/src", word, &[])].concat();
+        let trespassers =
+            [trespassers("manager/src", word, &["clock.rs"]), trespassers("domain/src", word, &[])].concat();
         assert_eq!(trespassers, Vec::<PathBuf>::new(), "{word}");
     }
 }

@@ -10,7 +10,8 @@ use crate::samples::template;
 #[test]
 fn documents_that_are_none_are_refused_with_the_place() {
     let fleet = Fleet::start();
-    let large = format!("{{\"Name\":\"x\",\"ActionType\":\"y\",\"Properties\":{{\"a\":\"{}\"}}}}", "z".repeat(1_100_000));
+    let large =
+        format!("{{\"Name\":\"x\",\"ActionType\":\"y\",\"Properties\":{{\"a\":\"{}\"}}}}", "z".repeat(1_100_000));
     let cases: [(&str, Vec<u8>, &str); 7] = [
         ("duplicate key", br#"{"Name":"a","Name":"b"}"#.to_vec(), "a key appears twice at /Name"),
         ("float", br#"{"Name":"a","Version":1.5}"#.to_vec(), "not an integer"),

@@ -50,7 +50,8 @@ fn a_node_whose_certificate_ran_out_comes_back_with_its_edits() {
     });
     node.process.stop();
     node.edit("step_template", "T", |document| document["Description"] = json!("while it was off"));
-    let expires: i64 = fleet.cli.json(&["node", "get", "n"])["node"]["certificateExpiresMs"].as_str().unwrap().parse().unwrap();
+    let expires: i64 =
+        fleet.cli.json(&["node", "get", "n"])["node"]["certificateExpiresMs"].as_str().unwrap().parse().unwrap();
     eventually("the certificate has run out", || {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
         (now > u128::try_from(expires).unwrap() + 500).then_some(())

@@ -49,9 +49,10 @@ fn agent_with_env_files(fleet: &Fleet, name: &str, labels: &[&str]) -> Process {
 
 fn env_file(fleet: &Fleet, name: &str) -> Option<String> {
     let directory = fleet.path(&format!("{name}-files")).join("variable_set");
-    let path = fs::read_dir(directory).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(|path| {
-        path.extension().is_some_and(|extension| extension == "env")
-    })?;
+    let path = fs::read_dir(directory)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "env"))?;
     fs::read_to_string(path).ok()
 }
 
@@ -68,11 +69,11 @@ fn a_sensitive_value_reaches_the_nodes_in_its_scope_and_nobody_else() {
     assert_eq!(answer.code, 0, "{answer:?}");
     fleet.synced();
 
-    eventually("the node in scope has the value", || {
-        env_file(&fleet, "inside").filter(|text| text.contains(PLAIN))
-    });
+    eventually("the node in scope has the value", || env_file(&fleet, "inside").filter(|text| text.contains(PLAIN)));
     // The other node knows that there is such a value, and not what it is.
-    eventually("the node outside has the set", || env_file(&fleet, "outside").filter(|text| text.contains("localhost")));
+    eventually("the node outside has the set", || {
+        env_file(&fleet, "outside").filter(|text| text.contains("localhost"))
+    });
     assert_eq!(files_with(&fleet.path("outside"), PLAIN), Vec::<String>::new());
     assert_eq!(files_with(&fleet.path("outside-files"), PLAIN), Vec::<String>::new());
     assert_eq!(files_with(&fleet.path("inside"), PLAIN), Vec::<String>::new(), "at rest on the node it is sealed");

@@ -65,7 +65,9 @@ fn a_declined_edit_goes_from_its_node_and_stays_in_the_history() {
     let proposals = || fleet.cli.json(&["proposal", "list"]);
     let id = eventually("it is proposed", || proposals()[0]["id"].as_str().map(str::to_owned));
     fleet.cli.run(&["proposal", "decline", &id, "-m", "please do not"]);
-    node.sees("step_template", "T", "what is released", |document| document["Description"] == template("T")["Description"]);
+    node.sees("step_template", "T", "what is released", |document| {
+        document["Description"] == template("T")["Description"]
+    });
     assert_eq!(proposals()[0]["state"], "declined");
     assert!(fleet.cli.run(&["template", "versions", "T"]).contains("file:"));
     assert!(fleet.cli.run(&["node", "get", "n"]).contains("please do not"));
@@ -81,7 +83,10 @@ fn a_pinned_version_stays_and_the_higher_priority_wins() {
     let (pinned, latest) = (fleet.join("pinned", "/eu/prod", &[]), fleet.join("latest", "/eu/test", &[]));
     fleet.publish("template", &template("T"));
     fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
-    fleet.cli.attempt(&["publication", "set", "prod", "--group", "/eu/prod", "--template", "T@1.0.0"]).refused(6, "--priority");
+    fleet
+        .cli
+        .attempt(&["publication", "set", "prod", "--group", "/eu/prod", "--template", "T@1.0.0"])
+        .refused(6, "--priority");
     fleet.cli.run(&["publication", "set", "prod", "--group", "/eu/prod", "--priority", "10", "--template", "T@1.0.0"]);
     let mut newer = template("T");
     newer["Description"] = json!("newer");

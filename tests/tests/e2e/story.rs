@@ -44,7 +44,11 @@ fn the_story(options: FleetOptions) {
     });
     assert_eq!(proposal["node"], "oct-1");
     assert_eq!(proposal["differences"][0]["path"], "/Parameters/Port/DefaultValue");
-    assert_eq!(nodes[1].document("step_template", "Deploy").unwrap(), template("Deploy"), "it runs on its own node only");
+    assert_eq!(
+        nodes[1].document("step_template", "Deploy").unwrap(),
+        template("Deploy"),
+        "it runs on its own node only"
+    );
 
     // An administrator changes another place meanwhile: both hold, without a question.
     let mut newer = template("Deploy");
@@ -53,7 +57,8 @@ fn the_story(options: FleetOptions) {
     cli.run(&["template", "edit", "Deploy", "--file", &file]);
     cli.run(&["template", "publish", "Deploy", "--wait"]);
     nodes[0].sees("step_template", "Deploy", "both edits", |document| {
-        document["Parameters"][0]["DefaultValue"] == "example.org" && document["Parameters"][1]["DefaultValue"] == "8080"
+        document["Parameters"][0]["DefaultValue"] == "example.org"
+            && document["Parameters"][1]["DefaultValue"] == "8080"
     });
     assert_eq!(cli.json(&["conflict", "list"]), json!([]));
 
@@ -62,11 +67,14 @@ fn the_story(options: FleetOptions) {
     let file = fleet.write("newer.json", &newer);
     cli.run(&["template", "edit", "Deploy", "--file", &file, "-m", "the new port"]);
     cli.run(&["template", "publish", "Deploy", "--wait"]);
-    let conflict = eventually("the conflict is listed", || cli.json(&["conflict", "list"]).as_array()?.first().cloned());
+    let conflict =
+        eventually("the conflict is listed", || cli.json(&["conflict", "list"]).as_array()?.first().cloned());
     assert_eq!(conflict["node"], "oct-1");
     let id = conflict["id"].as_str().unwrap();
     let shown = cli.run(&["conflict", "show", id]);
-    for says in ["/Parameters/Port/DefaultValue", "80", "8080", "9090", "the new port", "by admin on the manager", "on oct-1"] {
+    for says in
+        ["/Parameters/Port/DefaultValue", "80", "8080", "9090", "the new port", "by admin on the manager", "on oct-1"]
+    {
         assert!(shown.contains(says), "{says} is not in:\n{shown}");
     }
     assert_eq!(nodes[0].document("step_template", "Deploy").unwrap()["Parameters"][1]["DefaultValue"], "8080");
@@ -76,7 +84,8 @@ fn the_story(options: FleetOptions) {
     fleet.synced();
     for node in &nodes {
         node.sees("step_template", "Deploy", "the answer", |document| {
-            document["Parameters"][1]["DefaultValue"] == "8080" && document["Parameters"][0]["DefaultValue"] == "example.org"
+            document["Parameters"][1]["DefaultValue"] == "8080"
+                && document["Parameters"][0]["DefaultValue"] == "example.org"
         });
     }
     assert_eq!(cli.json(&["conflict", "list"]), json!([]));
@@ -113,9 +122,8 @@ fn a_node_that_is_cut_off_works_on_and_delivers_its_edit_later() {
     node.sees("step_template", "Deploy", "its own edit", |document| document["Description"] == "edited on the island");
 
     fleet.restart_manager();
-    let proposal = eventually("the edit arrives", || {
-        fleet.cli.json(&["proposal", "list"]).as_array()?.first().cloned()
-    });
+    let proposal =
+        eventually("the edit arrives", || fleet.cli.json(&["proposal", "list"]).as_array()?.first().cloned());
     assert_eq!(proposal["differences"][0]["to"], "\"edited on the island\"");
     let id = proposal["id"].as_str().unwrap();
     fleet.cli.run(&["proposal", "accept", id, "--publish", "-m", "good"]);

@@ -109,4 +109,3 @@ pub fn is_sensitive(variable: &Value) -> bool {
     variable.get("IsSensitive").and_then(Value::as_bool) == Some(true)
         || variable.get("Type").and_then(Value::as_str) == Some("Sensitive")
 }
-

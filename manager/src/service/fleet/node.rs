@@ -129,7 +129,6 @@ pub async fn names(database: &impl Database) -> Result<BTreeMap<NodeId, String>>
     Ok(node_list(database).await?.into_iter().map(|node| (node.id, node.name.to_string())).collect())
 }
 
-
 async fn in_fleet(tx: &Tx, name_or_id: &str) -> Result<NodeRecord> {
     let record = find(tx, name_or_id).await?;
     if record.standing == NodeStanding::Removed {

@@ -146,9 +146,11 @@ fn node_side(loaded: &Loaded, record: &ConflictRecord) -> Option<usize> {
     let node = record.node?;
     let own = |id: &RevisionId, other: &RevisionId| {
         let seen = loaded.history.ancestry(*other);
-        loaded.history.ancestry(*id).difference(&seen).any(|id| {
-            loaded.provenance.get(id).is_some_and(|revision| revision.provenance.node == Some(node))
-        })
+        loaded
+            .history
+            .ancestry(*id)
+            .difference(&seen)
+            .any(|id| loaded.provenance.get(id).is_some_and(|revision| revision.provenance.node == Some(node)))
     };
     match sides(record)[..] {
         [left, right] if own(&left, &right) => Some(0),

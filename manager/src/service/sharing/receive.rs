@@ -21,8 +21,8 @@ use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
-    ExceptionRecord, ForkRecord, ReportProof, ResourceState, applied_put, exception_clear, exception_put, fork_list, forks_open,
-    publication_list, quarantine_put, resource_get, revision_made_again, revision_report,
+    ExceptionRecord, ForkRecord, ReportProof, ResourceState, applied_put, exception_clear, exception_put, fork_list,
+    forks_open, publication_list, quarantine_put, resource_get, revision_made_again, revision_report,
 };
 
 /// A report as it came.
@@ -175,7 +175,10 @@ async fn receive_revision(
 /// same parent is the same revision, and yet a new wish. A report that merely comes twice has the same bytes.
 async fn made_again(tx: &Tx, node: &NodeRecord, revision: &Revision, report: &[u8]) -> Result<bool> {
     let closed = fork_list(tx).await?.into_iter().any(|fork| {
-        fork.node == node.id && fork.resource == revision.header.resource && fork.node_head == revision.id && fork.state.is_closed()
+        fork.node == node.id
+            && fork.resource == revision.header.resource
+            && fork.node_head == revision.id
+            && fork.state.is_closed()
     });
     Ok(closed && revision_report(tx, revision.id).await?.as_deref() != Some(report))
 }

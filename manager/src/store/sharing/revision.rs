@@ -38,7 +38,6 @@ pub async fn revision_list(database: &impl Database, resource: ResourceId) -> Re
     query.all(database.connection()).await?.iter().map(record).collect()
 }
 
-
 /// Stores a revision with its body. Storing it again changes nothing.
 pub async fn revision_put(
     tx: &Tx,

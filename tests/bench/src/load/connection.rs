@@ -40,7 +40,11 @@ impl Drop for Driver {
 }
 
 /// Connects with the windows and keep-alive that a real node has.
-pub async fn connect(address: &str, config: Arc<ClientConfig>, received: Arc<AtomicU64>) -> Result<(Connection, Driver)> {
+pub async fn connect(
+    address: &str,
+    config: Arc<ClientConfig>,
+    received: Arc<AtomicU64>,
+) -> Result<(Connection, Driver)> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let stream = Counted { stream, received };

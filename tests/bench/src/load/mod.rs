@@ -78,8 +78,7 @@ impl Load {
 
     async fn target(&mut self, side: Side, address: String, root_pin: &str) -> Result<LoadReply> {
         let trust = Trust::fetch(&address, root_pin).await?;
-        let target =
-            Target { address, trust, configs: Vec::new(), sessions: Vec::new(), received: Arc::default() };
+        let target = Target { address, trust, configs: Vec::new(), sessions: Vec::new(), received: Arc::default() };
         self.targets.insert(side, target);
         Ok(LoadReply::default())
     }

@@ -81,12 +81,7 @@ enum Reader {
 }
 
 /// Handshake and first message each way.
-pub async fn open(
-    side: Side,
-    address: &str,
-    config: Arc<ClientConfig>,
-    replica: &Mutex<Replica>,
-) -> Result<Session> {
+pub async fn open(side: Side, address: &str, config: Arc<ClientConfig>, replica: &Mutex<Replica>) -> Result<Session> {
     let (connection, driver) = connect(address, config, Arc::default()).await?;
     let reader = match side {
         Side::Manager => open_manager(connection, replica).await?,

@@ -109,12 +109,13 @@ async fn catch_up(manager: &Manager, config: Arc<ClientConfig>, replica: &mut Re
     let (connection, _driver) = connect(&manager.node_address.to_string(), config, Arc::clone(&received)).await?;
     let (acks, outbound) = mpsc::channel(4);
     acks.send(hello(replica)).await?;
-    let mut client = NodeLinkClient::with_origin(connection, Uri::from_static(ORIGIN))
-        .max_decoding_message_size(16 * 1024 * 1024);
+    let mut client =
+        NodeLinkClient::with_origin(connection, Uri::from_static(ORIGIN)).max_decoding_message_size(16 * 1024 * 1024);
     let mut inbound = client.sync(ReceiverStream::new(outbound)).await?.into_inner();
     let mut caught = Caught::default();
     while caught.documents < RESOURCES {
-        let response = tokio::time::timeout(TIMEOUT, inbound.message()).await.map_err(|_| failed("nothing more came"))?;
+        let response =
+            tokio::time::timeout(TIMEOUT, inbound.message()).await.map_err(|_| failed("nothing more came"))?;
         let Some(response) = response? else { return Err(failed("the stream ended early")) };
         match response.message {
             Some(Down::Welcome(welcome)) => replica.manager_epoch = welcome.manager_epoch,
