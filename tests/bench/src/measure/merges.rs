@@ -22,7 +22,6 @@ struct Case {
     theirs: Value,
 }
 
-#[expect(clippy::cast_precision_loss)]
 pub fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     let path = plan.data.join("merge-cases/replayed.jsonl");
     let Ok(text) = std::fs::read_to_string(&path) else {
