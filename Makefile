@@ -25,7 +25,7 @@ check:
 	@tools/setup.sh build
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
-	$(CARGO) test --quiet --package atoll-tests --test e2e -- contract:: architecture::
+	$(CARGO) test --quiet --workspace --test e2e -- contract:: architecture::
 
 format:
 	$(CARGO) fmt --all

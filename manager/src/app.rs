@@ -27,6 +27,9 @@ use crate::{clock, http, rpc, task};
 /// Where the first administrator's token is written.
 pub const FIRST_TOKEN_FILE: &str = "admin.token";
 
+/// Where the authority's root certificate is written, for clients of the admin port away from loopback.
+pub const ROOT_FILE: &str = "root.pem";
+
 /// How long streams may end by themselves after the node port stops accepting.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -141,6 +144,7 @@ async fn open(settings: Settings) -> Result<Services> {
         started,
     };
     services.hub.refresh(&services.store).await?;
+    write_root(&directory.join(ROOT_FILE), &services)?;
     fleet::group::create(
         &services,
         &Caller::manager(started),
@@ -154,6 +158,17 @@ async fn open(settings: Settings) -> Result<Services> {
         tracing::info!(file = %path.display(), "the first administrator's token was written");
     }
     Ok(services)
+}
+
+/// Writes the root certificate as PEM (RFC 7468).
+fn write_root(path: &Path, services: &Services) -> Result<()> {
+    use base64::Engine as _;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(services.keys.authority.root());
+    let lines: Vec<&str> = encoded.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"));
+    fs::write(path, pem).map_err(|error| {
+        Error::precondition("DATA_DIRECTORY", format!("{} cannot be written: {error}", path.display()))
+    })
 }
 
 /// Writes a file that only its owner reads.

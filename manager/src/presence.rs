@@ -2,7 +2,7 @@
 //!
 //! Losing the last second of it is harmless: a node's Hello says again what it holds.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use atoll_domain::id::NodeId;
@@ -10,17 +10,36 @@ use atoll_domain::time::Timestamp;
 use dashmap::DashMap;
 
 use crate::error::Result;
-use crate::store::Store;
-use crate::store::fleet::{SeenRecord, seen_list, seen_put};
+use crate::store::fleet::{SeenRecord, seen_acknowledge, seen_list, seen_put};
 use crate::store::sharing::{ExceptionRecord, exception_put};
+use crate::store::{Store, Tx};
 
 /// What is seen of every node, by any replica of the manager.
 #[derive(Debug, Default)]
 pub struct Presence {
     seen: DashMap<NodeId, SeenRecord>,
-    unwritten: Mutex<HashSet<NodeId>>,
+    unwritten: Mutex<Unwritten>,
     /// Documents that nodes would not take, waiting to be written: key, code, text.
     refused: Mutex<Vec<(NodeId, Refusal)>>,
+}
+
+/// Nodes of which something was seen that is not written yet.
+#[derive(Debug, Default)]
+struct Unwritten {
+    /// Everything is to be written.
+    whole: HashSet<NodeId>,
+    /// Only that they acknowledged.
+    acknowledged: HashSet<NodeId>,
+}
+
+impl Unwritten {
+    fn contains(&self, node: NodeId) -> bool {
+        self.whole.contains(&node) || self.acknowledged.contains(&node)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.acknowledged.is_empty()
+    }
 }
 
 /// Key, code and text of a document that was not taken.
@@ -71,7 +90,7 @@ impl Presence {
             seen.acknowledged = seen.acknowledged.max(sequence);
             seen.last_seen_ms = now.0;
         }
-        self.mark(node);
+        self.lock().acknowledged.insert(node);
     }
 
     pub fn refused(&self, node: NodeId, refusals: Vec<Refusal>) {
@@ -90,7 +109,7 @@ impl Presence {
     /// The database does not answer.
     pub async fn take_up(&self, store: &Store, connected_here: impl Fn(NodeId) -> bool) -> Result<()> {
         for (node, seen) in seen_list(store).await? {
-            if !connected_here(node) && !self.lock().contains(&node) {
+            if !connected_here(node) && !self.lock().contains(node) {
                 self.seen.insert(node, seen);
             }
         }
@@ -102,16 +121,17 @@ impl Presence {
     /// # Errors
     /// The database does not answer; the changes stay marked.
     pub async fn flush(&self, store: &Store) -> Result<usize> {
-        let nodes: Vec<NodeId> = std::mem::take(&mut *self.lock()).into_iter().collect();
+        let unwritten = std::mem::take(&mut *self.lock());
         let refused = self.take_refused();
-        if nodes.is_empty() && refused.is_empty() {
+        if unwritten.is_empty() && refused.is_empty() {
             return Ok(0);
         }
         let rows: Vec<(NodeId, SeenRecord)> =
-            nodes.iter().filter_map(|node| Some((*node, self.seen.get(node)?.clone()))).collect();
+            unwritten.whole.iter().filter_map(|node| Some((*node, self.seen.get(node)?.clone()))).collect();
         let written = async {
             let tx = store.begin().await?;
             seen_put(&tx, &rows).await?;
+            self.write_acknowledged(&tx, &unwritten).await?;
             for (node, (key, code, text)) in &refused {
                 exception_put(&tx, &exception(*node, key, code, text, crate::clock::now())).await?;
             }
@@ -120,18 +140,36 @@ impl Presence {
         match written.await {
             Ok(_) => Ok(rows.len()),
             Err(error) => {
-                self.lock().extend(nodes);
+                let mut waiting = self.lock();
+                waiting.whole.extend(unwritten.whole);
+                waiting.acknowledged.extend(unwritten.acknowledged);
+                drop(waiting);
                 refused.into_iter().for_each(|(node, refusal)| self.refused(node, vec![refusal]));
                 Err(error)
             }
         }
     }
 
-    fn mark(&self, node: NodeId) {
-        self.lock().insert(node);
+    /// Nodes that reached the same sequence number are written together, as seen when the last of them was.
+    async fn write_acknowledged(&self, tx: &Tx, unwritten: &Unwritten) -> Result<()> {
+        let mut reached: HashMap<u64, (i64, Vec<NodeId>)> = HashMap::new();
+        for node in unwritten.acknowledged.difference(&unwritten.whole) {
+            let Some(seen) = self.seen.get(node) else { continue };
+            let (last_seen_ms, nodes) = reached.entry(seen.acknowledged).or_default();
+            *last_seen_ms = seen.last_seen_ms.max(*last_seen_ms);
+            nodes.push(*node);
+        }
+        for (sequence, (last_seen_ms, nodes)) in reached {
+            seen_acknowledge(tx, &nodes, sequence, last_seen_ms).await?;
+        }
+        Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<NodeId>> {
+    fn mark(&self, node: NodeId) {
+        self.lock().whole.insert(node);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Unwritten> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -69,6 +69,21 @@ impl Fleet {
         });
     }
 
+    /// Starts a second manager over the same database and master key: another replica.
+    pub fn replica(&self) -> Fleet {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        fs::create_dir(directory.path().join("manager")).expect("a directory can be made");
+        let (admin_port, node_port, metrics_port) = (free_port(), free_port(), free_port());
+        let cli = Cli { server: format!("http://127.0.0.1:{admin_port}"), ..self.cli.clone() };
+        let key = self.path("manager/master.key");
+        let mut options = self.options.clone();
+        options.flags.extend(["--master-key-file".to_owned(), key.to_string_lossy().into_owned()]);
+        let manager = launch(directory.path(), &cli.server, node_port, metrics_port, &options);
+        let mut fleet = Fleet { directory, manager, cli, metrics_port, node_port, options };
+        fleet.wait_until_ready();
+        fleet
+    }
+
     /// Starts the manager again after it was stopped or killed.
     pub fn restart_manager(&mut self) {
         let options = &self.options;

@@ -152,6 +152,20 @@ pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
     Ok(())
 }
 
+/// Writes that nodes have acknowledged the same sequence number: after a change to all of them, that is most of what is
+/// seen.
+pub async fn seen_acknowledge(tx: &Tx, nodes: &[NodeId], acknowledged: u64, last_seen_ms: i64) -> Result<()> {
+    for chunk in nodes.chunks(1_000) {
+        node_seen::Entity::update_many()
+            .col_expr(node_seen::Column::Acknowledged, Expr::value(signed(acknowledged)))
+            .col_expr(node_seen::Column::LastSeenMs, Expr::value(last_seen_ms))
+            .filter(node_seen::Column::Node.is_in(chunk.iter().map(ToString::to_string)))
+            .exec(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
 pub async fn seen_list(database: &impl Database) -> Result<Vec<(NodeId, SeenRecord)>> {
     let rows = node_seen::Entity::find().all(database.connection()).await?;
     rows.into_iter()

@@ -150,3 +150,16 @@ fn a_wrong_master_key_is_named_and_a_wrong_setting_too() {
         .unwrap();
     assert!(String::from_utf8_lossy(&checked.stderr).contains("certificate_lifetime"));
 }
+
+#[test]
+fn a_flood_of_joins_is_slowed_down_and_says_so() {
+    let flags = ["--joins-per-minute", "2"].map(str::to_owned).to_vec();
+    let fleet = Fleet::start_with(FleetOptions { flags, ..FleetOptions::default() });
+    let token = fleet.join_token("/eu", &[]);
+    let agents: Vec<Agent> =
+        (0..4).map(|number| Agent::start(fleet.directory.path(), &format!("n{number}"), Some(&token))).collect();
+    eventually("one of them is told to wait", || {
+        agents.iter().any(|agent| agent.process.output().contains("too many joins")).then_some(())
+    });
+    eventually("the first two are in", || (fleet.cli.json(&["node", "list"]).as_array()?.len() == 2).then_some(()));
+}

@@ -105,6 +105,29 @@ fn the_story(options: FleetOptions) {
 }
 
 #[test]
+fn two_managers_over_one_database_serve_one_fleet() {
+    let Some(url) = fresh_postgresql() else { return };
+    let one = Fleet::start_with(FleetOptions { database_url: Some(url), ..FleetOptions::default() });
+    let other = one.replica();
+    let here = one.join("here", "/eu", &[]);
+    let there = other.join("there", "/eu", &[]);
+    let name = one.publish("template", &template("Deploy"));
+    one.cli.run(&["publication", "set", "everywhere", "--template", &name]);
+    here.sees("step_template", "Deploy", "the release", |_| true);
+    there.sees("step_template", "Deploy", "what the other manager released", |_| true);
+    there.edit("step_template", "Deploy", |document| document["Description"] = json!("from there"));
+    eventually("the first manager sees the edit", || {
+        (one.cli.json(&["proposal", "list"])[0]["node"] == "there").then_some(())
+    });
+    for fleet in [&one, &other] {
+        eventually("both say that everybody is online and in sync", || {
+            let status = fleet.cli.json(&["status"]);
+            (status["nodesOnline"] == "2" && status["nodesInSync"] == "2").then_some(())
+        });
+    }
+}
+
+#[test]
 fn a_node_that_is_cut_off_works_on_and_delivers_its_edit_later() {
     let mut fleet = Fleet::start();
     let node = fleet.join("island", "/eu", &[]);

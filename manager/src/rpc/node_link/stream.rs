@@ -226,8 +226,9 @@ impl Conversation {
         let now = clock::now();
         let certificate = self.certificate.as_deref();
         let node = credential::check(&self.services, certificate, now).await.map_err(status)?;
+        // Nearly always the very record that is known: comparing it field by field would be felt, once for each node.
         let known = (&self.node.name, &self.node.group, &self.node.labels);
-        let renamed = known != (&node.name, &node.group, &node.labels);
+        let renamed = !Arc::ptr_eq(&self.node, &node) && known != (&node.name, &node.group, &node.labels);
         self.node = node;
         self.link.cordoned = self.node.standing == NodeStanding::Cordoned;
         Ok(renamed)

@@ -1,5 +1,8 @@
 //! Taking in what nodes report. Everything is stored before it is judged, and nothing is thrown away.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use atoll_domain::canonical;

@@ -1,0 +1,224 @@
+//! What nodes may send that is not as it should be, and what becomes of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use atoll_domain::document::{Purpose, Report, RevisionReport, sign};
+use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::fleet::selector::Selector;
+use atoll_domain::id::{Digest, NodeId, RevisionId, TokenId};
+use atoll_domain::kind::Kind;
+use atoll_domain::secret::SymmetricKey;
+use atoll_domain::sharing::offer::{EditMode, VersionPolicy};
+use atoll_domain::sharing::path::TouchedPaths;
+use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
+use ed25519_dalek::SigningKey;
+use serde_json::{Value, json};
+
+use super::{Outcome, SignedReport, receive};
+use crate::config::Given;
+use crate::hub::Hub;
+use crate::keys::Keyring;
+use crate::presence::Presence;
+use crate::service::sharing::{publication, release, save};
+use crate::service::{Caller, Services};
+use crate::store::Store;
+use crate::store::fleet::{NodeRecord, node_create};
+use crate::{clock, rpc};
+
+struct Setting {
+    services: Services,
+    node: NodeRecord,
+    identity: SigningKey,
+    resource: atoll_domain::id::ResourceId,
+    head: RevisionId,
+    body: Value,
+    _directory: tempfile::TempDir,
+}
+
+async fn setting() -> Setting {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open_sqlite(directory.path()).await.unwrap();
+    let keys = Keyring::open(&store, &SymmetricKey::new([1; 32])).await.unwrap();
+    let services = Services {
+        presence: Presence::default(),
+        hub: Arc::new(Hub::new(rpc::encode_document)),
+        credentials: crate::service::fleet::credential::Credentials::new(false),
+        challenges: Default::default(),
+        store,
+        keys,
+        settings: Given::default().check().unwrap(),
+        started: clock::now(),
+    };
+    let identity = SigningKey::from_bytes(&[5; 32]);
+    let node = node(&services, &identity).await;
+    let caller = Caller::manager(clock::now());
+    let content = json!({ "Name": "T", "ActionType": "Octopus.Script", "Properties": { "a": "1", "b": "1" } });
+    let wish = save::Save {
+        kind: Kind::StepTemplate,
+        resource: None,
+        content: content.to_string().into_bytes(),
+        base: None,
+        message: String::new(),
+        imported: true,
+        request_id: None,
+    };
+    let saved = save::save(&services, &caller, wish).await.unwrap();
+    release::release(&services, &caller, Kind::StepTemplate, "T", None, None).await.unwrap();
+    let wish = publication::Wish {
+        name: "all".to_owned(),
+        selector: Selector { group: "/".parse().unwrap(), labels: Default::default() },
+        priority: 0,
+        edit_mode: EditMode::Propose,
+        items: vec![publication::WishedItem {
+            kind: Kind::StepTemplate,
+            resource: "T".to_owned(),
+            policy: VersionPolicy::Latest,
+        }],
+        add_items: false,
+        request_id: None,
+    };
+    publication::save(&services, &caller, wish).await.unwrap();
+    let body = saved.loaded.body(&services.store, saved.revision).await.unwrap().unwrap();
+    let resource = saved.loaded.record.id;
+    Setting { services, node, identity, resource, head: saved.revision, body, _directory: directory }
+}
+
+async fn node(services: &Services, identity: &SigningKey) -> NodeRecord {
+    let record = NodeRecord {
+        id: NodeId(clock::new_id()),
+        name: "n".parse().unwrap(),
+        group: "/".parse().unwrap(),
+        labels: Default::default(),
+        standing: NodeStanding::Active,
+        standing_reason: String::new(),
+        standing_since_ms: 0,
+        joined_ms: 0,
+        identity_key: identity.verifying_key().to_bytes().to_vec(),
+        sealing_key: vec![0; 32],
+        join_token: TokenId(clock::new_id()),
+        serial: String::new(),
+        next_serial: None,
+        certificate_expires_ms: 0,
+        recoveries: 0,
+    };
+    let tx = services.store.begin().await.unwrap();
+    node_create(&tx, &record).await.unwrap();
+    tx.commit().await.unwrap();
+    record
+}
+
+impl Setting {
+    fn edited(&self, value: &str) -> Value {
+        let mut body = self.body.clone();
+        body["Properties"]["a"] = json!(value);
+        body
+    }
+
+    fn report_of(&self, revision: &Revision, body: Option<Value>) -> RevisionReport {
+        let provenance = Provenance {
+            author: "somebody".to_owned(),
+            node: Some(self.node.id),
+            at: clock::now(),
+            origin: Origin::Edit,
+            message: String::new(),
+            metadata: Value::Null,
+        };
+        RevisionReport { id: revision.id, header: revision.header.clone(), provenance, body, base_unknown: false }
+    }
+
+    fn edit(&self, parent: RevisionId, parent_body: &Value, body: Value) -> RevisionReport {
+        let parents = BTreeSet::from([parent]);
+        let revision = Revision::child(self.resource, Kind::StepTemplate, parents, Some(parent_body), &body);
+        self.report_of(&revision, Some(body))
+    }
+
+    async fn send(&self, report: RevisionReport) -> Outcome {
+        let report = serde_json::to_vec(&Report::Revision(Box::new(report))).unwrap();
+        let signature = sign(Purpose::Report, &report, &self.identity).to_vec();
+        self.send_signed(SignedReport { number: 1, report, signature }).await
+    }
+
+    async fn send_signed(&self, signed: SignedReport) -> Outcome {
+        receive(&self.services, &self.node, &signed, clock::now()).await.unwrap()
+    }
+}
+
+fn quarantined_with(outcome: &Outcome, says: &str) {
+    let Outcome::Quarantined(reason) = outcome else { panic!("not quarantined: {outcome:?}") };
+    assert!(reason.contains(says), "{reason}");
+}
+
+#[tokio::test]
+async fn an_edit_is_stored_and_one_that_comes_twice_changes_nothing() {
+    let setting = setting().await;
+    let report = setting.edit(setting.head, &setting.body, setting.edited("2"));
+    assert!(matches!(setting.send(report.clone()).await, Outcome::Stored(_)));
+    assert_eq!(setting.send(report).await, Outcome::Duplicate);
+}
+
+#[tokio::test]
+async fn reordered_edits_are_asked_for_in_order_and_none_is_lost() {
+    let setting = setting().await;
+    let (first_body, second_body) = (setting.edited("2"), setting.edited("3"));
+    let first = setting.edit(setting.head, &setting.body, first_body.clone());
+    let second = setting.edit(first.id, &first_body, second_body);
+    assert_eq!(setting.send(second.clone()).await, Outcome::NeedParents(vec![first.id]));
+    assert!(matches!(setting.send(first).await, Outcome::Stored(_)));
+    assert!(matches!(setting.send(second).await, Outcome::Stored(_)));
+}
+
+#[tokio::test]
+async fn forged_hashes_bodies_and_signatures_are_kept_aside() {
+    let setting = setting().await;
+    let good = setting.edit(setting.head, &setting.body, setting.edited("2"));
+    let forged_id = RevisionReport { id: Digest::of(b"another"), ..good.clone() };
+    quarantined_with(&setting.send(forged_id).await, "altered or built wrongly");
+    let forged_body = RevisionReport { body: Some(setting.edited("evil")), ..good.clone() };
+    quarantined_with(&setting.send(forged_body).await, "altered on the way");
+    let bytes = serde_json::to_vec(&Report::Revision(Box::new(good.clone()))).unwrap();
+    let signature = sign(Purpose::Report, &bytes, &SigningKey::from_bytes(&[6; 32])).to_vec();
+    let stranger = SignedReport { number: 2, report: bytes, signature };
+    quarantined_with(&setting.send_signed(stranger).await, "signature does not fit");
+    assert!(matches!(setting.send(good).await, Outcome::Stored(_)), "the good one is not held up");
+}
+
+#[tokio::test]
+async fn an_edit_that_hides_what_it_changes_is_kept_aside() {
+    let setting = setting().await;
+    let body = setting.edited("2");
+    let parents = BTreeSet::from([setting.head]);
+    let touched = TouchedPaths::default();
+    let hiding = Revision::writing(setting.resource, Kind::StepTemplate, parents, Some(&body), touched);
+    quarantined_with(&setting.send(setting.report_of(&hiding, Some(body))).await, "does not admit");
+}
+
+#[tokio::test]
+async fn parents_cannot_form_a_circle() {
+    let setting = setting().await;
+    // A revision that names itself has another id for naming itself: the claimed one is a forgery.
+    let body = setting.edited("2");
+    let own = setting.edit(setting.head, &setting.body, body.clone());
+    let mut header = own.header.clone();
+    header.parents = BTreeSet::from([own.id]);
+    let circular = RevisionReport { header, ..own };
+    quarantined_with(&setting.send(circular).await, "altered or built wrongly");
+}
+
+#[tokio::test]
+async fn unknown_kinds_broken_rules_and_foreign_resources_are_kept_aside() {
+    let setting = setting().await;
+    let good = setting.edit(setting.head, &setting.body, setting.edited("2"));
+    let text = serde_json::to_string(&Report::Revision(Box::new(good))).unwrap();
+    let unknown = text.replace("step_template", "recipe").into_bytes();
+    let signature = sign(Purpose::Report, &unknown, &setting.identity).to_vec();
+    let unknown = SignedReport { number: 3, report: unknown, signature };
+    quarantined_with(&setting.send_signed(unknown).await, "cannot be read");
+    let mut nameless = setting.body.clone();
+    nameless["Name"] = json!("");
+    let nameless = setting.edit(setting.head, &setting.body, nameless);
+    quarantined_with(&setting.send(nameless).await, "Name must be a text");
+    let elsewhere = atoll_domain::id::ResourceId(clock::new_id());
+    let foreign = Revision::child(elsewhere, Kind::StepTemplate, BTreeSet::new(), None, &setting.body);
+    quarantined_with(&setting.send(setting.report_of(&foreign, Some(setting.body.clone()))).await, "does not have");
+}
