@@ -72,14 +72,14 @@ Five things to try:
 
   2. Edit on a node, as somebody beside that server would, and take the edit for everybody:
        sed -i 's/Restarts a service/Restarts a service, gently/' $file
-       atoll proposal list
+       sleep 2; atoll proposal list
        atoll proposal accept "\$(atoll proposal list --filter state=proposed -o name | head -n 1)" --publish
 
   3. Make a conflict: two people change the same place.
        sed -i 's/"DefaultValue": "30"/"DefaultValue": "60"/' $file
        atoll template export "Restart a service" | sed 's/"DefaultValue": "30"/"DefaultValue": "90"/' > $demo/edit.json
        atoll template edit "Restart a service" --file $demo/edit.json -m "more patience"
-       atoll template publish "Restart a service"
+       atoll template publish "Restart a service" --wait; sleep 2
        atoll conflict list
 
   4. Look at it and resolve it:

@@ -173,6 +173,8 @@ impl Conversation {
             if let Some((batch, documents)) =
                 services.hub.next_batch(&services.store, &mut self.link).await.map_err(status)?
             {
+                // Only a silent stream has to say that it lives.
+                self.waits.heartbeat.as_mut().reset(Instant::now() + heartbeat());
                 return Ok(Some(changes(batch, documents)));
             }
             let woken = tokio::select! {
