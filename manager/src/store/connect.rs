@@ -50,6 +50,8 @@ impl Store {
                 .max_connections(connections)
                 .min_connections(1)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
+                // A file does not hang up; asking it before each statement would double the way to its thread.
+                .test_before_acquire(false)
                 .sqlx_logging(false);
             options.map_sqlx_sqlite_opts(|sqlite| {
                 sqlite

@@ -13,6 +13,8 @@ use crate::store::work::{WorkRecord, work_finish, work_list};
 
 /// How often the feed is looked at for what other replicas of the manager have committed.
 const POLL: Duration = Duration::from_millis(500);
+/// Least time between two looks at the feed: the first of a burst of commits is taken up at once, the rest together.
+const SPACING: Duration = Duration::from_millis(10);
 /// How often what was seen of nodes is written.
 const FLUSH: Duration = Duration::from_secs(1);
 /// Pieces of work in one go.
@@ -31,6 +33,7 @@ pub async fn feed(services: Arc<Services>, cancel: CancellationToken) {
         }
         report(services.hub.refresh(&services.store).await, "the feed cannot be read");
         report(work(&services).await, "queued work failed and is tried again");
+        tokio::time::sleep(SPACING).await;
     }
 }
 

@@ -26,7 +26,11 @@ impl Floor {
     /// Opens SQLite with the manager's settings: one writer, WAL, a commit is durable before it is answered for.
     pub async fn open(data: &Path, authority: Authority, broadcaster: Broadcaster) -> Result<Self> {
         let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", data.join("floor.db").display()));
-        options.max_connections(1).acquire_timeout(Duration::from_secs(10)).sqlx_logging(false);
+        options
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .sqlx_logging(false);
         options.map_sqlx_sqlite_opts(|sqlite| {
             sqlite.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
         });

@@ -64,6 +64,12 @@ pub async fn measure(plan: &Plan, stage: &mut Stage, report: &mut Report) -> Res
         }),
     );
     rows(plan, report, &results, encodes, per_round);
+    if plan.wants(Measure::Memory) {
+        #[expect(clippy::cast_precision_loss)]
+        let per_node = |index: usize| (memory[index] - stage.resident_before_kib[index]) / plan.nodes as f64;
+        let measure = "KiB resident per connected node, after the changes";
+        report.row(Row::new(measure, per_node(0), Some(per_node(1)), Target::RatioAtMost(1.5)));
+    }
     Ok(())
 }
 

@@ -16,6 +16,8 @@ pub struct Stage {
     pub manager: Manager,
     pub floor: FloorProcess,
     pub fleet: Fleet,
+    /// Of manager and floor, before the first node connected.
+    pub resident_before_kib: [f64; 2],
     directory: TempDir,
 }
 
@@ -33,12 +35,12 @@ impl Stage {
         let pin = manager.join_token(1).await?.root_pin.to_string();
         fleet.target(Side::Manager, &manager.node_address.to_string(), &pin).await?;
         fleet.target(Side::Floor, &floor.address, &floor.root_pin).await?;
-        Ok(Self { manager, floor, fleet, directory })
+        Ok(Self { manager, floor, fleet, resident_before_kib: [0.0; 2], directory })
     }
 
     /// The same fleet with both servers anew. The floor now knows the nodes by the certificates that the manager signed.
     pub async fn restart(self) -> Result<Self> {
-        let Self { manager, floor, mut fleet, directory } = self;
+        let Self { manager, floor, mut fleet, directory, .. } = self;
         drop(floor);
         manager.process.stop().await?;
         let mut manager = Manager::start(&manager_directory(&directory)).await?;
@@ -48,7 +50,7 @@ impl Stage {
         let floor = FloorProcess::start(directory.path(), Some(&root_file)).await?;
         fleet.target(Side::Manager, &address, &pin).await?;
         fleet.target(Side::Floor, &floor.address, &floor.root_pin).await?;
-        Ok(Self { manager, floor, fleet, directory })
+        Ok(Self { manager, floor, fleet, resident_before_kib: [0.0; 2], directory })
     }
 
     pub fn process(&self, side: Side) -> &Process {

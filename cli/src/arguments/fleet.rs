@@ -1,0 +1,87 @@
+//! Nodes, groups and joining.
+
+use clap::Subcommand;
+
+use super::ListArguments;
+
+#[derive(Debug, Subcommand)]
+pub enum NodeCommand {
+    /// List nodes.
+    List(ListArguments),
+    /// One node and what is not as usual about it.
+    #[command(alias = "describe")]
+    Get { node: String },
+    /// Set labels with key=value, remove them with key-.
+    Label {
+        node: String,
+        #[arg(required = true)]
+        labels: Vec<String>,
+    },
+    /// Give a node another home group.
+    Move { node: String, group: String },
+    /// Give a node another name.
+    Rename { node: String, name: String },
+    /// Hold a node back from new content.
+    Cordon {
+        node: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Let a node follow again.
+    Uncordon { node: String },
+    /// End a node's membership for good.
+    Remove { node: String },
+    /// Wait until a node is in a state (online, offline, in-sync).
+    Wait {
+        node: String,
+        #[arg(long = "for", default_value = "online")]
+        state: String,
+        #[arg(long, default_value = "60s")]
+        timeout: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EnrollCommand {
+    /// Join tokens.
+    #[command(subcommand)]
+    Token(EnrollTokenCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EnrollTokenCommand {
+    /// Create a join token and print its text, once.
+    Create {
+        #[arg(long, default_value = "/")]
+        group: String,
+        /// Labels for the nodes that join, key=value.
+        #[arg(long = "label")]
+        labels: Vec<String>,
+        /// How many nodes may join with it.
+        #[arg(long, default_value_t = 1)]
+        uses: u32,
+        /// For how long, such as 30m or 24h.
+        #[arg(long, default_value = "1h")]
+        expires: String,
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// List join tokens.
+    List(ListArguments),
+    /// Make a join token useless.
+    Revoke { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GroupCommand {
+    /// List groups.
+    List(ListArguments),
+    /// Create a group and those above it.
+    Create {
+        path: String,
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// Delete an empty group.
+    Delete { path: String },
+}

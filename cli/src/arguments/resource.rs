@@ -1,0 +1,174 @@
+//! Step templates and variable sets.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::ListArguments;
+
+/// What can be done with a resource of any kind.
+#[derive(Debug, Subcommand)]
+pub enum ResourceCommand {
+    /// List.
+    List(ListArguments),
+    /// One resource, its content and its releases.
+    Get {
+        name: String,
+        /// A revision or version instead of the newest.
+        #[arg(long, default_value = "")]
+        revision: String,
+    },
+    /// Create from files, or write the next revision of one that exists.
+    Import {
+        /// JSON or YAML files; - for standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The revision that the files were edited from; `head` for the newest, knowingly.
+        #[arg(long, default_value = "")]
+        base: String,
+        #[arg(short, long, default_value = "")]
+        message: String,
+        /// Release at once.
+        #[arg(long)]
+        publish: bool,
+        /// Add to this publication.
+        #[arg(long, default_value = "")]
+        to: String,
+    },
+    /// Write the content to a file, or to standard output.
+    Export {
+        /// One name, or none with --all.
+        name: Option<String>,
+        #[arg(long, default_value = "")]
+        revision: String,
+        /// Every resource of the kind into this directory, one file each.
+        #[arg(long)]
+        all: Option<PathBuf>,
+        /// Add the revision as $revision, so that an edited file knows its base.
+        #[arg(long)]
+        with_revision: bool,
+    },
+    /// Edit in $EDITOR, or take the content of a file.
+    Edit {
+        name: String,
+        #[arg(long)]
+        file: Option<PathBuf>,
+        #[arg(short, long, default_value = "")]
+        message: String,
+    },
+    /// Check a file against the rules of its kind, without a manager.
+    Validate { file: PathBuf },
+    /// Release the newest revision: nodes that follow get it.
+    Publish {
+        name: String,
+        /// major.minor.patch; counts up the last number unless given.
+        #[arg(long, default_value = "")]
+        version: String,
+        #[arg(long, default_value = "")]
+        revision: String,
+        /// Add it to this publication too.
+        #[arg(long, default_value = "")]
+        to: String,
+        /// Wait until every node that is online has it.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// The history, newest first.
+    Versions {
+        name: String,
+        #[command(flatten)]
+        list: ListArguments,
+    },
+    /// Two revisions or versions place by place. Exit 1 when they differ.
+    Diff {
+        name: String,
+        from: String,
+        #[arg(default_value = "")]
+        to: String,
+    },
+    /// Write a new revision with the content of an old one.
+    #[command(alias = "restore")]
+    Rollback {
+        name: String,
+        to: String,
+        #[arg(short, long, default_value = "")]
+        message: String,
+    },
+    /// Say how texts merge: off, review or auto.
+    TextMode { name: String, mode: String },
+    /// Delete everywhere it is published. The history stays.
+    Delete {
+        name: String,
+        #[arg(short, long, default_value = "")]
+        message: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum VarsCommand {
+    #[command(flatten)]
+    Resource(ResourceCommand),
+    /// Write a value. A sensitive one comes from standard input or a file, never from an argument.
+    Set {
+        set: String,
+        name: String,
+        /// The value; leave it out with --sensitive, --null or --file.
+        value: Option<String>,
+        #[command(flatten)]
+        scope: ScopeArguments,
+        /// Seal the value: only nodes in its scope can read it.
+        #[arg(long)]
+        sensitive: bool,
+        /// An explicit null.
+        #[arg(long)]
+        null: bool,
+        /// Read the value from a file; - for standard input.
+        #[arg(long)]
+        file: Option<PathBuf>,
+        #[arg(short, long, default_value = "")]
+        message: String,
+        /// Release at once.
+        #[arg(long)]
+        publish: bool,
+    },
+    /// Remove the value with exactly this scope.
+    Unset {
+        set: String,
+        name: String,
+        #[command(flatten)]
+        scope: ScopeArguments,
+        #[arg(short, long, default_value = "")]
+        message: String,
+    },
+    /// What a node or a place gets for each name, and why.
+    Effective {
+        /// A set; every set of the node unless given.
+        set: Option<String>,
+        #[arg(long, default_value = "")]
+        node: String,
+        #[arg(long, default_value = "")]
+        environment: String,
+        #[arg(long, default_value = "")]
+        role: String,
+        #[arg(long, default_value = "")]
+        target: String,
+        #[arg(long, default_value = "")]
+        group: String,
+        /// Show every value that was considered.
+        #[arg(long)]
+        explain: bool,
+    },
+}
+
+/// Where a value applies.
+#[derive(Debug, Clone, Args)]
+pub struct ScopeArguments {
+    #[arg(long = "environment")]
+    pub environments: Vec<String>,
+    #[arg(long = "role")]
+    pub roles: Vec<String>,
+    #[arg(long = "target")]
+    pub targets: Vec<String>,
+    #[arg(long = "group")]
+    pub groups: Vec<String>,
+}

@@ -1,0 +1,121 @@
+//! Publications, proposals, conflicts and sync.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::ListArguments;
+
+#[derive(Debug, Subcommand)]
+pub enum PublicationCommand {
+    /// List publications, the highest priority first.
+    List(ListArguments),
+    /// One publication and its resources.
+    Get { name: String },
+    /// Create or replace a publication.
+    Set {
+        name: String,
+        /// A group, with everything below.
+        #[arg(long, default_value = "/")]
+        group: String,
+        /// Labels that nodes must have, key=value.
+        #[arg(long = "label")]
+        labels: Vec<String>,
+        /// Where two bring the same resource, the higher number wins.
+        #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+        priority: i32,
+        /// propose, fork, locked or write-through.
+        #[arg(long, default_value = "propose")]
+        mode: String,
+        /// Step templates, as NAME or NAME@VERSION to pin.
+        #[arg(long = "template")]
+        templates: Vec<String>,
+        /// Variable sets, as NAME or NAME@VERSION to pin.
+        #[arg(long = "vars")]
+        sets: Vec<String>,
+        /// Every step template and variable set there is.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Add resources to a publication.
+    Add {
+        name: String,
+        #[arg(long = "template")]
+        templates: Vec<String>,
+        #[arg(long = "vars")]
+        sets: Vec<String>,
+    },
+    /// Delete a publication: what only it brought goes from its nodes.
+    Delete { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProposalCommand {
+    /// List proposals, newest first.
+    List(ListArguments),
+    /// One proposal, place by place.
+    Show { id: String },
+    /// Take a proposal.
+    Accept {
+        id: String,
+        #[arg(short, long, default_value = "")]
+        message: String,
+        /// Release the result at once.
+        #[arg(long)]
+        publish: bool,
+    },
+    /// Decline a proposal: the node goes back to what is released.
+    Decline {
+        id: String,
+        #[arg(short, long, default_value = "")]
+        message: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConflictCommand {
+    /// List open questions.
+    List(ListArguments),
+    /// One question, place by place.
+    Show { id: String },
+    /// Answer a question.
+    Resolve {
+        id: String,
+        /// For every place without an answer of its own: ours, theirs, base, proposal, or a node's or the manager's side
+        /// as `node` and `manager`.
+        #[arg(long, default_value = "")]
+        take: String,
+        /// For one place: PATH=ours|theirs|base|proposal|node|manager, or PATH=value:JSON.
+        #[arg(long = "choose")]
+        choices: Vec<String>,
+        /// The whole content instead, from a file.
+        #[arg(long)]
+        file: Option<PathBuf>,
+        #[arg(short, long, default_value = "")]
+        message: String,
+        /// Release the result at once.
+        #[arg(long)]
+        publish: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SyncCommand {
+    /// Who durably has what they should have.
+    Status {
+        /// One step template.
+        #[arg(long, default_value = "")]
+        template: String,
+        /// One variable set.
+        #[arg(long, default_value = "")]
+        vars: String,
+        /// One node.
+        #[arg(long, default_value = "")]
+        node: String,
+        /// Wait until every node that is online has it.
+        #[arg(long)]
+        wait: bool,
+        #[arg(long, default_value = "60s")]
+        timeout: String,
+    },
+}

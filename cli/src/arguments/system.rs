@@ -1,0 +1,42 @@
+//! Tokens, audit and merge.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::ListArguments;
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Create a token and print its text, once.
+    Create {
+        /// The name under which its acts are recorded.
+        name: String,
+        /// For how long, such as 12h; for ever unless given.
+        #[arg(long)]
+        expires: Option<String>,
+    },
+    /// List tokens.
+    List(ListArguments),
+    /// Make a token useless at once.
+    Revoke { token: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// List events, newest first.
+    List(ListArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct MergeArguments {
+    pub base: PathBuf,
+    pub ours: PathBuf,
+    pub theirs: PathBuf,
+    /// step_template or variable_set.
+    #[arg(long, default_value = "step_template")]
+    pub kind: String,
+    /// How texts that both changed merge: off, review or auto.
+    #[arg(long)]
+    pub text: Option<String>,
+}
