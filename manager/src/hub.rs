@@ -70,7 +70,11 @@ struct Cache {
 }
 
 impl Cache {
+    /// A reader that was slow must not put an older state over a newer one.
     fn put(&mut self, key: RowKey, sequence: u64, document: Bytes) {
+        if self.bytes.get(&key).is_some_and(|(held, _)| *held > sequence) {
+            return;
+        }
         self.size_bytes += document.len();
         if let Some((_, before)) = self.bytes.insert(key.clone(), (sequence, document)) {
             self.size_bytes -= before.len();
@@ -176,7 +180,7 @@ impl Hub {
         let bytes = self.encode(&document);
         let mut cache = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
         cache.put(key.clone(), document.sequence, bytes.clone());
-        Ok(Some(bytes))
+        Ok(Some(cache.bytes.get(key).map_or(bytes, |(_, newest)| newest.clone())))
     }
 
     /// Takes a stream's place, until the manager stops. An older stream of the same node ends: one node has one

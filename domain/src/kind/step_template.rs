@@ -98,6 +98,9 @@ impl KindRules for StepTemplate {
                     if !is_property_value(value) {
                         problems.push(problem(&["Properties", name], wrong_value(name)));
                     }
+                    if is_in_the_clear(value) {
+                        problems.push(problem(&["Properties", name], not_sealed(name)));
+                    }
                 }
             }
             _ => problems.push(problem(&["Properties"], "Properties must be an object".to_owned())),
@@ -124,6 +127,9 @@ fn check_parameters(list: Option<&Value>, problems: &mut Vec<Problem>) {
         if seen.insert(name.to_lowercase(), key).is_some() {
             problems.push(problem(&path, format!("two parameters are named {name}; rename or remove one")));
         }
+        if parameter.get("DefaultValue").is_some_and(is_in_the_clear) {
+            problems.push(problem(&path, not_sealed(&format!("the default value of {name}"))));
+        }
         if parameter.get("DefaultValue").is_some_and(|value| !is_property_value(value)) {
             problems.push(problem(&path, wrong_value(&format!("the default value of {name}"))));
         }
@@ -137,6 +143,16 @@ fn is_property_value(value: &Value) -> bool {
         Value::Object(fields) => fields.contains_key("HasValue") || fields.contains_key(crate::secret::REFERENCE),
         Value::Array(_) => false,
     }
+}
+
+/// A sensitive value whose text still stands there. The manager seals what administrators write before it checks; from a
+/// node, or through any other door, it is refused.
+fn is_in_the_clear(value: &Value) -> bool {
+    value.get("HasValue").is_some() && value.get("NewValue").is_some_and(Value::is_string)
+}
+
+fn not_sealed(what: &str) -> String {
+    format!("{what} is sensitive and its value was not sealed; set it at the manager")
 }
 
 fn wrong_value(what: &str) -> String {

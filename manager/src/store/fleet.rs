@@ -108,6 +108,26 @@ pub async fn node_update(tx: &Tx, record: &NodeRecord) -> Result<()> {
     Ok(())
 }
 
+/// Writes what belongs to a node's certificate and nothing else, so that a removal, a cordon or a label that came in
+/// between stays. `false` when the node was removed.
+pub async fn node_certificate_update(tx: &Tx, record: &NodeRecord) -> Result<bool> {
+    let columns = node::ActiveModel {
+        serial: Set(record.serial.clone()),
+        next_serial: Set(record.next_serial.clone()),
+        certificate_expires_ms: Set(record.certificate_expires_ms),
+        sealing_key: Set(record.sealing_key.clone()),
+        recoveries: Set(record.recoveries),
+        ..Default::default()
+    };
+    let done = node::Entity::update_many()
+        .set(columns)
+        .filter(node::Column::Id.eq(record.id.to_string()))
+        .filter(node::Column::Standing.ne(NodeStanding::Removed.name()))
+        .exec(tx.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
 /// What is seen of a node.
 #[derive(Debug, Clone, Default)]
 pub struct SeenRecord {

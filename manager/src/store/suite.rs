@@ -11,7 +11,9 @@ use sea_orm::{ConnectionTrait as _, Database as SeaDatabase};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::fleet::{JoinTokenRecord, SeenRecord, join_token_create, join_token_use, seen_list, seen_put};
+use super::fleet::{
+    JoinTokenRecord, SeenRecord, join_token_create, join_token_use, seen_acknowledge, seen_list, seen_put,
+};
 use super::sharing::{ResourceRecord, ResourceState, resource_create, resource_get, resource_update};
 use super::tx::{AuditEntry, SignedRow};
 use super::{Store, audit, feed};
@@ -225,6 +227,15 @@ async fn what_is_seen_of_thousands_of_nodes_is_written_at_once_and_again() {
         let seen = seen_list(&store).await.unwrap();
         assert_eq!(seen.len(), nodes.len());
         assert!(seen.iter().all(|(_, seen)| seen.acknowledged == 2));
+
+        let (reached, behind) = nodes.split_at(2_100);
+        let tx = store.begin().await.unwrap();
+        seen_acknowledge(&tx, reached, 3, 7).await.unwrap();
+        tx.commit().await.unwrap();
+        for (node, seen) in seen_list(&store).await.unwrap() {
+            let wanted = if behind.contains(&node) { (2, 0) } else { (3, 7) };
+            assert_eq!((seen.acknowledged, seen.last_seen_ms), wanted);
+        }
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! Work queued by transactions.
 
-use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
+use sea_orm::{ActiveModelTrait, EntityTrait, QueryOrder, QuerySelect, Set, Unchanged};
 
 use super::entity::work;
 use super::{Database, Tx};
@@ -25,4 +25,11 @@ pub async fn work_list(database: &impl Database, limit: u64) -> Result<Vec<WorkR
 pub async fn work_finish(tx: &Tx, id: &str) -> Result<bool> {
     let done = work::Entity::delete_by_id(id.to_owned()).exec(tx.connection()).await?;
     Ok(done.rows_affected > 0)
+}
+
+/// Puts a piece of work that failed behind the others.
+pub async fn work_postpone(tx: &Tx, id: &str, queued_ms: i64) -> Result<()> {
+    let row = work::ActiveModel { id: Unchanged(id.to_owned()), queued_ms: Set(queued_ms), ..Default::default() };
+    row.update(tx.connection()).await?;
+    Ok(())
 }

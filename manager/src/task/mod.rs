@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::error::Result;
 use crate::service::{Caller, Services, sharing};
-use crate::store::work::{WorkRecord, work_finish, work_list};
+use crate::store::work::{WorkRecord, work_finish, work_list, work_postpone};
 
 /// How often the feed is looked at for what other replicas of the manager have committed.
 const POLL: Duration = Duration::from_millis(500);
@@ -42,10 +42,17 @@ async fn work(services: &Services) -> Result<()> {
     loop {
         let pieces = work_list(&services.store, WORK_BATCH).await?;
         let count = pieces.len() as u64;
+        let mut failed = false;
         for piece in pieces {
-            do_piece(services, &piece).await?;
+            if let Err(error) = do_piece(services, &piece).await {
+                tracing::error!(job = piece.job, subject = piece.subject, context = error.context(), "{error}");
+                let tx = services.store.begin().await?;
+                work_postpone(&tx, &piece.id, clock::now().0).await?;
+                tx.commit().await?;
+                failed = true;
+            }
         }
-        if count < WORK_BATCH {
+        if count < WORK_BATCH || failed {
             return Ok(());
         }
     }

@@ -43,8 +43,8 @@ struct Command {
     /// Where the raw figures go.
     #[arg(long, default_value = "bench-results")]
     results: PathBuf,
-    /// Directory with `merge-cases/replayed.jsonl`.
-    #[arg(long, env = "ATOLL_DATA", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"))]
+    /// Directory with `merge-cases/replayed.jsonl`; the default is right when started in the workspace.
+    #[arg(long, env = "ATOLL_DATA", default_value = "../shared/data")]
     data: PathBuf,
 }
 

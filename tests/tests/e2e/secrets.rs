@@ -127,3 +127,43 @@ fn a_sensitive_value_is_never_taken_from_an_argument_or_overwritten_in_the_clear
     assert_eq!(fleet.cli.attempt_with_input(&["vars", "set", "Database", "Key", "--sensitive"], "x").code, 0);
     fleet.cli.attempt(&["vars", "set", "Database", "Key", "open"]).refused(6, "--sensitive");
 }
+
+#[test]
+fn a_sensitive_default_of_a_template_is_sealed_at_the_manager_and_refused_in_the_clear_on_a_node() {
+    let fleet = Fleet::start();
+    let node = fleet.join("n", "/eu", &[]);
+    let mut template = crate::samples::template("T");
+    template["Parameters"][0]["DefaultValue"] = json!({ "HasValue": true, "NewValue": PLAIN });
+    fleet.publish("template", &template);
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    let seen = node.sees("step_template", "T", "it", |_| true);
+    assert_eq!(seen["Parameters"][0]["DefaultValue"]["NewValue"], serde_json::Value::Null);
+    assert_eq!(files_with(&fleet.path("manager"), PLAIN), Vec::<String>::new());
+
+    node.edit("step_template", "T", |document| {
+        document["Parameters"][1]["DefaultValue"] = json!({ "HasValue": true, "NewValue": "typed here" })
+    });
+    eventually("the node says why not", || node.process.output().contains("was not sealed").then_some(()));
+    assert_eq!(fleet.cli.json(&["proposal", "list"]), json!([]));
+}
+
+#[test]
+fn an_edit_on_a_node_cannot_bring_a_value_into_its_own_scope() {
+    let fleet = Fleet::start();
+    let node = fleet.join("n", "/eu", &["environment=test"]);
+    fleet.publish("vars", &variables("Database"));
+    fleet.cli.run(&["publication", "set", "all", "--vars", "Database", "--mode", "write-through"]);
+    let set = ["vars", "set", "Database", "Db.Password", "--sensitive", "--environment", "production", "--publish"];
+    assert_eq!(fleet.cli.attempt_with_input(&set, PLAIN).code, 0);
+    node.sees("variable_set", "Database", "the reference", |document| document.to_string().contains("$secret"));
+    node.edit("variable_set", "Database", |document| {
+        let variables = document["Variables"].as_array_mut().unwrap();
+        variables.iter_mut().filter(|variable| variable["Name"] == "Db.Password").for_each(|variable| {
+            variable.as_object_mut().unwrap().remove("Scope");
+        });
+    });
+    eventually("it is kept aside", || {
+        fleet.cli.run(&["node", "get", "n"]).contains("cannot move a sealed value").then_some(())
+    });
+    assert_eq!(fleet.cli.json(&["vars", "get", "Database"])["resource"]["version"], "1.0.1");
+}

@@ -176,3 +176,32 @@ fn variables_are_explained_value_by_value() {
     let file = fleet.write("tied.json", &tied);
     fleet.cli.attempt(&["vars", "import", &file]).refused(2, "equal rank");
 }
+
+#[test]
+fn the_same_edit_on_two_nodes_is_two_wishes_and_one_revision() {
+    let fleet = Fleet::start();
+    let nodes = [fleet.join("one", "/eu", &[]), fleet.join("two", "/eu", &[])];
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    for node in &nodes {
+        node.sees("step_template", "T", "it", |_| true);
+        node.edit("step_template", "T", set_description("the same"));
+    }
+    let proposals = eventually("both are proposed", || {
+        let proposals = fleet.cli.json(&["proposal", "list", "--filter", "state=proposed"]);
+        (proposals.as_array()?.len() == 2).then_some(proposals)
+    });
+    assert_eq!(proposals[0]["revision"]["id"], proposals[1]["revision"]["id"]);
+    // A proposal is accepted before it is released, not released over everybody's heads.
+    let revision = proposals[0]["revision"]["id"].as_str().unwrap();
+    fleet.cli.attempt(&["template", "publish", "T", "--revision", revision]).refused(6, "accept the proposal");
+    fleet.cli.run(&["proposal", "accept", proposals[0]["id"].as_str().unwrap(), "--publish"]);
+    let mut newer = template("T");
+    newer["Description"] = json!("newer still");
+    let base = fleet.cli.json(&["template", "get", "T"])["revision"]["id"].as_str().unwrap().to_owned();
+    let file = fleet.write("newer.json", &newer);
+    fleet.cli.run(&["template", "import", &file, "--base", &base, "--publish"]);
+    for node in &nodes {
+        node.sees("step_template", "T", "what is released later", |document| document["Description"] == "newer still");
+    }
+}

@@ -12,7 +12,7 @@ use crate::authority::{Issued, NodeCertificate};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::{Caller, Services};
-use crate::store::fleet::{NodeRecord, node_get, node_update};
+use crate::store::fleet::{NodeRecord, node_get};
 
 const CHALLENGE_LIFETIME_MS: i64 = 60_000;
 /// Challenges that may be open at once: what a flood of askers can make this process hold.
@@ -115,7 +115,7 @@ async fn issue(
         ..record.clone()
     };
     let mut tx = services.store.begin().await?;
-    node_update(&tx, &record).await?;
+    let record = credential::update_certificate(&tx, &record).await?;
     let caller = Caller { name: format!("node:{}", record.name), token: None, now };
     caller.record(&mut tx, action, &record.name, json!({ "serial": issued.serial, "expires": issued.expires }));
     tx.commit().await?;

@@ -10,7 +10,8 @@ use dashmap::DashMap;
 use crate::authority::NodeCertificate;
 use crate::error::{Error, Result};
 use crate::service::Services;
-use crate::store::fleet::{NodeRecord, node_get, node_update};
+use crate::store::Tx;
+use crate::store::fleet::{NodeRecord, node_certificate_update, node_get};
 
 /// How long an answer may be used again. A removal in this process counts at once; one made by another replica of the
 /// manager counts within this time.
@@ -118,8 +119,19 @@ async fn activate(services: &Services, record: &NodeRecord, now: Timestamp) -> R
         record.serial = next;
     }
     let tx = services.store.begin().await?;
-    node_update(&tx, &record).await?;
+    let record = update_certificate(&tx, &record).await?;
     tx.commit().await?;
     services.credentials.changed(&record, now);
     Ok(Arc::new(record))
+}
+
+/// Writes what belongs to the certificate, and answers the node as it is now.
+///
+/// # Errors
+/// The node was removed meanwhile.
+pub(super) async fn update_certificate(tx: &Tx, record: &NodeRecord) -> Result<NodeRecord> {
+    if !node_certificate_update(tx, record).await? {
+        return Err(removed());
+    }
+    node_get(tx, record.id).await?.ok_or_else(removed)
 }

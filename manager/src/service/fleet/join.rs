@@ -16,8 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::service::sharing::membership;
 use crate::service::{Caller, Services};
 use crate::store::fleet::{
-    JoinTokenRecord, NodeRecord, join_token_get, join_token_use, node_create, node_named, node_update,
-    node_with_identity,
+    JoinTokenRecord, NodeRecord, join_token_get, join_token_use, node_create, node_named, node_with_identity,
 };
 use crate::store::{Database, Tx};
 
@@ -109,8 +108,7 @@ async fn rejoin(tx: &Tx, known: NodeRecord, wish: &JoinWish, issued: &Issued) ->
         sealing_key: wish.sealing_key.clone(),
         ..known
     };
-    node_update(tx, &record).await?;
-    Ok(record)
+    credential::update_certificate(tx, &record).await
 }
 
 async fn admit(

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::history::{Loaded, load};
 use super::receive::edit_mode;
 use super::release::release_in;
-use super::{JOB_FORKS, fork, save};
+use super::{JOB_FORKS, fork, save, secret};
 use crate::error::{Error, Result};
 use crate::service::fleet::node::names;
 use crate::service::list::{Field, Listed, Options, Page, page};
@@ -24,7 +24,7 @@ use crate::service::{Caller, Services};
 use crate::store::fleet::node_get;
 use crate::store::sharing::{
     ConflictRecord, ReleaseRecord, ResourceRecord, RevisionRecord, conflict_list, conflict_put, forks_open,
-    resource_get,
+    resource_get, resource_lock, resource_update,
 };
 use crate::store::{Database, Tx};
 
@@ -239,6 +239,7 @@ pub struct Resolved {
 /// A place is left open, the result breaks a rule, or somebody else answered first.
 pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Answer) -> Result<Resolved> {
     let mut tx = services.store.begin().await?;
+    resource_lock(&tx, find(&tx, id).await?.resource).await?;
     let record = find(&tx, id).await?;
     if record.closed_by.is_some() {
         return Err(Error::precondition("RESOLVED_ALREADY", "this conflict is resolved already; look at the resource"));
@@ -248,7 +249,11 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
     let (places, merged) = open_places(&tx, &loaded, &record)
         .await?
         .ok_or_else(|| Error::precondition("RESOLVED_ALREADY", "the sides of this conflict merge by now"))?;
-    let body = answered(&loaded, &places, &merged, &answer)?;
+    let body = match answered(&loaded, &places, &merged, &answer)? {
+        // An answer may bring a sensitive value in the clear, as any content that is written here.
+        Some(body) => Some(secret::seal(services, &tx, loaded.record.kind, body, Some(&merged), caller.now).await?),
+        None => None,
+    };
     if let Some(body) = &body {
         save::check(loaded.record.kind, body)?;
     }
@@ -283,7 +288,7 @@ async fn settle_with(
     if let Some(node) = record.node {
         let forks = forks_open(tx, record.resource).await?;
         if let (Some(mut fork), Some(node)) =
-            (forks.into_iter().find(|fork| fork.node == node), node_get(tx, node).await?)
+            (forks.into_iter().find(|fork| fork.conflict == Some(record.id)), node_get(tx, node).await?)
         {
             stays_on_node = edit_mode(tx, &node, loaded).await? == Some(EditMode::Fork);
             fork.head = id;
@@ -302,6 +307,8 @@ async fn settle_with(
     }
     let head = loaded.shown()?;
     if loaded.history.get(head).is_some_and(|revision| revision.header.tombstone) {
+        loaded.record.released = None;
+        resource_update(tx, &mut loaded.record).await?;
         super::offer::withdraw(services, tx, loaded.record.id).await?;
         caller.queue(tx, JOB_FORKS, loaded.record.id);
         return Ok(None);

@@ -24,7 +24,7 @@ use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::sharing::{
     ConflictRecord, ForkRecord, ReleaseRecord, ResourceRecord, ResourceState, RevisionRecord, conflict_put,
-    conflicts_open, fork_get, fork_list, fork_put, forks_open, resource_get, resource_list,
+    conflicts_open, fork_get, fork_list, fork_put, forks_open, resource_get, resource_list, resource_lock,
 };
 
 /// Tells a node what became of its edit.
@@ -103,7 +103,7 @@ async fn open_question(tx: &Tx, fork: &mut ForkRecord, target: RevisionId, calle
     "this edit and what is released do not merge; the node keeps its own until an administrator decides"
         .clone_into(&mut fork.message);
     let open = conflicts_open(tx, fork.resource).await?;
-    let known = open.into_iter().find(|conflict| conflict.node == Some(fork.node));
+    let known = open.into_iter().find(|conflict| Some(conflict.id) == fork.conflict);
     let heads = [fork.head, target].into_iter().collect();
     let record = match known {
         Some(known) => ConflictRecord { heads, ..known },
@@ -123,7 +123,7 @@ async fn open_question(tx: &Tx, fork: &mut ForkRecord, target: RevisionId, calle
 
 pub(super) async fn close_question(tx: &Tx, fork: &mut ForkRecord, by: Option<RevisionId>) -> Result<()> {
     let open = conflicts_open(tx, fork.resource).await?;
-    for conflict in open.into_iter().filter(|conflict| conflict.node == Some(fork.node)) {
+    for conflict in open.into_iter().filter(|conflict| Some(conflict.id) == fork.conflict) {
         let closed_by = by.or(Some(fork.head));
         conflict_put(tx, &ConflictRecord { closed_by, ..conflict }).await?;
     }
@@ -133,6 +133,7 @@ pub(super) async fn close_question(tx: &Tx, fork: &mut ForkRecord, by: Option<Re
 
 /// Queued work: after a release or a deletion, every open fork of the resource is put together with it.
 pub async fn rebase_all(services: &Services, tx: &mut Tx, resource: ResourceId, caller: &Caller) -> Result<()> {
+    resource_lock(tx, resource).await?;
     let Some(record) = resource_get(tx, resource).await? else { return Ok(()) };
     let mut loaded = load(tx, record).await?;
     for fork in forks_open(tx, resource).await? {
@@ -247,6 +248,7 @@ pub async fn decide(
     release: bool,
 ) -> Result<Decided> {
     let mut tx = services.store.begin().await?;
+    resource_lock(&tx, find(&tx, id).await?.resource).await?;
     let mut fork = find(&tx, id).await?;
     let record = resource_get(&tx, fork.resource).await?;
     let mut loaded = load(&tx, record.ok_or_else(|| Error::not_found("resource", &fork.resource.to_string()))?).await?;

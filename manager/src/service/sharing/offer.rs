@@ -159,6 +159,8 @@ pub async fn withdraw(services: &Services, tx: &mut Tx, resource: ResourceId) ->
         if publication.items.iter().any(|item| item.resource == resource) {
             let audience = Audience::Publication(publication.id);
             remove(services, tx, audience, DocumentKind::Resource, resource_key(resource)).await?;
+            // Its sealed values go with it.
+            secret::refresh_publication(services, tx, &publication).await?;
         }
     }
     Ok(())

@@ -9,11 +9,13 @@ use atoll_domain::canonical;
 use atoll_domain::document::{AppliedReport, ApplyOutcome, Purpose, Report, RevisionReport, verify};
 use atoll_domain::fleet::enrolment::identity_key;
 use atoll_domain::id::{NodeId, RevisionId};
+use atoll_domain::kind::Kind;
+use atoll_domain::secret::scoped_references;
 use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::offer::EditMode;
 use atoll_domain::sharing::revision::Revision;
 use atoll_domain::time::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::history::{Loaded, load};
 use super::release::release_in;
@@ -25,7 +27,7 @@ use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
     ExceptionRecord, ForkRecord, ReportProof, ResourceState, applied_put, exception_clear, exception_put, fork_list,
-    forks_open, publication_list, quarantine_put, resource_get, revision_made_again, revision_report,
+    forks_open, publication_list, quarantine_put, resource_get, resource_lock, revision_made_again, revision_report,
 };
 
 /// A report as it came.
@@ -79,7 +81,9 @@ async fn quarantine(
 ) -> Result<Outcome> {
     let tx = services.store.begin().await?;
     let id = clock::new_id();
-    quarantine_put(&tx, id, node.id, &signed.report, reason, now.0).await?;
+    // A sensitive value in the clear is nothing to keep, not even aside.
+    let report: &[u8] = if reason.contains("was not sealed") { b"" } else { &signed.report };
+    quarantine_put(&tx, id, node.id, report, reason, now.0).await?;
     let exception = ExceptionRecord {
         node: node.id,
         subject: format!("report {}", signed.number),
@@ -130,6 +134,7 @@ async fn receive_revision(
         |error: atoll_domain::sharing::revision::RevisionError| Error::invalid("BAD_REVISION", error.to_string());
     let revision = Revision::verify(report.id, report.header.clone(), report.body.as_ref()).map_err(invalid)?;
     let mut tx = services.store.begin().await?;
+    resource_lock(&tx, revision.header.resource).await?;
     let Some(record) = resource_get(&tx, revision.header.resource).await? else {
         return Err(Error::invalid(
             "UNKNOWN_RESOURCE",
@@ -141,7 +146,8 @@ async fn receive_revision(
     }
     let mut loaded = load(&tx, record).await?;
     let known = loaded.history.contains(revision.id);
-    if known && !made_again(&tx, node, &revision, &signed.report).await? {
+    if known && heard(&tx, &loaded, node, &revision).await? && !made_again(&tx, node, &revision, &signed.report).await?
+    {
         return Ok(Outcome::Duplicate);
     }
     let parents = &revision.header.parents;
@@ -161,7 +167,11 @@ async fn receive_revision(
     };
     let proof = ReportProof { report: signed.report.clone(), signature: signed.signature.clone() };
     if known {
-        revision_made_again(&tx, revision.id, proof).await?;
+        // Who made it first stays on record; a second maker has a fork of his own.
+        let is_own = loaded.provenance.get(&revision.id).is_some_and(|known| known.provenance.node == Some(node.id));
+        if is_own {
+            revision_made_again(&tx, revision.id, proof).await?;
+        }
     } else {
         let (provenance, body) = (report.provenance.clone(), report.body.as_ref());
         loaded.add(&tx, revision.clone(), provenance, body, Some(proof), now).await?;
@@ -172,6 +182,13 @@ async fn receive_revision(
     caller.record(&mut tx, "node.edit", &loaded.record.name, detail);
     tx.commit().await?;
     Ok(Outcome::Stored(said))
+}
+
+/// Whether this node's wish is on record. The same edit made on two nodes is one revision and two wishes.
+async fn heard(tx: &Tx, loaded: &Loaded, node: &NodeRecord, revision: &Revision) -> Result<bool> {
+    let forks = fork_list(tx).await?;
+    let mut own = forks.iter().filter(|fork| fork.node == node.id && fork.resource == revision.header.resource);
+    Ok(own.any(|fork| loaded.history.descends(fork.node_head, revision.id)))
 }
 
 /// Whether a revision that is here already was made once more, after it was declined or taken back: the same edit on the
@@ -193,6 +210,7 @@ async fn check_edit(tx: &Tx, loaded: &Loaded, revision: &Revision, report: &Revi
         revision
             .check_touched(parent_body.as_ref(), report.body.as_ref())
             .map_err(|error| Error::invalid("BAD_REVISION", error.to_string()))?;
+        check_secrets(loaded.record.kind, parent_body.as_ref(), report.body.as_ref())?;
     } else {
         return Err(Error::invalid("BAD_REVISION", "an edit of a node has exactly one parent"));
     }
@@ -200,6 +218,19 @@ async fn check_edit(tx: &Tx, loaded: &Loaded, revision: &Revision, report: &Revi
         Some(body) => save::check(loaded.record.kind, body),
         None => Ok(()),
     }
+}
+
+/// A node sees references to values that it may not read. It must not be able to move one to where it could.
+fn check_secrets(kind: Kind, parent: Option<&Value>, body: Option<&Value>) -> Result<()> {
+    let pairs = |body: Option<&Value>| body.map(|body| scoped_references(kind, body)).unwrap_or_default();
+    let before = pairs(parent);
+    if pairs(body).iter().all(|pair| before.contains(pair)) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "MOVED_SECRET",
+        "an edit on a node cannot move a sealed value or change its scope; change it at the manager",
+    ))
 }
 
 /// The edit mode of the publication that wins at this node for this resource.
@@ -225,7 +256,7 @@ async fn judge(
     caller: &Caller,
 ) -> Result<String> {
     let through = mode == EditMode::WriteThrough && !base_unknown && loaded.record.state == ResourceState::Ok;
-    let mut fork = fork_of(tx, loaded, node, revision, caller).await?;
+    let mut fork = fork_of(tx, loaded, node, revision, base_unknown, caller).await?;
     if through {
         save::add_head(tx, loaded, revision.id, caller).await?;
         if loaded.record.state == ResourceState::Ok {
@@ -262,25 +293,33 @@ async fn fork_of(
     loaded: &mut Loaded,
     node: &NodeRecord,
     revision: &Revision,
+    base_unknown: bool,
     caller: &Caller,
 ) -> Result<ForkRecord> {
-    let open = forks_open(tx, loaded.record.id).await?.into_iter().find(|fork| fork.node == node.id);
-    let Some(mut fork) = open else {
-        return Ok(ForkRecord {
-            id: clock::new_id(),
-            resource: loaded.record.id,
-            node: node.id,
-            head: revision.id,
-            node_head: revision.id,
-            state: ForkState::Proposed,
-            message: String::new(),
-            since_ms: caller.now.0,
-            conflict: None,
-        });
+    let fresh = ForkRecord {
+        id: clock::new_id(),
+        resource: loaded.record.id,
+        node: node.id,
+        head: revision.id,
+        node_head: revision.id,
+        state: ForkState::Proposed,
+        message: String::new(),
+        since_ms: caller.now.0,
+        conflict: None,
     };
+    // An edit that does not run is no part of the one that does, and the other way round.
+    let is_running = |fork: &ForkRecord| fork.node == node.id && fork.state != ForkState::Unapplied;
+    let open = forks_open(tx, loaded.record.id).await?.into_iter().find(is_running);
+    let Some(mut fork) = open.filter(|_| !base_unknown) else { return Ok(fresh) };
     // The node edited on while its earlier edit was put together with a release: both count.
     let heads = super::settle::settle(tx, loaded, &BTreeSet::from([fork.head, revision.id]), caller).await?;
-    fork.head = if heads.len() == 1 { heads.first().copied().unwrap_or(revision.id) } else { revision.id };
-    fork.node_head = revision.id;
-    Ok(fork)
+    match heads.first() {
+        Some(head) if heads.len() == 1 => {
+            fork.head = *head;
+            fork.node_head = revision.id;
+            Ok(fork)
+        }
+        // They do not merge: the earlier edit stays a proposal of its own, where an administrator sees it.
+        _ => Ok(fresh),
+    }
 }

@@ -27,12 +27,28 @@ pub async fn release(
     let mut tx = services.store.begin().await?;
     let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
     let revision = match revision {
-        Some(text) => loaded.resolve(&tx, text).await?,
+        Some(text) => accepted(&loaded, loaded.resolve(&tx, text).await?)?,
         None => only_head(&loaded)?,
     };
     let release = release_in(services, caller, &mut tx, &mut loaded, version, revision).await?;
     let sequence = tx.commit().await?;
     Ok((loaded, release, sequence))
+}
+
+/// A revision that was named must be part of what counts for everybody: releasing a node's proposal over the heads would
+/// be undone by the next release, and nobody would see it go.
+fn accepted(loaded: &Loaded, revision: RevisionId) -> Result<RevisionId> {
+    if loaded.record.state == ResourceState::Deleted {
+        return Err(Error::precondition("DELETED", "this resource is deleted; roll it back first"));
+    }
+    let is_deletion = loaded.history.get(revision).is_some_and(|revision| revision.header.tombstone);
+    if is_deletion || !loaded.record.heads.iter().any(|head| loaded.history.descends(*head, revision)) {
+        return Err(Error::precondition(
+            "NOT_ACCEPTED",
+            "this revision is not part of the shared resource; accept the proposal that carries it first",
+        ));
+    }
+    Ok(revision)
 }
 
 fn only_head(loaded: &Loaded) -> Result<RevisionId> {

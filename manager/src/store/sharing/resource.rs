@@ -6,7 +6,7 @@ use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::Version;
 use atoll_domain::sharing::text::TextMode;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::entity::{resource, resource_release};
@@ -101,6 +101,17 @@ fn resource_row(record: &ResourceRecord) -> Result<resource::ActiveModel> {
 
 pub async fn resource_get(database: &impl Database, id: ResourceId) -> Result<Option<ResourceRecord>> {
     resource::Entity::find_by_id(id.to_string()).one(database.connection()).await?.map(resource_of).transpose()
+}
+
+/// Waits until no other transaction is deciding about a resource. SQLite has one writer anyway; on PostgreSQL this is
+/// what makes two decisions about one resource follow each other. What is read before it may be stale.
+pub async fn resource_lock(tx: &Tx, id: ResourceId) -> Result<()> {
+    if !crate::store::connect::is_postgresql(tx.connection()) {
+        return Ok(());
+    }
+    let query = resource::Entity::find_by_id(id.to_string()).lock_exclusive();
+    query.one(tx.connection()).await?;
+    Ok(())
 }
 
 /// The resource of a name; a deleted one only where no other has the name.
