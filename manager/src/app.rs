@@ -1,14 +1,15 @@
 //! The only place that wires store, services, ports and tasks together.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,9 @@ pub const ROOT_FILE: &str = "root.pem";
 /// How long streams may end by themselves after the node port stops accepting.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// Connections that may wait to be accepted; the system may allow fewer.
+const LISTEN_QUEUE: u32 = 4_096;
+
 /// Runs the manager until it is cancelled.
 ///
 /// # Errors
@@ -41,11 +45,8 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     let metrics = install_metrics()?;
     let services = Arc::new(open(settings).await?);
     let settings = &services.settings;
-    let (admin_listener, node_listener, metrics_listener) = (
-        listen(settings.admin_listen).await?,
-        listen(settings.node_listen).await?,
-        listen(settings.metrics_listen).await?,
-    );
+    let (admin_listener, node_listener, metrics_listener) =
+        (listen(settings.admin_listen)?, listen(settings.node_listen)?, listen(settings.metrics_listen)?);
 
     let (chain, key) = services.keys.authority.issue_server(&settings.admin_names, clock::now())?;
     let certificate = Arc::new(ServerCertificate::new(chain, &key)?);
@@ -88,7 +89,7 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
 
 async fn node_port(
     services: Arc<Services>,
-    connections: tokio_stream::wrappers::ReceiverStream<std::io::Result<tls::Connection>>,
+    connections: tokio_stream::wrappers::ReceiverStream<io::Result<tls::Connection>>,
     cancel: CancellationToken,
 ) {
     let routes = rpc::node_routes(services, cancel.clone());
@@ -103,8 +104,16 @@ async fn node_port(
     }
 }
 
-async fn listen(address: std::net::SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+/// Opens a port. Binding as usual keeps a queue of 128: of a fleet that comes back at once, whoever does not fit is
+/// dropped and tries again only after a second.
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(LISTEN_QUEUE)
+    };
+    bind().map_err(|error: io::Error| {
         Error::precondition(
             "PORT",
             format!("cannot listen on {address}: {error}; choose another address, or stop what holds it"),

@@ -10,7 +10,6 @@ use std::path::Path;
 
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpListener;
 
 use crate::error::Result;
 use crate::protocol::{FloorCommand, FloorReply};
@@ -36,7 +35,7 @@ pub async fn run(data: &Path, client_root: Option<&Path>) -> Result<()> {
         Some(path) => std::fs::read(path)?.into(),
         None => authority.root.clone(),
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let listener = port::listen()?;
     let started = FloorReply {
         address: listener.local_addr()?.to_string(),
         root_pin: authority.root_pin.clone(),

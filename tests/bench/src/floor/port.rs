@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -18,6 +18,17 @@ use tonic::transport::server::Connected;
 
 use super::join::Floor;
 use super::v1::floor_server::FloorServer;
+
+/// Connections that may wait to be accepted, as at the manager: one that is dropped comes back after a second, and the
+/// bench would measure that.
+const LISTEN_QUEUE: u32 = 4_096;
+
+/// Opens a port on loopback.
+pub fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, 1], 0).into())?;
+    socket.listen(LISTEN_QUEUE)
+}
 
 pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, floor: Floor) {
     let served = Server::builder()
