@@ -20,6 +20,7 @@ use crate::keys::{Keyring, master_key};
 use crate::presence::Presence;
 use crate::service::fleet::certificate::Challenges;
 use crate::service::fleet::credential::Credentials;
+use crate::service::fleet::join::{Admissions, KnownTokens};
 use crate::service::{Caller, Services, access, fleet};
 use crate::store::Store;
 use crate::tls::{self, ServerCertificate};
@@ -147,6 +148,8 @@ async fn open(settings: Settings) -> Result<Services> {
         hub: Arc::new(Hub::new(rpc::encode_document)),
         credentials: Credentials::new(settings.database_url.is_some()),
         challenges: Challenges::default(),
+        known_tokens: KnownTokens::default(),
+        admissions: Admissions::default(),
         store,
         keys,
         settings,

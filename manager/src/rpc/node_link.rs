@@ -94,7 +94,7 @@ impl NodeLink for Link {
             sealing_key: request.sealing_key,
             proof: request.proof,
         };
-        let (record, issued) = join::join(&self.services, &wish, clock::now()).await.map_err(status)?;
+        let (record, issued) = join::join(&self.services, wish, clock::now()).await.map_err(status)?;
         metrics::counter!("atoll_joins_total").increment(1);
         let keys = &self.services.keys;
         Ok(Response::new(v1::JoinResponse {

@@ -28,6 +28,8 @@ pub struct Services {
     pub presence: Presence,
     pub credentials: fleet::credential::Credentials,
     pub challenges: fleet::certificate::Challenges,
+    pub known_tokens: fleet::join::KnownTokens,
+    pub admissions: fleet::join::Admissions,
     pub settings: Settings,
     pub started: Timestamp,
 }

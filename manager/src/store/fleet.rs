@@ -1,11 +1,15 @@
 //! Nodes, groups and join tokens as rows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::{NodeId, TokenId};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set, Unchanged};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set, Unchanged,
+};
 
 use super::entity::{join_token, node, node_group, node_seen};
 use super::{Database, Tx, json, signed, stored, stored_json, unsigned};
@@ -85,10 +89,27 @@ pub async fn node_named(database: &impl Database, name: &str) -> Result<Option<N
     query.one(database.connection()).await?.map(node_of).transpose()
 }
 
-/// The node that joined with an identity key.
-pub async fn node_with_identity(database: &impl Database, identity_key: &[u8]) -> Result<Option<NodeRecord>> {
-    let query = node::Entity::find().filter(node::Column::IdentityKey.eq(identity_key.to_vec()));
-    query.one(database.connection()).await?.map(node_of).transpose()
+/// The nodes that joined with any of these identity keys, removed ones too, by key.
+pub async fn nodes_with_identities(
+    database: &impl Database,
+    identity_keys: Vec<Vec<u8>>,
+) -> Result<BTreeMap<Vec<u8>, NodeRecord>> {
+    let query = node::Entity::find().filter(node::Column::IdentityKey.is_in(identity_keys));
+    let rows = query.all(database.connection()).await?;
+    rows.into_iter().map(|row| node_of(row).map(|record| (record.identity_key.clone(), record))).collect()
+}
+
+/// Which of these names nodes have that are not removed.
+pub async fn node_names_taken(database: &impl Database, names: &[&str]) -> Result<BTreeSet<String>> {
+    let names: Vec<String> = node::Entity::find()
+        .select_only()
+        .column(node::Column::Name)
+        .filter(node::Column::Name.is_in(names.iter().copied()))
+        .filter(node::Column::Standing.ne(NodeStanding::Removed.name()))
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    Ok(names.into_iter().collect())
 }
 
 /// Every node that is not removed.
@@ -97,8 +118,11 @@ pub async fn node_list(database: &impl Database) -> Result<Vec<NodeRecord>> {
     query.all(database.connection()).await?.into_iter().map(node_of).collect()
 }
 
-pub async fn node_create(tx: &Tx, record: &NodeRecord) -> Result<()> {
-    node::Entity::insert(node_row(record)?).exec_without_returning(tx.connection()).await?;
+pub async fn node_create_many(tx: &Tx, records: &[NodeRecord]) -> Result<()> {
+    for chunk in records.chunks(500) {
+        let rows = chunk.iter().map(node_row).collect::<Result<Vec<_>>>()?;
+        node::Entity::insert_many(rows).exec_without_returning(tx.connection()).await?;
+    }
     Ok(())
 }
 
@@ -299,13 +323,26 @@ pub async fn join_token_create(tx: &Tx, record: &JoinTokenRecord) -> Result<()> 
     Ok(())
 }
 
-/// Uses a token once more. `false` when it has no use left; two nodes never share the last one.
-pub async fn join_token_use(tx: &Tx, id: TokenId) -> Result<bool> {
+/// Join tokens that stay as they are until the transaction ends, by id.
+pub async fn join_tokens_locked(tx: &Tx, ids: &BTreeSet<TokenId>) -> Result<BTreeMap<TokenId, JoinTokenRecord>> {
+    let rows = join_token::Entity::find()
+        .filter(join_token::Column::Id.is_in(ids.iter().map(ToString::to_string)))
+        // Always in the same order: two replicas that want the same tokens wait instead of blocking each other.
+        .order_by_asc(join_token::Column::Id)
+        .lock_exclusive()
+        .all(tx.connection())
+        .await?;
+    rows.into_iter().map(|row| join_token_of(row).map(|record| (record.id, record))).collect()
+}
+
+/// Uses a token for some more nodes. `false` when it has not so many uses left; two nodes never share the last one.
+pub async fn join_token_use(tx: &Tx, id: TokenId, count: u64) -> Result<bool> {
+    let after = Expr::col(join_token::Column::Uses).add(signed(count));
     let done = join_token::Entity::update_many()
-        .col_expr(join_token::Column::Uses, Expr::col(join_token::Column::Uses).add(1))
+        .col_expr(join_token::Column::Uses, after.clone())
         .filter(join_token::Column::Id.eq(id.to_string()))
         .filter(join_token::Column::Revoked.eq(false))
-        .filter(Expr::col(join_token::Column::Uses).lt(Expr::col(join_token::Column::UsesLimit)))
+        .filter(after.lte(Expr::col(join_token::Column::UsesLimit)))
         .exec(tx.connection())
         .await?;
     Ok(done.rows_affected == 1)

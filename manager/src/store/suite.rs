@@ -168,7 +168,7 @@ async fn the_last_use_of_a_join_token_is_taken_once() {
             let store = store.clone();
             tokio::spawn(async move {
                 let tx = store.begin().await.unwrap();
-                let used = join_token_use(&tx, id).await.unwrap();
+                let used = join_token_use(&tx, id, 1).await.unwrap();
                 tx.commit().await.unwrap();
                 used
             })

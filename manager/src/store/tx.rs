@@ -1,5 +1,6 @@
 //! A write transaction as a value.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use atoll_domain::document::{Audience, Lane};
@@ -23,8 +24,8 @@ pub struct Tx {
     transaction: DatabaseTransaction,
     _writer: Option<OwnedMutexGuard<()>>,
     changed: Arc<Notify>,
-    documents: Vec<SignedRow>,
-    memberships: Vec<(NodeId, Audience, bool)>,
+    documents: BTreeMap<(Audience, String), SignedRow>,
+    memberships: BTreeMap<(NodeId, Audience), bool>,
     audit: Vec<AuditEntry>,
     work: Vec<Work>,
 }
@@ -79,8 +80,8 @@ impl Tx {
             transaction,
             _writer: writer,
             changed,
-            documents: Vec::new(),
-            memberships: Vec::new(),
+            documents: BTreeMap::new(),
+            memberships: BTreeMap::new(),
             audit: Vec::new(),
             work: Vec::new(),
         }
@@ -98,14 +99,12 @@ impl Tx {
 
     /// Offers a document to its audience.
     pub fn put_document(&mut self, row: SignedRow) {
-        self.documents.retain(|other| (&other.audience, &other.key) != (&row.audience, &row.key));
-        self.documents.push(row);
+        self.documents.insert((row.audience.clone(), row.key.clone()), row);
     }
 
     /// Lets a node into an audience, or takes it out.
     pub fn put_membership(&mut self, node: NodeId, audience: Audience, active: bool) {
-        self.memberships.retain(|(other, of, _)| (*other, of) != (node, &audience));
-        self.memberships.push((node, audience, active));
+        self.memberships.insert((node, audience), active);
     }
 
     /// Commits everything and answers the feed's sequence number: that of this transaction if it changed documents or
@@ -159,7 +158,7 @@ impl Tx {
                 feed_row::Column::ContentDigest,
             ])
             .to_owned();
-        let mut models = rows.into_iter().map(|row| feed_row::ActiveModel {
+        let mut models = rows.into_values().map(|row| feed_row::ActiveModel {
             audience: Set(row.audience.to_string()),
             key: Set(row.key),
             lane: Set(super::feed::lane_name(row.lane).to_owned()),
@@ -183,12 +182,12 @@ impl Tx {
     }
 
     async fn write_memberships(&mut self, sequence: u64) -> Result<()> {
-        let memberships = std::mem::take(&mut self.memberships);
+        let memberships: Vec<_> = std::mem::take(&mut self.memberships).into_iter().collect();
         let conflict = OnConflict::columns([membership::Column::Node, membership::Column::Audience])
             .update_columns([membership::Column::Sequence, membership::Column::Active])
             .to_owned();
         for chunk in memberships.chunks(CHUNK) {
-            let models = chunk.iter().map(|(node, audience, active)| membership::ActiveModel {
+            let models = chunk.iter().map(|((node, audience), active)| membership::ActiveModel {
                 node: Set(node.to_string()),
                 audience: Set(audience.to_string()),
                 sequence: Set(signed(sequence)),

@@ -1,5 +1,7 @@
 //! Nodes: labels and groups while they are away, certificates that run out, standing.
 
+use atoll_domain::fleet::enrolment::JoinToken;
+use atoll_node::{JoinOptions, NodeError};
 use atoll_tests::{Fleet, FleetOptions, eventually};
 use serde_json::json;
 
@@ -108,4 +110,54 @@ fn nodes_are_listed_with_filters_order_pages_and_state() {
     assert_eq!(fleet.cli.run(&["node", "list", "-o", "name"]), "b\nz");
     fleet.cli.attempt(&["node", "rename", "b", "z"]).refused(6, "exists already");
     fleet.cli.attempt(&["group", "delete", "/eu"]).refused(6, "move or remove them first");
+}
+
+#[test]
+fn a_crowd_that_joins_at_once_gets_as_many_places_as_the_token_has_and_each_name_once() {
+    let fleet = Fleet::start();
+    fleet.cli.run(&["group", "create", "/eu"]);
+    let token = fleet.cli.run(&["enroll", "token", "create", "--group", "/eu", "--uses", "20"]);
+    let token: JoinToken = token.trim().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let codes = runtime.block_on(async {
+        // Of 30 that come at once, two always want the same name.
+        let joins: Vec<_> = (0..30)
+            .map(|number| {
+                let directory = fleet.path(&format!("crowd-{number}"));
+                let options = JoinOptions::new(directory, token.clone(), format!("crowd-{}", number / 2));
+                tokio::spawn(atoll_node::join(options))
+            })
+            .collect();
+        let mut codes = std::collections::BTreeMap::<String, u32>::new();
+        for join in joins {
+            let code = match join.await.unwrap() {
+                Ok(_) => "joined".to_owned(),
+                Err(NodeError::Refused { code, .. }) => code,
+                Err(other) => panic!("{other}"),
+            };
+            *codes.entry(code).or_default() += 1;
+        }
+        codes
+    });
+    assert_eq!(codes["joined"], 15, "{codes:?}");
+    assert_eq!(codes["NODE_NAME_TAKEN"], 15, "{codes:?}");
+    let tokens = fleet.cli.json(&["enroll", "token", "list"]);
+    assert_eq!(tokens[0]["uses"], 15, "a refused node uses no place: {tokens}");
+
+    let late = runtime.block_on(async {
+        let joins: Vec<_> = (0..10)
+            .map(|number| {
+                let options =
+                    JoinOptions::new(fleet.path(&format!("late-{number}")), token.clone(), format!("late-{number}"));
+                tokio::spawn(atoll_node::join(options))
+            })
+            .collect();
+        let mut joined = 0;
+        for join in joins {
+            joined += u32::from(join.await.unwrap().is_ok());
+        }
+        joined
+    });
+    assert_eq!(late, 5, "five places were left");
+    assert_eq!(fleet.cli.json(&["node", "list"]).as_array().unwrap().len(), 20);
 }

@@ -35,6 +35,25 @@ pub async fn refresh_node(services: &Services, tx: &mut Tx, node: &NodeRecord) -
     Ok(())
 }
 
+/// Lets new nodes into their audiences. What is the same for all of them is read once.
+pub async fn admit_nodes(services: &Services, tx: &mut Tx, nodes: &[NodeRecord]) -> Result<()> {
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    for node in nodes {
+        tx.put_membership(node.id, Audience::Node(node.id), true);
+    }
+    for publication in publication_list(tx).await? {
+        let reached: Vec<&NodeRecord> =
+            nodes.iter().filter(|node| publication.selector.matches(&node.group, &node.labels)).collect();
+        for node in &reached {
+            tx.put_membership(node.id, Audience::Publication(publication.id), true);
+        }
+        secret::admit_nodes(services, tx, &publication, &reached).await?;
+    }
+    Ok(())
+}
+
 /// Brings a publication's memberships up to date after it was made or its selector changed.
 pub async fn refresh_publication(tx: &mut Tx, publication: &PublicationRecord) -> Result<()> {
     let audience = Audience::Publication(publication.id);

@@ -227,6 +227,28 @@ async fn wrap(
     offer::put(services, tx, Audience::Node(node.id), DocumentKind::KeyWrap, wrap_key(record.id), &wrapped).await
 }
 
+/// Brings new nodes that a publication reaches the keys of the scopes they lie in.
+pub async fn admit_nodes(
+    services: &Services,
+    tx: &mut Tx,
+    publication: &PublicationRecord,
+    nodes: &[&NodeRecord],
+) -> Result<()> {
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    for record in audience_keys_of(tx, publication.id).await? {
+        let key = open_key(services, &record)?;
+        for node in nodes {
+            if in_scope(publication, &record, node) {
+                wrap(services, tx, &record, &key, node).await?;
+                tx.put_membership(node.id, record.audience.clone(), true);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The part of a node's memberships that follows from the scopes of values in a publication that reaches it.
 pub async fn refresh_node(
     services: &Services,

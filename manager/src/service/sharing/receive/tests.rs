@@ -23,7 +23,7 @@ use crate::presence::Presence;
 use crate::service::sharing::{publication, release, save};
 use crate::service::{Caller, Services};
 use crate::store::Store;
-use crate::store::fleet::{NodeRecord, node_create};
+use crate::store::fleet::{NodeRecord, node_create_many};
 use crate::{clock, rpc};
 
 struct Setting {
@@ -45,6 +45,8 @@ async fn setting() -> Setting {
         hub: Arc::new(Hub::new(rpc::encode_document)),
         credentials: crate::service::fleet::credential::Credentials::new(false),
         challenges: Default::default(),
+        known_tokens: Default::default(),
+        admissions: Default::default(),
         store,
         keys,
         settings: Given::default().check().unwrap(),
@@ -103,7 +105,7 @@ async fn node(services: &Services, identity: &SigningKey) -> NodeRecord {
         recoveries: 0,
     };
     let tx = services.store.begin().await.unwrap();
-    node_create(&tx, &record).await.unwrap();
+    node_create_many(&tx, std::slice::from_ref(&record)).await.unwrap();
     tx.commit().await.unwrap();
     record
 }
