@@ -56,6 +56,8 @@ uuid_id! {
     ConflictId = "conflict id";
     /// An administrator's token or a join token.
     TokenId = "token id";
+    /// A browser that is signed in.
+    SessionId = "session id";
     /// The life of a manager's database: another after a restore.
     ManagerEpoch = "manager epoch";
     /// The life of a node's data directory: another after a restore or a clone.

@@ -17,11 +17,8 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::keys::{Keyring, master_key};
-use crate::presence::Presence;
-use crate::service::fleet::certificate::Challenges;
-use crate::service::fleet::credential::Credentials;
-use crate::service::fleet::join::{Admissions, KnownTokens};
-use crate::service::{Caller, Services, access, fleet};
+use crate::service::access::{link, token};
+use crate::service::{Caller, Services, fleet};
 use crate::store::Store;
 use crate::tls::{self, ServerCertificate};
 use crate::{clock, http, rpc, task};
@@ -58,7 +55,7 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(task::feed(Arc::clone(&services), cancel.clone()));
     tasks.spawn(task::certificate(Arc::clone(&services), vec![certificate], cancel.clone()));
-    let admin = http::admin(Arc::clone(&services), rpc::admin_routes(&services).await?, is_plain);
+    let admin = http::admin(Arc::clone(&services), rpc::admin_routes(&services, &cancel).await?, is_plain);
     tasks.spawn(http::serve(tls::accept(admin_listener, admin_tls, cancel.clone()), admin, cancel.clone()));
     let scrape = http::metrics(metrics);
     tasks.spawn(http::serve(tls::accept(metrics_listener, None, cancel.clone()), scrape, cancel.clone()));
@@ -67,12 +64,14 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
         tls::accept(node_listener, Some(node_tls), cancel.clone()),
         cancel.clone(),
     ));
+    tasks.spawn(task::samples(Arc::clone(&services), cancel.clone()));
     let presence = tokio::spawn(task::presence(Arc::clone(&services), cancel.clone()));
 
     tracing::info!(
         admin = %settings.admin_listen, nodes = %settings.node_listen, metrics = %settings.metrics_listen,
         database = services.store.backend_name(), "the manager is ready"
     );
+    offer_sign_in(&services, is_plain).await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     cancel.cancelled().await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
@@ -86,6 +85,23 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     let _ = tokio::time::timeout(DRAIN, presence).await;
     services.presence.flush(&services.store).await?;
     Ok(())
+}
+
+/// Prints a link for the first sign-in: who reads what the manager prints could as well read its data directory.
+async fn offer_sign_in(services: &Services, is_plain: bool) {
+    let settings = &services.settings;
+    let (address, port) = (settings.admin_listen.ip(), settings.admin_listen.port());
+    let host = match settings.admin_names.first() {
+        Some(name) if !is_plain => name.clone(),
+        _ if address.is_unspecified() => "localhost".to_owned(),
+        _ if address.is_ipv6() => format!("[{address}]"),
+        _ => address.to_string(),
+    };
+    let scheme = if is_plain { "http" } else { "https" };
+    match link::create(services, &Caller::console(clock::now()), link::LIFETIME_LIMIT_MS, None).await {
+        Ok((_, code)) => tracing::info!("sign in once, within an hour, at {scheme}://{host}:{port}{}", code.path()),
+        Err(error) => tracing::warn!(context = error.context(), "no sign-in link could be made: {error}"),
+    }
 }
 
 async fn node_port(
@@ -143,18 +159,7 @@ async fn open(settings: Settings) -> Result<Services> {
     let master = master_key(&key_file, settings.master_key_file.is_none())?;
     let keys = Keyring::open(&store, &master).await?;
     let started = clock::now();
-    let services = Services {
-        presence: Presence::load(&store, started).await?,
-        hub: Arc::new(Hub::new(rpc::encode_document)),
-        credentials: Credentials::new(settings.database_url.is_some()),
-        challenges: Challenges::default(),
-        known_tokens: KnownTokens::default(),
-        admissions: Admissions::default(),
-        store,
-        keys,
-        settings,
-        started,
-    };
+    let services = Services::load(store, keys, Hub::new(rpc::encode_document), settings, started).await?;
     services.hub.refresh(&services.store).await?;
     write_root(&directory.join(ROOT_FILE), &services)?;
     fleet::group::create(
@@ -164,7 +169,7 @@ async fn open(settings: Settings) -> Result<Services> {
         "the fleet",
     )
     .await?;
-    if let Some(token) = access::first_token(&services).await? {
+    if let Some(token) = token::first_token(&services).await? {
         let path = directory.join(FIRST_TOKEN_FILE);
         write_secret(&path, token.reveal())?;
         tracing::info!(file = %path.display(), "the first administrator's token was written");

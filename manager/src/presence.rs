@@ -3,24 +3,29 @@
 //! Losing the last second of it is harmless: a node's Hello says again what it holds.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use atoll_domain::id::NodeId;
 use atoll_domain::time::Timestamp;
 use dashmap::DashMap;
 
+use crate::clock;
 use crate::error::Result;
-use crate::store::fleet::{SeenRecord, seen_acknowledge, seen_list, seen_put};
+use crate::pulse::Pulse;
+use crate::store::fleet::{NodeEventRecord, SeenRecord, node_events_put, seen_acknowledge, seen_list, seen_put};
 use crate::store::sharing::{ExceptionRecord, exception_put};
 use crate::store::{Store, Tx};
 
 /// What is seen of every node, by any replica of the manager.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Presence {
     seen: DashMap<NodeId, SeenRecord>,
+    pulse: Arc<Pulse>,
     unwritten: Mutex<Unwritten>,
     /// Documents that nodes would not take, waiting to be written: key, code, text.
     refused: Mutex<Vec<(NodeId, Refusal)>>,
+    /// What happened to nodes, waiting to be written.
+    events: Mutex<Vec<NodeEventRecord>>,
 }
 
 /// Nodes of which something was seen that is not written yet.
@@ -42,19 +47,36 @@ impl Unwritten {
     }
 }
 
+/// How far a node is.
+#[derive(Debug, Clone, Copy)]
+pub struct Reach {
+    pub online: bool,
+    pub acknowledged: u64,
+}
+
 /// Key, code and text of a document that was not taken.
 pub type Refusal = (String, String, String);
 
 /// Most refusals that wait to be written; a node repeats what is lost beyond it at its next connection.
 const REFUSED_LIMIT: usize = 10_000;
 
+/// Most events that wait to be written; of a fleet that comes and goes faster than the database takes it, the rest is
+/// not recorded.
+const EVENTS_LIMIT: usize = 50_000;
+
 impl Presence {
     /// Reads what was seen before this process started. Nobody is connected to it yet.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn load(store: &Store, now: Timestamp) -> Result<Self> {
-        let presence = Self::default();
+    pub async fn load(store: &Store, pulse: Arc<Pulse>, now: Timestamp) -> Result<Self> {
+        let presence = Self {
+            seen: DashMap::new(),
+            pulse,
+            unwritten: Mutex::default(),
+            refused: Mutex::default(),
+            events: Mutex::default(),
+        };
         for (node, mut seen) in seen_list(store).await? {
             if seen.online {
                 seen.online = false;
@@ -71,9 +93,32 @@ impl Presence {
         self.seen.get(&node).map(|seen| seen.clone()).unwrap_or_default()
     }
 
+    /// How far a node is, without all that is seen of it; `None` for one that never called.
+    #[must_use]
+    pub fn reach(&self, node: NodeId) -> Option<Reach> {
+        let seen = self.seen.get(&node).filter(|seen| seen.last_seen_ms > 0)?;
+        Some(Reach { online: seen.online, acknowledged: seen.acknowledged })
+    }
+
+    /// The nodes of which something was seen since a moment.
+    #[must_use]
+    pub fn seen_since(&self, since_ms: i64) -> Vec<NodeId> {
+        let is_newer = |seen: &SeenRecord| seen.last_seen_ms.max(seen.since_ms) >= since_ms;
+        self.seen.iter().filter(|entry| is_newer(entry.value())).map(|entry| *entry.key()).collect()
+    }
+
     pub fn connected(&self, node: NodeId, hello: SeenRecord) {
-        self.seen.insert(node, hello);
+        let (at_ms, version) = (hello.since_ms, hello.agent_version.clone());
+        let before = self.seen.insert(node, hello);
         self.mark(node);
+        self.happened(node, at_ms, "connected", "it called, and follows".to_owned());
+        match before {
+            Some(before) if before.agent_version != version && !before.agent_version.is_empty() => {
+                let text = format!("it runs version {version} now; it ran {} before", before.agent_version);
+                self.happened(node, at_ms, "version", text);
+            }
+            _ => {}
+        }
     }
 
     pub fn disconnected(&self, node: NodeId, now: Timestamp) {
@@ -83,6 +128,7 @@ impl Presence {
             seen.last_seen_ms = now.0;
         }
         self.mark(node);
+        self.happened(node, now.0, "disconnected", "its connection ended; it works on with what it has".to_owned());
     }
 
     pub fn acknowledged(&self, node: NodeId, sequence: u64, now: Timestamp) {
@@ -91,6 +137,14 @@ impl Presence {
             seen.last_seen_ms = now.0;
         }
         self.lock().acknowledged.insert(node);
+        self.pulse.changed(node);
+    }
+
+    fn happened(&self, node: NodeId, at_ms: i64, action: &'static str, text: String) {
+        let mut waiting = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < EVENTS_LIMIT {
+            waiting.push(NodeEventRecord { id: clock::new_id(), node, at_ms, action: action.to_owned(), text });
+        }
     }
 
     pub fn refused(&self, node: NodeId, refusals: Vec<Refusal>) {
@@ -110,7 +164,10 @@ impl Presence {
     pub async fn take_up(&self, store: &Store, connected_here: impl Fn(NodeId) -> bool) -> Result<()> {
         for (node, seen) in seen_list(store).await? {
             if !connected_here(node) && !self.lock().contains(node) {
-                self.seen.insert(node, seen);
+                let before = self.seen.insert(node, seen.clone());
+                if before.as_ref() != Some(&seen) {
+                    self.pulse.changed(node);
+                }
             }
         }
         Ok(())
@@ -123,7 +180,8 @@ impl Presence {
     pub async fn flush(&self, store: &Store) -> Result<usize> {
         let unwritten = std::mem::take(&mut *self.lock());
         let refused = self.take_refused();
-        if unwritten.is_empty() && refused.is_empty() {
+        let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
+        if unwritten.is_empty() && refused.is_empty() && events.is_empty() {
             return Ok(0);
         }
         let rows: Vec<(NodeId, SeenRecord)> =
@@ -133,8 +191,9 @@ impl Presence {
             seen_put(&tx, &rows).await?;
             self.write_acknowledged(&tx, &unwritten).await?;
             for (node, (key, code, text)) in &refused {
-                exception_put(&tx, &exception(*node, key, code, text, crate::clock::now())).await?;
+                exception_put(&tx, &exception(*node, key, code, text, clock::now())).await?;
             }
+            node_events_put(&tx, &events).await?;
             tx.commit().await
         };
         match written.await {
@@ -145,6 +204,9 @@ impl Presence {
                 waiting.acknowledged.extend(unwritten.acknowledged);
                 drop(waiting);
                 refused.into_iter().for_each(|(node, refusal)| self.refused(node, vec![refusal]));
+                let mut waiting = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+                waiting.splice(0..0, events);
+                waiting.truncate(EVENTS_LIMIT);
                 Err(error)
             }
         }
@@ -167,6 +229,7 @@ impl Presence {
 
     fn mark(&self, node: NodeId) {
         self.lock().whole.insert(node);
+        self.pulse.changed(node);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Unwritten> {

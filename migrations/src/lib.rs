@@ -7,6 +7,7 @@ mod m20261120_000001_base;
 mod m20261120_000002_fleet;
 mod m20261120_000003_sharing;
 mod m20261120_000004_feed;
+mod m20261201_000005_web;
 mod table;
 
 /// Every step, oldest first.
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000002_fleet::Migration),
             Box::new(m20261120_000003_sharing::Migration),
             Box::new(m20261120_000004_feed::Migration),
+            Box::new(m20261201_000005_web::Migration),
         ]
     }
 }

@@ -11,6 +11,12 @@ pub enum NodeCommand {
     /// One node and what is not as usual about it.
     #[command(alias = "describe")]
     Get { node: String },
+    /// What happened to and on a node, newest first.
+    Events {
+        node: String,
+        #[command(flatten)]
+        list: ListArguments,
+    },
     /// Set labels with key=value, remove them with key-.
     Label {
         node: String,
@@ -68,6 +74,8 @@ pub enum EnrollTokenCommand {
     },
     /// List join tokens.
     List(ListArguments),
+    /// The latest calls to join, also those that were refused, newest first.
+    Attempts(ListArguments),
     /// Make a join token useless.
     Revoke { id: String },
 }

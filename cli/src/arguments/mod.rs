@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use fleet::{EnrollCommand, EnrollTokenCommand, GroupCommand, NodeCommand};
 pub use resource::{ResourceCommand, ScopeArguments, VarsCommand};
-pub use sharing::{ConflictCommand, ProposalCommand, PublicationCommand, SyncCommand};
-pub use system::{AuditCommand, MergeArguments, TokenCommand};
+pub use sharing::{ConflictCommand, ProposalCommand, PublicationArguments, PublicationCommand, SyncCommand};
+pub use system::{AuditCommand, MergeArguments, SessionCommand, TokenCommand, UiCommand};
 
 /// Every administrative act of an Atoll fleet.
 #[derive(Debug, Parser)]
@@ -114,6 +114,12 @@ pub enum Command {
     /// Administrator tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// The web UI.
+    #[command(subcommand)]
+    Ui(UiCommand),
+    /// Browsers that are signed in.
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Who did what.
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -79,6 +79,12 @@ pub enum ResourceCommand {
         #[command(flatten)]
         list: ListArguments,
     },
+    /// The nodes it is published to, and what each of them has.
+    Usages {
+        name: String,
+        #[command(flatten)]
+        list: ListArguments,
+    },
     /// Two revisions or versions place by place. Exit 1 when they differ.
     Diff {
         name: String,

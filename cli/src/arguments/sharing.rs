@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::ListArguments;
 
@@ -13,30 +13,9 @@ pub enum PublicationCommand {
     /// One publication and its resources.
     Get { name: String },
     /// Create or replace a publication.
-    Set {
-        name: String,
-        /// A group, with everything below.
-        #[arg(long, default_value = "/")]
-        group: String,
-        /// Labels that nodes must have, key=value.
-        #[arg(long = "label")]
-        labels: Vec<String>,
-        /// Where two bring the same resource, the higher number wins.
-        #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
-        priority: i32,
-        /// propose, fork, locked or write-through.
-        #[arg(long, default_value = "propose")]
-        mode: String,
-        /// Step templates, as NAME or NAME@VERSION to pin.
-        #[arg(long = "template")]
-        templates: Vec<String>,
-        /// Variable sets, as NAME or NAME@VERSION to pin.
-        #[arg(long = "vars")]
-        sets: Vec<String>,
-        /// Every step template and variable set there is.
-        #[arg(long)]
-        all: bool,
-    },
+    Set(PublicationArguments),
+    /// What setting a publication so would change, without doing it. Exit 1 when it could not be set.
+    Preview(PublicationArguments),
     /// Add resources to a publication.
     Add {
         name: String,
@@ -47,6 +26,33 @@ pub enum PublicationCommand {
     },
     /// Delete a publication: what only it brought goes from its nodes.
     Delete { name: String },
+}
+
+/// What a publication is to be.
+#[derive(Debug, Args)]
+pub struct PublicationArguments {
+    pub name: String,
+    /// A group, with everything below.
+    #[arg(long, default_value = "/")]
+    pub group: String,
+    /// Labels that nodes must have, key=value.
+    #[arg(long = "label")]
+    pub labels: Vec<String>,
+    /// Where two bring the same resource, the higher number wins.
+    #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+    pub priority: i32,
+    /// propose, fork, locked or write-through.
+    #[arg(long, default_value = "propose")]
+    pub mode: String,
+    /// Step templates, as NAME or NAME@VERSION to pin.
+    #[arg(long = "template")]
+    pub templates: Vec<String>,
+    /// Variable sets, as NAME or NAME@VERSION to pin.
+    #[arg(long = "vars")]
+    pub sets: Vec<String>,
+    /// Every step template and variable set there is.
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Debug, Subcommand)]

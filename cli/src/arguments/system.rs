@@ -1,4 +1,4 @@
-//! Tokens, audit and merge.
+//! Tokens, the web UI and its sessions, audit and merge.
 
 use std::path::PathBuf;
 
@@ -20,6 +20,27 @@ pub enum TokenCommand {
     List(ListArguments),
     /// Make a token useless at once.
     Revoke { token: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UiCommand {
+    /// Make a link that signs a browser in once, and open it.
+    Open {
+        /// Only print the link.
+        #[arg(long)]
+        print: bool,
+        /// For how long the link may be used, such as 5m; an hour at most.
+        #[arg(long, default_value = "5m")]
+        expires: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// List browsers that are signed in, newest first.
+    List(ListArguments),
+    /// Sign a browser out at once.
+    Revoke { id: String },
 }
 
 #[derive(Debug, Subcommand)]

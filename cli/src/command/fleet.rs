@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use atoll_proto::v1;
 
 use super::{Session, confirm, duration_ms, pages, pairs, request_id};
-use crate::arguments::{EnrollCommand, EnrollTokenCommand, GroupCommand, NodeCommand};
+use crate::arguments::{EnrollCommand, EnrollTokenCommand, GroupCommand, ListArguments, NodeCommand};
 use crate::failure::{Failure, Result, TIMED_OUT};
 use crate::output::{Column, print_line, say, time};
 
@@ -31,6 +31,7 @@ pub async fn node(session: &mut Session, command: NodeCommand) -> Result<()> {
             session.output.list(&nodes.await?, &NODE_COLUMNS, &wide)
         }
         NodeCommand::Get { node } => get(session, node).await,
+        NodeCommand::Events { node, list } => events(session, node, &list).await,
         NodeCommand::Label { node, labels } => {
             let (remove, set): (Vec<String>, Vec<String>) =
                 labels.into_iter().partition(|word| word.ends_with('-') && !word.contains('='));
@@ -57,6 +58,20 @@ pub async fn node(session: &mut Session, command: NodeCommand) -> Result<()> {
         }
         NodeCommand::Wait { node, state, timeout } => wait(session, &node, &state, &timeout).await,
     }
+}
+
+async fn events(session: &mut Session, node: String, list: &ListArguments) -> Result<()> {
+    let client = &mut session.client.fleet;
+    let events = pages(list, async |options| {
+        let request = v1::ListNodeEventsRequest { node: node.clone(), options: Some(options) };
+        let page = client.list_node_events(request).await?.into_inner();
+        Ok((page.events, page.summary))
+    });
+    session.output.list(
+        &events.await?,
+        &[("at", "atMs"), ("source", "source"), ("what", "action"), ("who", "actor"), ("about", "text")],
+        &[],
+    )
 }
 
 async fn cordon(session: &mut Session, node: String, cordoned: bool, reason: String) -> Result<()> {
@@ -163,6 +178,19 @@ pub async fn enroll(session: &mut Session, command: EnrollCommand) -> Result<()>
                     ("revoked", "revoked"),
                 ],
                 &[("labels", "labels"), ("created by", "createdBy"), ("description", "description")],
+            )
+        }
+        EnrollTokenCommand::Attempts(list) => {
+            let client = &mut session.client.fleet;
+            let attempts = pages(&list, async |options| {
+                let request = v1::ListJoinAttemptsRequest { options: Some(options) };
+                let page = client.list_join_attempts(request).await?.into_inner();
+                Ok((page.attempts, page.summary))
+            });
+            session.output.list(
+                &attempts.await?,
+                &[("at", "atMs"), ("name", "name"), ("from", "address"), ("outcome", "outcome"), ("why", "text")],
+                &[("token", "token")],
             )
         }
         EnrollTokenCommand::Revoke { id } => {

@@ -9,6 +9,7 @@ mod publication;
 mod resource;
 mod sync;
 mod system;
+mod ui;
 mod vars;
 
 use atoll_proto::v1;
@@ -25,6 +26,8 @@ pub struct Session {
     pub client: Client,
     pub output: Output,
     pub yes: bool,
+    /// Where the manager is, for what people open beside this command.
+    pub server: String,
 }
 
 pub async fn run(arguments: Atoll) -> Result<()> {
@@ -46,8 +49,9 @@ pub async fn run(arguments: Atoll) -> Result<()> {
         }
         _ => {}
     }
-    let client = Client::connect(&target(&arguments.connection)?).await?;
-    let mut session = Session { client, output, yes: arguments.yes };
+    let target = target(&arguments.connection)?;
+    let client = Client::connect(&target).await?;
+    let mut session = Session { client, output, yes: arguments.yes, server: target.server };
     match arguments.command {
         Command::Status => system::status(&mut session).await,
         Command::Whoami => system::whoami(&mut session).await,
@@ -63,6 +67,8 @@ pub async fn run(arguments: Atoll) -> Result<()> {
         Command::Conflict(command) => conflict::run(&mut session, command).await,
         Command::Sync(command) => sync::run(&mut session, command).await,
         Command::Token(command) => system::token(&mut session, command).await,
+        Command::Ui(command) => ui::ui(&mut session, command).await,
+        Command::Session(command) => ui::session(&mut session, command).await,
         Command::Audit(command) => system::audit(&mut session, command).await,
         Command::Merge(_) | Command::Completion { .. } | Command::Context(_) => Ok(()),
     }

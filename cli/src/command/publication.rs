@@ -4,7 +4,7 @@ use atoll_domain::kind::Kind;
 use atoll_proto::v1;
 
 use super::{Session, confirm, pages, pairs, request_id};
-use crate::arguments::{ListArguments, PublicationCommand};
+use crate::arguments::{ListArguments, PublicationArguments, PublicationCommand};
 use crate::failure::{Failure, NOT_FOUND, Result};
 use crate::output::{Column, say};
 
@@ -37,20 +37,13 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
             }
             Ok(())
         }
-        PublicationCommand::Set { name, group, labels, priority, mode, templates, sets, all } => {
-            let mut items = items(&templates, &sets);
-            if all {
-                items.extend(everything(session).await?);
-            }
-            let publication = v1::Publication {
-                name,
-                selector: Some(v1::Selector { group, labels: pairs(&labels)? }),
-                priority,
-                edit_mode: mode,
-                items,
-                ..v1::Publication::default()
-            };
+        PublicationCommand::Set(arguments) => {
+            let publication = wished(session, arguments).await?;
             save(session, publication, false).await
+        }
+        PublicationCommand::Preview(arguments) => {
+            let publication = wished(session, arguments).await?;
+            preview(session, publication).await
         }
         PublicationCommand::Add { name, templates, sets } => {
             let publication = v1::Publication { name, items: items(&templates, &sets), ..v1::Publication::default() };
@@ -63,6 +56,33 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
             Ok(())
         }
     }
+}
+
+async fn wished(session: &mut Session, arguments: PublicationArguments) -> Result<v1::Publication> {
+    let PublicationArguments { name, group, labels, priority, mode, templates, sets, all } = arguments;
+    let mut items = items(&templates, &sets);
+    if all {
+        items.extend(everything(session).await?);
+    }
+    let selector = Some(v1::Selector { group, labels: pairs(&labels)? });
+    Ok(v1::Publication { name, selector, priority, edit_mode: mode, items, ..v1::Publication::default() })
+}
+
+async fn preview(session: &mut Session, publication: v1::Publication) -> Result<()> {
+    let request = v1::PreviewPublicationRequest { publication: Some(publication) };
+    let seen = session.client.sharing.preview_publication(request).await?.into_inner();
+    session.output.one(
+        &seen,
+        &[
+            ("nodes", "nodes"),
+            ("gained", "gained"),
+            ("lost", "lost"),
+            ("gains", "gainedNodes"),
+            ("loses", "lostNodes"),
+            ("problem", "problem"),
+        ],
+    )?;
+    if seen.problem.is_empty() { Ok(()) } else { Err(Failure::negative()) }
 }
 
 async fn all(session: &mut Session, list: &ListArguments) -> Result<Vec<v1::Publication>> {

@@ -55,6 +55,7 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             session.output.one(&released, &[("version", "version"), ("revision", "revision")])
         }
         ResourceCommand::Versions { name, list } => versions(session, kind, &name, &list).await,
+        ResourceCommand::Usages { name, list } => usages(session, kind, &name, &list).await,
         ResourceCommand::Diff { name, from, to } => diff(session, kind, name, from, to).await,
         ResourceCommand::Rollback { name, to, message } => {
             let request = v1::RollBackResourceRequest { kind: kind.to_string(), resource: name, to, message };
@@ -377,6 +378,28 @@ async fn versions(session: &mut Session, kind: Kind, name: &str, list: &ListArgu
             ("message", "message"),
         ],
         &[("parents", "parents"), ("touched", "touched")],
+    )
+}
+
+async fn usages(session: &mut Session, kind: Kind, name: &str, list: &ListArguments) -> Result<()> {
+    let client = &mut session.client.sharing;
+    let usages = pages(list, async |options| {
+        let request =
+            v1::ListUsagesRequest { kind: kind.to_string(), resource: name.to_owned(), options: Some(options) };
+        let page = client.list_usages(request).await?.into_inner();
+        Ok((page.usages, page.summary))
+    });
+    session.output.list(
+        &usages.await?,
+        &[
+            ("node", "node"),
+            ("group", "group"),
+            ("publication", "publication"),
+            ("version", "version"),
+            ("newest", "newest"),
+            ("state", "state"),
+        ],
+        &[("policy", "policy"), ("last seen", "lastSeenMs")],
     )
 }
 

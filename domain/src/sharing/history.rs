@@ -99,6 +99,28 @@ impl History {
         self.revisions.keys().filter(|id| !parents.contains(id)).copied().collect()
     }
 
+    /// How many steps each revision is from the beginning, by the longest way: a child is always deeper than its parents.
+    #[must_use]
+    pub fn depths(&self) -> BTreeMap<RevisionId, usize> {
+        let mut depths: BTreeMap<RevisionId, usize> = BTreeMap::new();
+        for revision in self.iter() {
+            let mut waiting = vec![revision];
+            while let Some(revision) = waiting.last() {
+                let parents = revision.header.parents.iter();
+                let open: Vec<&Revision> =
+                    parents.clone().filter(|id| !depths.contains_key(*id)).filter_map(|id| self.get(*id)).collect();
+                if open.is_empty() {
+                    let depth = parents.filter_map(|id| depths.get(id)).max().map_or(0, |deepest| deepest + 1);
+                    depths.insert(revision.id, depth);
+                    waiting.pop();
+                } else {
+                    waiting.extend(open);
+                }
+            }
+        }
+        depths
+    }
+
     /// The revision and everything it came from.
     #[must_use]
     pub fn ancestry(&self, id: RevisionId) -> BTreeSet<RevisionId> {

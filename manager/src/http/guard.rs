@@ -1,18 +1,23 @@
-//! Who may pass. Everything needs an administrator's token except the short list of what is open.
+//! Who may pass: every call needs an administrator's token or a signed-in browser, except the short list of what is open.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::error::{Error, Result};
-use crate::rpc;
-use crate::service::{Services, access};
+use super::session;
+use crate::error::{Error, ErrorKind, Result};
+use crate::service::access::{self, token};
+use crate::service::{Caller, Services};
+use crate::{clock, rpc};
 
-/// Open without a credential: probes and health. Nothing else on this port.
-const OPEN: [&str; 3] = ["/livez", "/readyz", "/grpc.health.v1.Health/"];
+/// The one call that is open without a credential: health.
+const OPEN: &str = "/grpc.health.v1.Health/";
+
+/// What browsers say of where a request comes from.
+const FETCH_SITE: &str = "sec-fetch-site";
 
 #[derive(Clone)]
 pub struct Guard {
@@ -21,45 +26,116 @@ pub struct Guard {
     pub is_plain: bool,
 }
 
-/// Checks the host (on the plain port), then the token, and says to the handlers who calls.
-pub async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+/// Refuses requests that reach the plain port under a name that is not its own.
+pub async fn check_host(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if guard.is_plain && !is_local(request.uri(), request.headers()) {
         return (StatusCode::MISDIRECTED_REQUEST, "this port answers under its loopback name only\n").into_response();
     }
-    let path = request.uri().path();
-    if OPEN.iter().any(|open| path == *open || (open.ends_with('/') && path.starts_with(open))) {
+    next.run(request).await
+}
+
+/// Checks the credential of a call, and says to the handlers who calls.
+pub async fn check_caller(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with(OPEN) {
         return next.run(request).await;
     }
-    match authenticate(&guard.services, request.headers()).await {
+    match guard.authenticate(request.uri(), request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) if is_grpc(request.headers()) => rpc::status(error).into_http::<axum::body::Body>(),
-        Err(error) => (StatusCode::UNAUTHORIZED, format!("{error}\n")).into_response(),
+        Err(error) if is_grpc(request.headers()) => refused_call(error, request.headers()),
+        Err(error) => refusal(error),
     }
 }
 
-async fn authenticate(services: &Services, headers: &HeaderMap) -> Result<crate::service::Caller> {
-    let text = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .ok_or_else(|| {
-            Error::unauthenticated("NO_TOKEN", "this call needs an administrator's token (ATOLL_TOKEN, or a context)")
-        })?;
-    access::authenticate(services, text).await
+impl Guard {
+    async fn authenticate(&self, uri: &Uri, headers: &HeaderMap) -> Result<Caller> {
+        if let Some(value) = headers.get(header::AUTHORIZATION) {
+            let text = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(no_token)?;
+            return token::authenticate(&self.services, text).await;
+        }
+        self.session(uri, headers).await
+    }
+
+    /// Who is signed in with the browser that asks.
+    ///
+    /// # Errors
+    /// Nobody is, or the request comes from another site's page.
+    pub async fn session(&self, uri: &Uri, headers: &HeaderMap) -> Result<Caller> {
+        let cookie = session::cookie(headers).ok_or_else(no_token)?;
+        self.check_origin(uri, headers)?;
+        access::session::authenticate(&self.services, cookie, clock::now()).await
+    }
+
+    /// A browser sends the cookie whoever makes it call: so it must say that our own page does.
+    ///
+    /// # Errors
+    /// The request comes from elsewhere, or does not say where from.
+    pub fn check_origin(&self, uri: &Uri, headers: &HeaderMap) -> Result<()> {
+        let scheme = if self.is_plain { "http://" } else { "https://" };
+        let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
+        let from = origin.and_then(|origin| origin.strip_prefix(scheme));
+        let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);
+        if from.is_some() && from == host(uri, headers) && site.is_none_or(|site| site == b"same-origin") {
+            return Ok(());
+        }
+        Err(Error::denied(
+            "CROSS_ORIGIN",
+            "a browser's request must come from the web UI itself, and say so with its Origin; programs use a token",
+        ))
+    }
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
+fn no_token() -> Error {
+    Error::unauthenticated(
+        "NO_TOKEN",
+        "this call needs an administrator's token (ATOLL_TOKEN, or a context), or a browser that is signed in (atoll ui open)",
+    )
+}
+
+/// A failure of a call that is not gRPC, as JSON.
+pub fn refusal(error: Error) -> Response {
+    let status = match error.kind {
+        ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::AlreadyExists | ErrorKind::Precondition | ErrorKind::Aborted => StatusCode::CONFLICT,
+        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorKind::Denied => StatusCode::FORBIDDEN,
+        ErrorKind::Exhausted => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    if matches!(error.kind, ErrorKind::Internal | ErrorKind::Unavailable) {
+        tracing::error!(reason = error.reason, context = error.context(), "{}", error.text);
+    }
+    let body = serde_json::json!({ "reason": error.reason, "text": error.text }).to_string();
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn refused_call(error: Error, headers: &HeaderMap) -> Response {
+    let mut response = rpc::status(error).into_http::<axum::body::Body>();
+    // A caller of gRPC-Web reads only what calls itself that.
+    if let Some(kind) = headers.get(header::CONTENT_TYPE) {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
+    }
+    response
+}
+
+/// Whether a request or an answer is gRPC, of either sort.
+pub fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.starts_with("application/grpc")
 }
 
+fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let named = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    named.or_else(|| uri.authority().map(|authority| authority.as_str()))
+}
+
 /// A page from elsewhere may point its name at 127.0.0.1 and call; it cannot forge the names it calls under.
 fn is_local(uri: &Uri, headers: &HeaderMap) -> bool {
-    let host =
-        headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.authority().map(|a| a.as_str()));
+    let host = host(uri, headers);
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("?"));
     let origin_host = origin.map(|origin| origin.split_once("://").map_or("?", |(_, host)| host));
     host.is_some_and(is_loopback_name) && origin_host.is_none_or(|origin| Some(origin) == host)

@@ -1,6 +1,9 @@
-//! The admin port: gRPC and gRPC-Web behind one guard, and probes; and the metrics port.
+//! The admin port: gRPC and gRPC-Web behind one guard, sessions, the web UI, and probes; and the metrics port.
 
 mod guard;
+mod protection;
+mod session;
+mod ui;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +11,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware;
 use axum::routing::get;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -17,7 +23,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
+use tonic::transport::server::Connected as _;
 use tonic_web::GrpcWebLayer;
+use tower::ServiceExt as _;
 
 use crate::service::Services;
 use crate::tls::Connection;
@@ -25,17 +33,22 @@ use crate::tls::Connection;
 /// How long open calls may finish after the port stops accepting.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Everything the admin port answers.
+/// Everything the admin port answers. Calls are behind the guard as a whole; beside them there are only probes, signing
+/// in and out, and the files of the web UI.
 pub fn admin(services: Arc<Services>, routes: Routes, is_plain: bool) -> Router {
     let guard = guard::Guard { services: Arc::clone(&services), is_plain };
-    let probes =
-        Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(ready)).with_state(services);
-    routes
+    let calls = routes
         .into_axum_router()
         .layer(GrpcWebLayer::new())
+        .layer(middleware::from_fn_with_state(guard.clone(), guard::check_caller));
+    let probes =
+        Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(ready)).with_state(services);
+    calls
         .merge(probes)
-        .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here; the CLI is `atoll`\n") })
-        .layer(axum::middleware::from_fn_with_state(guard, guard::check))
+        .merge(session::routes(guard.clone()))
+        .fallback_service(ui::routes())
+        .layer(middleware::from_fn_with_state(guard, guard::check_host))
+        .layer(middleware::map_response(protection::protect))
 }
 
 async fn ready(State(services): State<Arc<Services>>) -> (StatusCode, &'static str) {
@@ -68,7 +81,12 @@ pub async fn serve(
     use futures::StreamExt as _;
     let tracker = TaskTracker::new();
     while let Some(Ok(connection)) = connections.next().await {
-        let service = TowerToHyperService::new(router.clone());
+        let peer = connection.connect_info();
+        let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer.clone());
+            request
+        });
+        let service = TowerToHyperService::new(service);
         let cancel = cancel.clone();
         tracker.spawn(async move {
             let builder = auto::Builder::new(TokioExecutor::new());

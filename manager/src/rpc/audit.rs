@@ -16,14 +16,7 @@ impl Audit for Admin {
         caller(&request)?;
         let options = decode::options(request.into_inner().options);
         let page = audit::list(&self.0, &options).await.map_err(status)?;
-        let (events, summary) = convert::page(page, |event| v1::AuditEvent {
-            number: event.number,
-            at_ms: event.at_ms,
-            actor: event.actor,
-            action: event.action,
-            subject: event.subject,
-            detail: event.detail,
-        });
+        let (events, summary) = convert::page(page, convert::audit_event);
         Ok(Response::new(v1::ListEventsResponse { events, summary }))
     }
 }

@@ -5,7 +5,9 @@ use atoll_proto::v1::fleet_server::Fleet;
 use tonic::{Request, Response, Status};
 
 use super::{Admin, caller, convert, decode, status};
-use crate::service::fleet::{detail, group, join_token, node};
+use crate::error::Error;
+use crate::service::fleet::act::Act;
+use crate::service::fleet::{detail, event, group, join, join_token, node, selection};
 
 #[tonic::async_trait]
 impl Fleet for Admin {
@@ -43,8 +45,8 @@ impl Fleet for Admin {
     ) -> Result<Response<v1::LabelNodeResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let set = request.set.into_iter().collect();
-        let view = node::label(&self.0, &caller, &request.node, &set, &request.remove).await.map_err(status)?;
+        let act = Act::Label { set: request.set.into_iter().collect(), remove: request.remove };
+        let view = node::act(&self.0, &caller, &request.node, &act).await.map_err(status)?;
         Ok(Response::new(v1::LabelNodeResponse { node: Some(convert::node(view)) }))
     }
 
@@ -52,7 +54,7 @@ impl Fleet for Admin {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let group = decode::group(decode::required("group", &request.group).map_err(status)?).map_err(status)?;
-        let view = node::move_to(&self.0, &caller, &request.node, group).await.map_err(status)?;
+        let view = node::act(&self.0, &caller, &request.node, &Act::Move { group }).await.map_err(status)?;
         Ok(Response::new(v1::MoveNodeResponse { node: Some(convert::node(view)) }))
     }
 
@@ -73,8 +75,9 @@ impl Fleet for Admin {
     ) -> Result<Response<v1::CordonNodeResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let view = node::cordon(&self.0, &caller, &request.node, request.cordoned, &request.reason).await;
-        Ok(Response::new(v1::CordonNodeResponse { node: Some(convert::node(view.map_err(status)?)) }))
+        let act = Act::Cordon { cordoned: request.cordoned, reason: request.reason };
+        let view = node::act(&self.0, &caller, &request.node, &act).await.map_err(status)?;
+        Ok(Response::new(v1::CordonNodeResponse { node: Some(convert::node(view)) }))
     }
 
     async fn remove_node(
@@ -83,7 +86,7 @@ impl Fleet for Admin {
     ) -> Result<Response<v1::RemoveNodeResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        node::remove(&self.0, &caller, &request.node).await.map_err(status)?;
+        node::act(&self.0, &caller, &request.node, &Act::Remove).await.map_err(status)?;
         Ok(Response::new(v1::RemoveNodeResponse {}))
     }
 
@@ -161,4 +164,70 @@ impl Fleet for Admin {
         join_token::revoke(&self.0, &caller, id).await.map_err(status)?;
         Ok(Response::new(v1::RevokeJoinTokenResponse {}))
     }
+
+    async fn freeze_nodes(
+        &self,
+        request: Request<v1::FreezeNodesRequest>,
+    ) -> Result<Response<v1::FreezeNodesResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let frozen = selection::freeze(&self.0, &caller, &request.nodes, &request.filter).await.map_err(status)?;
+        let states = frozen.states.into_iter().map(|(value, count)| v1::FacetValue { value, count });
+        Ok(Response::new(v1::FreezeNodesResponse {
+            selection_id: frozen.record.id.to_string(),
+            count: frozen.record.nodes.len() as u64,
+            states: states.collect(),
+            expires_ms: frozen.record.expires_ms,
+        }))
+    }
+
+    async fn act_on_nodes(
+        &self,
+        request: Request<v1::ActOnNodesRequest>,
+    ) -> Result<Response<v1::ActOnNodesResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let id = decode::parsed("BAD_ID", &request.selection_id).map_err(status)?;
+        let act = act(request.act).map_err(status)?;
+        let outcome = selection::act(&self.0, &caller, id, request.expected_count, &act).await.map_err(status)?;
+        let failures = outcome.failures.into_iter().map(|(node, text)| v1::NodeFailure { node, text });
+        Ok(Response::new(v1::ActOnNodesResponse { done: outcome.done, failures: failures.collect() }))
+    }
+
+    async fn list_node_events(
+        &self,
+        request: Request<v1::ListNodeEventsRequest>,
+    ) -> Result<Response<v1::ListNodeEventsResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let options = decode::options(request.options);
+        let page = event::list(&self.0, &request.node, &options).await.map_err(status)?;
+        let (events, summary) = convert::page(page, convert::node_event);
+        Ok(Response::new(v1::ListNodeEventsResponse { events, summary }))
+    }
+
+    async fn list_join_attempts(
+        &self,
+        request: Request<v1::ListJoinAttemptsRequest>,
+    ) -> Result<Response<v1::ListJoinAttemptsResponse>, Status> {
+        caller(&request)?;
+        let options = decode::options(request.into_inner().options);
+        let page = join::attempt::list(&self.0, &options).map_err(status)?;
+        let (attempts, summary) = convert::page(page, convert::join_attempt);
+        Ok(Response::new(v1::ListJoinAttemptsResponse { attempts, summary }))
+    }
+}
+
+fn act(wished: Option<v1::act_on_nodes_request::Act>) -> Result<Act, Error> {
+    use v1::act_on_nodes_request::Act as Wished;
+    Ok(match wished {
+        Some(Wished::Label(change)) => Act::Label { set: change.set.into_iter().collect(), remove: change.remove },
+        Some(Wished::MoveToGroup(path)) => Act::Move { group: decode::group(decode::required("group", &path)?)? },
+        Some(Wished::CordonReason(reason)) => Act::Cordon { cordoned: true, reason },
+        Some(Wished::Uncordon(true)) => Act::Cordon { cordoned: false, reason: String::new() },
+        Some(Wished::Remove(true)) => Act::Remove,
+        Some(Wished::Uncordon(false) | Wished::Remove(false)) | None => {
+            return Err(Error::invalid("NO_ACT", "say what to do: label, move, cordon, uncordon or remove"));
+        }
+    })
 }

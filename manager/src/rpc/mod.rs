@@ -31,16 +31,16 @@ pub use status::status;
 /// Largest message that is read: the largest document in its envelope, with room to spare.
 const MESSAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
-/// What the admin services share.
+/// What the admin services share, and what says that the manager stops.
 #[derive(Debug, Clone)]
-pub struct Admin(pub Arc<Services>);
+pub struct Admin(pub Arc<Services>, pub CancellationToken);
 
 /// Every service of the admin port. Who calls is decided before any of them is reached, see `http/guard.rs`.
 ///
 /// # Errors
 /// The contract's descriptors are damaged.
-pub async fn admin_routes(services: &Arc<Services>) -> Result<Routes> {
-    let admin = Admin(Arc::clone(services));
+pub async fn admin_routes(services: &Arc<Services>, cancel: &CancellationToken) -> Result<Routes> {
+    let admin = Admin(Arc::clone(services), cancel.clone());
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<SharingServer<Admin>>().await;
     health_reporter.set_serving::<FleetServer<Admin>>().await;

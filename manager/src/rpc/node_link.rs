@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use atoll_domain::id::NodeId;
+use atoll_domain::id::{NodeId, TokenId};
+use atoll_domain::time::Timestamp;
 use atoll_proto::v1;
 use atoll_proto::v1::node_link_server::NodeLink;
 use bytes::Bytes;
@@ -17,12 +18,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{decode, status};
+use crate::authority::Issued;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::service::Services;
 use crate::service::fleet::{certificate, credential, join};
 use crate::service::sharing::receive::{Outcome, SignedReport, receive};
 use crate::store::feed::FeedDocument;
+use crate::store::fleet::NodeRecord;
 use crate::tls::Peer;
 
 /// Most reports in one push.
@@ -49,18 +52,38 @@ impl Link {
     }
 
     /// Bounds what somebody without a certificate can make this process do.
-    fn admit_stranger(&self, peer: Option<&Peer>) -> Result<(), Status> {
+    fn admit_stranger(&self, peer: Option<&Peer>) -> Result<(), Error> {
         let Some(address) = peer.and_then(|peer| peer.address) else { return Ok(()) };
         if self.joins.len() > 100_000 {
             self.joins.retain_recent();
         }
         self.joins.check_key(&address.ip()).map_err(|_| {
-            status(Error::new(
+            Error::new(
                 ErrorKind::Exhausted,
                 "TOO_MANY_JOINS",
                 "too many joins and recoveries from this address; try again in a minute",
-            ))
+            )
         })
+    }
+
+    async fn try_join(
+        &self,
+        peer: Option<&Peer>,
+        request: v1::JoinRequest,
+        now: Timestamp,
+    ) -> Result<(NodeRecord, Issued), Error> {
+        self.admit_stranger(peer)?;
+        check_protocol(request.protocol_version)?;
+        let wish = join::JoinWish {
+            token: decode::parsed("BAD_JOIN_TOKEN", &request.token_id)?,
+            secret: request.token_secret,
+            name: decode::node_name(&request.name)?,
+            certificate_request: request.certificate_request,
+            identity_key: request.identity_key,
+            sealing_key: request.sealing_key,
+            proof: request.proof,
+        };
+        join::join(&self.services, wish, now).await
     }
 }
 
@@ -82,19 +105,14 @@ fn peer<T>(request: &Request<T>) -> Option<Peer> {
 #[tonic::async_trait]
 impl NodeLink for Link {
     async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinResponse>, Status> {
-        self.admit_stranger(peer(&request).as_ref())?;
+        let (now, peer) = (clock::now(), peer(&request));
         let request = request.into_inner();
-        check_protocol(request.protocol_version).map_err(status)?;
-        let wish = join::JoinWish {
-            token: decode::parsed("BAD_JOIN_TOKEN", &request.token_id).map_err(status)?,
-            secret: request.token_secret,
-            name: decode::node_name(&request.name).map_err(status)?,
-            certificate_request: request.certificate_request,
-            identity_key: request.identity_key,
-            sealing_key: request.sealing_key,
-            proof: request.proof,
-        };
-        let (record, issued) = join::join(&self.services, wish, clock::now()).await.map_err(status)?;
+        let address = peer.as_ref().and_then(|peer| peer.address).map(|address| address.ip().to_string());
+        let token = request.token_id.parse().map(|id: TokenId| id.to_string()).unwrap_or_default();
+        let name = request.name.clone();
+        let joined = self.try_join(peer.as_ref(), request, now).await;
+        self.services.attempts.add(now, address.unwrap_or_default(), &name, token, &joined);
+        let (record, issued) = joined.map_err(status)?;
         metrics::counter!("atoll_joins_total").increment(1);
         let keys = &self.services.keys;
         Ok(Response::new(v1::JoinResponse {
@@ -112,14 +130,14 @@ impl NodeLink for Link {
         &self,
         request: Request<v1::ChallengeRequest>,
     ) -> Result<Response<v1::ChallengeResponse>, Status> {
-        self.admit_stranger(peer(&request).as_ref())?;
+        self.admit_stranger(peer(&request).as_ref()).map_err(status)?;
         let node = decode::parsed("BAD_ID", &request.into_inner().node_id).map_err(status)?;
         let challenge = self.services.challenges.give(node, clock::now()).map_err(status)?;
         Ok(Response::new(v1::ChallengeResponse { challenge: challenge.to_vec() }))
     }
 
     async fn recover(&self, request: Request<v1::RecoverRequest>) -> Result<Response<v1::RecoverResponse>, Status> {
-        self.admit_stranger(peer(&request).as_ref())?;
+        self.admit_stranger(peer(&request).as_ref()).map_err(status)?;
         let request = request.into_inner();
         let node = decode::parsed("BAD_ID", &request.node_id).map_err(status)?;
         let (challenge, wanted) = (&request.challenge, &request.certificate_request);

@@ -12,7 +12,9 @@ use tonic::{Request, Response, Status};
 use super::{Admin, caller, convert, decode, status};
 use crate::error::Error;
 use crate::service::Services;
-use crate::service::sharing::{conflict, fork, publication, read, release, save, status as sync, variable};
+use crate::service::sharing::{
+    conflict, fork, preview, publication, read, release, save, status as sync, usage, variable,
+};
 use crate::store::sharing::ResourceRecord;
 
 #[tonic::async_trait]
@@ -257,6 +259,37 @@ impl Sharing for Admin {
             resource: Some(convert::resource(shown.resource)),
             revision: Some(convert::revision(shown.revision)),
             release: resolved.release.as_ref().map(convert::release),
+        }))
+    }
+
+    async fn list_usages(
+        &self,
+        request: Request<v1::ListUsagesRequest>,
+    ) -> Result<Response<v1::ListUsagesResponse>, Status> {
+        caller(&request)?;
+        let request = request.into_inner();
+        let kind = decode::kind(&request.kind).map_err(status)?;
+        let options = decode::options(request.options);
+        let page = usage::list(&self.0, kind, &request.resource, &options).await.map_err(status)?;
+        let (usages, summary) = convert::page(page, convert::usage);
+        Ok(Response::new(v1::ListUsagesResponse { usages, summary }))
+    }
+
+    async fn preview_publication(
+        &self,
+        request: Request<v1::PreviewPublicationRequest>,
+    ) -> Result<Response<v1::PreviewPublicationResponse>, Status> {
+        caller(&request)?;
+        let publication = request.into_inner().publication;
+        let wish = publication_wish(v1::SavePublicationRequest { publication, ..Default::default() });
+        let seen = preview::preview(&self.0, &wish.map_err(status)?).await.map_err(status)?;
+        Ok(Response::new(v1::PreviewPublicationResponse {
+            nodes: seen.nodes as u64,
+            gained: seen.gained as u64,
+            lost: seen.lost as u64,
+            gained_nodes: seen.gained_nodes,
+            lost_nodes: seen.lost_nodes,
+            problem: seen.problem.unwrap_or_default(),
         }))
     }
 

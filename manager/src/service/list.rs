@@ -1,13 +1,13 @@
 //! Lists: filter, order, pages, total and facets, the same way everywhere.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 
 const PAGE_SIZE: usize = 100;
 const PAGE_SIZE_LIMIT: usize = 1_000;
-const FACET_VALUE_LIMIT: usize = 50;
+pub const FACET_VALUE_LIMIT: usize = 50;
 const FILTER_TERM_LIMIT: usize = 32;
 
 /// How a list was asked for.
@@ -77,25 +77,42 @@ pub trait Listed {
     }
 }
 
+/// The items for which every term of a filter holds.
+///
+/// # Errors
+/// The filter is none; the text says what there is.
+pub fn matching<T: Listed>(items: Vec<T>, filter: &str) -> Result<Vec<T>> {
+    let terms = terms::<T>(filter)?;
+    Ok(items.into_iter().filter(|item| terms.iter().all(|term| term.holds(item))).collect())
+}
+
+/// How many rows were asked for.
+#[must_use]
+pub fn page_size(options: &Options) -> usize {
+    if options.page_size == 0 { PAGE_SIZE } else { options.page_size.min(PAGE_SIZE_LIMIT) }
+}
+
 /// Cuts a list to what was asked for. `items` come in the list's natural order.
 ///
 /// # Errors
 /// A filter, an order or a page token that is not one; the text says what there is.
 pub fn page<T: Listed>(items: Vec<T>, options: &Options) -> Result<Page<T>> {
-    let terms = terms::<T>(&options.filter)?;
-    let mut items: Vec<T> = items.into_iter().filter(|item| terms.iter().all(|term| term.holds(item))).collect();
+    let mut items = matching(items, &options.filter)?;
     order(&mut items, &options.order_by)?;
     let facets = T::FACETS.iter().map(|name| ((*name).to_owned(), facet(&items, name))).collect();
     let total = items.len();
     let from = offset(&options.page_token)?;
-    let size = if options.page_size == 0 { PAGE_SIZE } else { options.page_size.min(PAGE_SIZE_LIMIT) };
+    let size = page_size(options);
     let items: Vec<T> = items.into_iter().skip(from).take(size).collect();
     let next = from + items.len();
     let next_page_token = if next < total && !items.is_empty() { format!("after-{next}") } else { String::new() };
     Ok(Page { items, next_page_token, total, facets })
 }
 
-enum Term {
+/// One term of a filter.
+#[derive(Debug)]
+pub enum Term {
+    /// In lower case.
     Word(String),
     Is(String, String),
     IsNot(String, String),
@@ -111,7 +128,11 @@ impl Term {
     }
 }
 
-fn terms<T: Listed>(filter: &str) -> Result<Vec<Term>> {
+/// Reads a filter.
+///
+/// # Errors
+/// It is none, or names a field that the list does not have.
+pub fn terms<T: Listed>(filter: &str) -> Result<Vec<Term>> {
     let words: Vec<&str> = filter.split_whitespace().collect();
     if words.len() > FILTER_TERM_LIMIT {
         return Err(Error::invalid("BAD_FILTER", format!("a filter has at most {FILTER_TERM_LIMIT} terms")));
@@ -138,27 +159,35 @@ fn known<T: Listed>(field: &str) -> Result<()> {
     Err(Error::invalid("BAD_FILTER", format!("this list has no field \"{field}\"; it has {fields}")))
 }
 
-fn order<T: Listed>(items: &mut [T], order_by: &str) -> Result<()> {
+/// Reads an order: a field, and whether it is turned round.
+///
+/// # Errors
+/// It is none, or names a field that the list does not have.
+pub fn ordering<T: Listed>(order_by: &str) -> Result<Option<(&str, bool)>> {
     let words: Vec<&str> = order_by.split_whitespace().collect();
     let (field, descending) = match words.as_slice() {
-        [] => return Ok(()),
+        [] => return Ok(None),
         [field] | [field, "asc"] => (*field, false),
         [field, "desc"] => (*field, true),
         _ => return Err(Error::invalid("BAD_ORDER", "an order is a field, with \" desc\" after it to turn it round")),
     };
     known::<T>(field)?;
-    // What has no value comes last, whichever way the list is turned.
-    items.sort_by(|one, other| match (one.field(field), other.field(field)) {
-        (Some(one), Some(other)) if descending => other.cmp(&one),
-        (Some(one), Some(other)) => one.cmp(&other),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => Ordering::Equal,
-    });
+    Ok(Some((field, descending)))
+}
+
+fn order<T: Listed>(items: &mut [T], order_by: &str) -> Result<()> {
+    let Some((field, descending)) = ordering::<T>(order_by)? else { return Ok(()) };
+    // What has no value comes last, whichever way the list is turned. The values are made once, not for each comparison.
+    if descending {
+        items.sort_by_cached_key(|item| item.field(field).map_or((1, None), |value| (0, Some(Reverse(value)))));
+    } else {
+        items.sort_by_cached_key(|item| item.field(field).map_or((1, None), |value| (0, Some(value))));
+    }
     Ok(())
 }
 
-fn facet<T: Listed>(items: &[T], name: &str) -> Vec<(String, u64)> {
+/// How many items have which value of a field, the most frequent first.
+pub fn facet<T: Listed>(items: &[T], name: &str) -> Vec<(String, u64)> {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for value in items.iter().filter_map(|item| item.field(name)) {
         *counts.entry(value.shown()).or_default() += 1;

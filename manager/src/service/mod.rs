@@ -9,13 +9,19 @@ pub mod telemetry;
 
 use std::sync::Arc;
 
+use atoll_domain::fleet::name::NodeName;
+use atoll_domain::id::{SessionId, TokenId};
 use atoll_domain::time::Timestamp;
 use serde_json::Value;
 
 use crate::config::Settings;
+use crate::directory::{Directory, Nodes};
+use crate::error::Result;
 use crate::hub::Hub;
 use crate::keys::Keyring;
 use crate::presence::Presence;
+use crate::pulse::Pulse;
+use crate::store::fleet::NodeRecord;
 use crate::store::tx::{AuditEntry, Work};
 use crate::store::{Store, Tx};
 
@@ -30,8 +36,56 @@ pub struct Services {
     pub challenges: fleet::certificate::Challenges,
     pub known_tokens: fleet::join::KnownTokens,
     pub admissions: fleet::join::Admissions,
+    pub attempts: fleet::join::attempt::Attempts,
+    pub sessions: access::session::Sessions,
+    pub directory: Directory,
+    pub pulse: Arc<Pulse>,
+    pub counters: telemetry::Counters,
+    pub answered: sharing::waiting::Answered,
     pub settings: Settings,
     pub started: Timestamp,
+}
+
+impl Services {
+    /// Loads what is kept in memory; the rest of it begins empty.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn load(store: Store, keys: Keyring, hub: Hub, settings: Settings, started: Timestamp) -> Result<Self> {
+        let pulse = Arc::new(Pulse::default());
+        Ok(Self {
+            presence: Presence::load(&store, Arc::clone(&pulse), started).await?,
+            directory: Directory::load(&store).await?,
+            hub: Arc::new(hub),
+            credentials: fleet::credential::Credentials::new(store.is_shared()),
+            challenges: fleet::certificate::Challenges::default(),
+            known_tokens: fleet::join::KnownTokens::default(),
+            admissions: fleet::join::Admissions::default(),
+            attempts: fleet::join::attempt::Attempts::default(),
+            sessions: access::session::Sessions::default(),
+            counters: telemetry::Counters::default(),
+            answered: sharing::waiting::Answered::default(),
+            pulse,
+            store,
+            keys,
+            settings,
+            started,
+        })
+    }
+
+    /// The nodes of the fleet, for showing them.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn nodes(&self) -> Result<Arc<Nodes>> {
+        self.directory.nodes(&self.store).await
+    }
+
+    /// To be called with every change of a node that was committed.
+    pub fn node_changed(&self, record: &NodeRecord, now: Timestamp) {
+        self.credentials.changed(record, now);
+        self.pulse.changed(record.id);
+    }
 }
 
 /// Who asks, and when.
@@ -39,15 +93,37 @@ pub struct Services {
 pub struct Caller {
     /// The name of the token: the *who* of provenance and audit.
     pub name: String,
-    pub token: Option<atoll_domain::id::TokenId>,
+    /// The token that was shown, or the one that the browser's session goes back to.
+    pub token: Option<TokenId>,
+    /// The session of a browser.
+    pub session: Option<CallerSession>,
     pub now: Timestamp,
+}
+
+/// The session that a call came in.
+#[derive(Debug, Clone, Copy)]
+pub struct CallerSession {
+    pub id: SessionId,
+    pub expires_ms: i64,
 }
 
 impl Caller {
     /// The manager itself, for what it does unasked.
     #[must_use]
     pub fn manager(now: Timestamp) -> Self {
-        Self { name: "manager".to_owned(), token: None, now }
+        Self { name: "manager".to_owned(), token: None, session: None, now }
+    }
+
+    /// Whoever reads what the manager prints at its start.
+    #[must_use]
+    pub fn console(now: Timestamp) -> Self {
+        Self { name: "console".to_owned(), ..Self::manager(now) }
+    }
+
+    /// A node, for what it does on its own account.
+    #[must_use]
+    pub fn node(name: &NodeName, now: Timestamp) -> Self {
+        Self { name: format!("node:{name}"), ..Self::manager(now) }
     }
 
     fn record(&self, tx: &mut Tx, action: &'static str, subject: impl ToString, detail: Value) {

@@ -9,7 +9,7 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DbBackend, TransactionTrait,
 };
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, watch};
 
 use super::tx::Tx;
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ pub struct Store {
     write: DatabaseConnection,
     /// SQLite has one writer; queueing for it here is fair and does not burn busy timeouts.
     writer: Arc<Mutex<()>>,
-    changed: Arc<Notify>,
+    changed: Arc<watch::Sender<u64>>,
     backend: Backend,
 }
 
@@ -79,7 +79,8 @@ impl Store {
     }
 
     async fn migrated(read: DatabaseConnection, write: DatabaseConnection, backend: Backend) -> Result<Self> {
-        let store = Self { read, write, writer: Arc::new(Mutex::new(())), changed: Arc::new(Notify::new()), backend };
+        let store =
+            Self { read, write, writer: Arc::new(Mutex::new(())), changed: Arc::new(watch::Sender::new(0)), backend };
         store.migrate().await?;
         Ok(store)
     }
@@ -116,10 +117,16 @@ impl Store {
         Ok(Tx::new(transaction, permit, Arc::clone(&self.changed)))
     }
 
-    /// Wakes whoever reads the feed, after each commit that this process makes.
+    /// Counts the commits that this process makes. Whoever waits for it to change sees each commit, or several at once.
     #[must_use]
-    pub fn changed(&self) -> Arc<Notify> {
-        Arc::clone(&self.changed)
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Whether other processes may change what is stored.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.backend == Backend::PostgreSql
     }
 
     /// Whether the database answers.

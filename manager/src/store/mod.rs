@@ -14,6 +14,7 @@ pub mod secret;
 pub mod sharing;
 #[cfg(test)]
 mod suite;
+pub mod telemetry;
 pub mod tx;
 pub mod work;
 

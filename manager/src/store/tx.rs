@@ -8,7 +8,7 @@ use atoll_domain::id::NodeId;
 use atoll_domain::time::Timestamp;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, Set, Statement};
-use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::sync::{OwnedMutexGuard, watch};
 use uuid::Uuid;
 
 use super::entity::{audit_event, feed_row, membership, work};
@@ -23,7 +23,7 @@ const CHUNK: usize = 400;
 pub struct Tx {
     transaction: DatabaseTransaction,
     _writer: Option<OwnedMutexGuard<()>>,
-    changed: Arc<Notify>,
+    changed: Arc<watch::Sender<u64>>,
     documents: BTreeMap<(Audience, String), SignedRow>,
     memberships: BTreeMap<(NodeId, Audience), bool>,
     audit: Vec<AuditEntry>,
@@ -74,7 +74,7 @@ impl Tx {
     pub(super) fn new(
         transaction: DatabaseTransaction,
         writer: Option<OwnedMutexGuard<()>>,
-        changed: Arc<Notify>,
+        changed: Arc<watch::Sender<u64>>,
     ) -> Self {
         Self {
             transaction,
@@ -126,7 +126,7 @@ impl Tx {
         }
         let Self { transaction, changed, .. } = self;
         transaction.commit().await?;
-        changed.notify_one();
+        changed.send_modify(|commits| *commits += 1);
         Ok(sequence)
     }
 

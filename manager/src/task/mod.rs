@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::error::Result;
-use crate::service::{Caller, Services, sharing};
+use crate::service::{Caller, Services, sharing, telemetry};
+use crate::store::fleet::node_events_prune;
 use crate::store::work::{WorkRecord, work_finish, work_list, work_postpone};
 
 /// How often the feed is looked at for what other replicas of the manager have committed.
@@ -17,18 +18,22 @@ const POLL: Duration = Duration::from_millis(500);
 const SPACING: Duration = Duration::from_millis(10);
 /// How often what was seen of nodes is written.
 const FLUSH: Duration = Duration::from_secs(1);
+/// How often it is written how the fleet is.
+const SAMPLE: Duration = Duration::from_secs(60);
+/// Old events of nodes are forgotten at each so many samples.
+const PRUNE_EVERY: u32 = 10;
 /// Pieces of work in one go.
 const WORK_BATCH: u64 = 32;
 
 /// Keeps the index of the feed at its end, and wakes the streams that are owed something.
 pub async fn feed(services: Arc<Services>, cancel: CancellationToken) {
-    let changed = services.store.changed();
+    let mut changed = services.store.changed();
     let mut poll = interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
-            () = changed.notified() => {}
+            _ = changed.changed() => {}
             _ = poll.tick() => {}
         }
         report(services.hub.refresh(&services.store).await, "the feed cannot be read");
@@ -93,6 +98,31 @@ pub async fn presence(services: Arc<Services>, cancel: CancellationToken) {
             report(services.presence.take_up(&services.store, here).await, "what other replicas saw cannot be read");
         }
     }
+}
+
+/// Writes how the fleet is, minute by minute, and forgets what is too old of it and of events.
+pub async fn samples(services: Arc<Services>, cancel: CancellationToken) {
+    let mut tick = interval(SAMPLE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut taken: u32 = 0;
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        report(telemetry::sample::take(&services, clock::now()).await, "how the fleet is cannot be written");
+        if taken.is_multiple_of(PRUNE_EVERY) {
+            report(prune(&services).await, "old events of nodes cannot be forgotten");
+        }
+        taken = taken.wrapping_add(1);
+    }
+}
+
+async fn prune(services: &Services) -> Result<()> {
+    let tx = services.store.begin().await?;
+    node_events_prune(&tx).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Renews the certificate that the node port shows, long before it runs out.

@@ -5,6 +5,8 @@
 mod access;
 mod architecture;
 mod bad_input;
+mod browser;
+mod bulk;
 mod contract;
 mod fleet;
 mod merge;
@@ -13,3 +15,5 @@ mod samples;
 mod secrets;
 mod sharing;
 mod story;
+mod watch;
+mod web;

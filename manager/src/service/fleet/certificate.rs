@@ -116,9 +116,9 @@ async fn issue(
     };
     let mut tx = services.store.begin().await?;
     let record = credential::update_certificate(&tx, &record).await?;
-    let caller = Caller { name: format!("node:{}", record.name), token: None, now };
+    let caller = Caller::node(&record.name, now);
     caller.record(&mut tx, action, &record.name, json!({ "serial": issued.serial, "expires": issued.expires }));
     tx.commit().await?;
-    services.credentials.changed(&record, now);
+    services.node_changed(&record, now);
     Ok(issued)
 }

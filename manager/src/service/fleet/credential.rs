@@ -121,7 +121,7 @@ async fn activate(services: &Services, record: &NodeRecord, now: Timestamp) -> R
     let tx = services.store.begin().await?;
     let record = update_certificate(&tx, &record).await?;
     tx.commit().await?;
-    services.credentials.changed(&record, now);
+    services.node_changed(&record, now);
     Ok(Arc::new(record))
 }
 

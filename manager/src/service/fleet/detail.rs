@@ -1,11 +1,9 @@
 //! One node with everything that is not as usual about it.
 
-use std::collections::BTreeMap;
-
 use super::node::{NodeView, find, view};
 use crate::error::Result;
 use crate::service::Services;
-use crate::store::sharing::{exception_list, fork_list, publication_list, resource_list};
+use crate::store::sharing::{ResourceNames, exceptions_of, forks_of, publication_list, resource_names};
 
 /// A node with what reaches it and what it did not take.
 #[derive(Debug)]
@@ -24,18 +22,21 @@ pub struct ExceptionView {
     pub since_ms: i64,
 }
 
+/// The name of the resource that a resource id or the key of a document is about.
+pub(super) fn resource_of(names: &ResourceNames, subject: &str) -> String {
+    let id = subject.strip_prefix("resource/").unwrap_or(subject);
+    let name = id.parse().ok().and_then(|id| names.get(&id)).map(|(_, name)| name.clone());
+    name.unwrap_or_else(|| subject.to_owned())
+}
+
 /// # Errors
 /// There is no such node.
 pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
     let database = &services.store;
     let record = find(database, name_or_id).await?;
-    let resources: BTreeMap<String, String> =
-        resource_list(database).await?.into_iter().map(|resource| (resource.id.to_string(), resource.name)).collect();
-    let named = |subject: &str| {
-        let id = subject.strip_prefix("resource/").unwrap_or(subject);
-        resources.get(id).cloned().unwrap_or_else(|| subject.to_owned())
-    };
-    let forks = fork_list(database).await?.into_iter().filter(|fork| fork.node == record.id);
+    let resources = resource_names(database).await?;
+    let named = |subject: &str| resource_of(&resources, subject);
+    let forks = forks_of(database, record.id).await?.into_iter();
     let mut exceptions: Vec<ExceptionView> = forks
         .filter(|fork| fork.state != atoll_domain::sharing::fork::ForkState::Absorbed)
         .map(|fork| ExceptionView {
@@ -45,7 +46,7 @@ pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
             since_ms: fork.since_ms,
         })
         .collect();
-    let reported = exception_list(database).await?.into_iter().filter(|exception| exception.node == record.id);
+    let reported = exceptions_of(database, record.id).await?.into_iter();
     exceptions.extend(reported.map(|exception| ExceptionView {
         resource: named(&exception.subject),
         code: exception.code,

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
-use crate::store::fleet::{GroupRecord, group_delete, group_ensure, group_exists, group_in_use, group_list, node_list};
+use crate::store::fleet::{GroupRecord, group_delete, group_ensure, group_exists, group_in_use, group_list};
 
 /// A group with how many nodes it has.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ impl Listed for GroupView {
 }
 
 pub async fn list(services: &Services, options: &Options) -> Result<Page<GroupView>> {
-    let nodes = node_list(&services.store).await?;
+    let nodes = services.nodes().await?;
     let mut groups = group_list(&services.store).await?;
     groups.sort_by(|one, other| one.path.cmp(&other.path));
     let views = groups

@@ -1,26 +1,24 @@
 //! What administrators see of nodes and do to them.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use atoll_domain::fleet::name::{GroupPath, NodeName, check_label};
-use atoll_domain::fleet::node::{NodeEvent, NodeStanding};
-use atoll_domain::fleet::selector::Labels;
+use atoll_domain::fleet::name::{GroupPath, NodeName};
+use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::{Digest, NodeId};
 use serde_json::json;
 
+use super::act::{Act, in_fleet};
 use crate::error::{Error, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::sharing::membership;
 use crate::service::{Caller, Services};
-use crate::store::fleet::{NodeRecord, SeenRecord, group_exists, node_get, node_list, node_named, node_update};
-use crate::store::{Database, Tx};
-
-const LABEL_LIMIT: usize = 64;
+use crate::store::Database;
+use crate::store::fleet::{NodeRecord, SeenRecord, node_get, node_named, node_update};
 
 /// A node with what is seen of it.
 #[derive(Debug, Clone)]
 pub struct NodeView {
-    pub record: NodeRecord,
+    pub record: Arc<NodeRecord>,
     pub seen: SeenRecord,
     pub in_sync: bool,
     pub state: &'static str,
@@ -35,7 +33,8 @@ impl NodeView {
     }
 }
 
-pub fn view(services: &Services, record: NodeRecord) -> NodeView {
+pub fn view(services: &Services, record: impl Into<Arc<NodeRecord>>) -> NodeView {
+    let record = record.into();
     let seen = services.presence.get(record.id);
     let wanted = services.hub.read(|feed| feed.wanted_sequence(record.id));
     let (state, state_reason, state_since_ms) = state_of(&record, &seen);
@@ -103,9 +102,8 @@ impl Listed for NodeView {
 }
 
 pub async fn list(services: &Services, options: &Options) -> Result<Page<NodeView>> {
-    let mut nodes = node_list(&services.store).await?;
-    nodes.sort_by(|one, other| one.name.cmp(&other.name));
-    page(nodes.into_iter().map(|record| view(services, record)).collect(), options)
+    let nodes = services.nodes().await?;
+    page(nodes.iter().map(|record| view(services, Arc::clone(record))).collect(), options)
 }
 
 /// Finds a node by id or name; a removed one by id only.
@@ -121,71 +119,18 @@ pub async fn find(database: &impl Database, name_or_id: &str) -> Result<NodeReco
     node_named(database, name_or_id).await?.ok_or_else(|| Error::not_found("node", name_or_id))
 }
 
-/// Nodes by id, for naming them in other lists.
+/// Does something to one node.
 ///
 /// # Errors
-/// The database does not answer.
-pub async fn names(database: &impl Database) -> Result<BTreeMap<NodeId, String>> {
-    Ok(node_list(database).await?.into_iter().map(|node| (node.id, node.name.to_string())).collect())
-}
-
-async fn in_fleet(tx: &Tx, name_or_id: &str) -> Result<NodeRecord> {
-    let record = find(tx, name_or_id).await?;
-    if record.standing == NodeStanding::Removed {
-        return Err(Error::precondition("NODE_REMOVED", format!("{} was removed from the fleet", record.name)));
-    }
-    Ok(record)
-}
-
-async fn finish(services: &Services, caller: &Caller, tx: Tx, record: NodeRecord) -> Result<NodeView> {
+/// There is no such node, or it cannot be done to it.
+pub async fn act(services: &Services, caller: &Caller, node: &str, act: &Act) -> Result<NodeView> {
+    let mut tx = services.store.begin().await?;
+    let record = find(&tx, node).await?;
+    let prepared = act.prepare(&tx).await?;
+    let record = prepared.apply(services, &mut tx, caller, record).await?;
     tx.commit().await?;
-    services.credentials.changed(&record, caller.now);
-    services.hub.wake(record.id);
+    prepared.done(services, caller, &record);
     Ok(view(services, record))
-}
-
-/// Sets and removes labels, and with them what is published to the node.
-///
-/// # Errors
-/// A label that cannot be, or too many.
-pub async fn label(
-    services: &Services,
-    caller: &Caller,
-    node: &str,
-    set: &Labels,
-    remove: &[String],
-) -> Result<NodeView> {
-    for (key, value) in set {
-        check_label(key, value).map_err(|error| Error::invalid("BAD_LABEL", error.to_string()))?;
-    }
-    let mut tx = services.store.begin().await?;
-    let mut record = in_fleet(&tx, node).await?;
-    record.labels.retain(|key, _| !remove.contains(key));
-    record.labels.extend(set.iter().map(|(key, value)| (key.clone(), value.clone())));
-    if record.labels.len() > LABEL_LIMIT {
-        return Err(Error::invalid("TOO_MANY_LABELS", format!("a node has at most {LABEL_LIMIT} labels")));
-    }
-    node_update(&tx, &record).await?;
-    membership::refresh_node(services, &mut tx, &record).await?;
-    caller.record(&mut tx, "node.label", &record.name, json!({ "set": set, "remove": remove }));
-    finish(services, caller, tx, record).await
-}
-
-/// Gives a node another home group, and with it what is published there.
-///
-/// # Errors
-/// The group does not exist.
-pub async fn move_to(services: &Services, caller: &Caller, node: &str, group: GroupPath) -> Result<NodeView> {
-    let mut tx = services.store.begin().await?;
-    let mut record = in_fleet(&tx, node).await?;
-    if !group_exists(&tx, &group).await? {
-        return Err(Error::not_found("group", group.as_str()));
-    }
-    let from = std::mem::replace(&mut record.group, group);
-    node_update(&tx, &record).await?;
-    membership::refresh_node(services, &mut tx, &record).await?;
-    caller.record(&mut tx, "node.move", &record.name, json!({ "from": from, "to": record.group }));
-    finish(services, caller, tx, record).await
 }
 
 /// Gives a node another name. Values scoped to the old name no longer apply to it.
@@ -194,7 +139,8 @@ pub async fn move_to(services: &Services, caller: &Caller, node: &str, group: Gr
 /// The name is taken.
 pub async fn rename(services: &Services, caller: &Caller, node: &str, name: NodeName) -> Result<NodeView> {
     let mut tx = services.store.begin().await?;
-    let mut record = in_fleet(&tx, node).await?;
+    let mut record = find(&tx, node).await?;
+    in_fleet(&record)?;
     if node_named(&tx, name.as_str()).await?.is_some_and(|other| other.id != record.id) {
         return Err(Error::exists("node", name.as_str()));
     }
@@ -202,50 +148,8 @@ pub async fn rename(services: &Services, caller: &Caller, node: &str, name: Node
     node_update(&tx, &record).await?;
     membership::refresh_node(services, &mut tx, &record).await?;
     caller.record(&mut tx, "node.rename", &record.name, json!({ "from": from }));
-    finish(services, caller, tx, record).await
-}
-
-/// Holds a node back from new content, or lets it follow again.
-///
-/// # Errors
-/// The node was removed.
-pub async fn cordon(
-    services: &Services,
-    caller: &Caller,
-    node: &str,
-    cordoned: bool,
-    reason: &str,
-) -> Result<NodeView> {
-    let event = if cordoned { NodeEvent::Cordon } else { NodeEvent::Uncordon };
-    let mut tx = services.store.begin().await?;
-    let mut record = find(&tx, node).await?;
-    record.standing = transition(record.standing, event)?;
-    record.standing_reason = reason.to_owned();
-    record.standing_since_ms = caller.now.0;
-    node_update(&tx, &record).await?;
-    let action = if cordoned { "node.cordon" } else { "node.uncordon" };
-    caller.record(&mut tx, action, &record.name, json!({ "reason": reason }));
-    finish(services, caller, tx, record).await
-}
-
-/// Ends a node's membership for good. Its open stream ends, and its certificate is no longer accepted.
-///
-/// # Errors
-/// There is no such node.
-pub async fn remove(services: &Services, caller: &Caller, node: &str) -> Result<()> {
-    let mut tx = services.store.begin().await?;
-    let mut record = find(&tx, node).await?;
-    record.standing = transition(record.standing, NodeEvent::Remove)?;
-    record.standing_since_ms = caller.now.0;
-    node_update(&tx, &record).await?;
-    membership::refresh_node(services, &mut tx, &record).await?;
-    caller.record(&mut tx, "node.remove", &record.name, json!({ "id": record.id }));
-    let id = record.id;
-    finish(services, caller, tx, record).await?;
-    services.hub.disconnect(id);
-    Ok(())
-}
-
-fn transition(standing: NodeStanding, event: NodeEvent) -> Result<NodeStanding> {
-    standing.after(event).map_err(|error| Error::precondition("NODE_REMOVED", error.to_string()))
+    tx.commit().await?;
+    services.node_changed(&record, caller.now);
+    services.hub.wake(record.id);
+    Ok(view(services, record))
 }

@@ -1,8 +1,8 @@
 //! Questions for a person: shown per place with base, both sides and who made them, and answered.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use atoll_domain::id::{NodeId, RevisionId};
+use atoll_domain::id::RevisionId;
 use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::merge::Conflict;
@@ -17,8 +17,8 @@ use super::history::{Loaded, load};
 use super::receive::edit_mode;
 use super::release::release_in;
 use super::{JOB_FORKS, fork, save, secret};
+use crate::directory::Nodes;
 use crate::error::{Error, Result};
-use crate::service::fleet::node::names;
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
 use crate::store::fleet::node_get;
@@ -42,7 +42,7 @@ pub struct ConflictView {
     /// Which side is the node's: 0 or 1.
     pub node_side: Option<usize>,
     /// For naming where values were written.
-    pub nodes: BTreeMap<NodeId, String>,
+    pub nodes: Arc<Nodes>,
 }
 
 /// One open place, with the path that people know it by.
@@ -78,7 +78,7 @@ pub async fn list(services: &Services, options: &Options) -> Result<Page<Conflic
     if !options.filter.contains("state") {
         options.filter.push_str(" state=open");
     }
-    let nodes = names(&services.store).await?;
+    let nodes = services.nodes().await?;
     let mut records = conflict_list(&services.store).await?;
     records.sort_by_key(|record| record.opened_ms);
     let mut views = Vec::with_capacity(records.len());
@@ -93,7 +93,7 @@ pub async fn list(services: &Services, options: &Options) -> Result<Page<Conflic
 /// # Errors
 /// There is none of this id.
 pub async fn get(services: &Services, id: &str) -> Result<ConflictView> {
-    let nodes = names(&services.store).await?;
+    let nodes = services.nodes().await?;
     view(&services.store, find(&services.store, id).await?, &nodes).await
 }
 
@@ -113,11 +113,7 @@ async fn find(database: &impl Database, id: &str) -> Result<ConflictRecord> {
     }
 }
 
-async fn view(
-    database: &impl Database,
-    record: ConflictRecord,
-    nodes: &BTreeMap<NodeId, String>,
-) -> Result<ConflictView> {
+async fn view(database: &impl Database, record: ConflictRecord, nodes: &Arc<Nodes>) -> Result<ConflictView> {
     let resource = resource_get(database, record.resource).await?;
     let resource = resource.ok_or_else(|| Error::internal("a conflict is about a resource that is not there"))?;
     let loaded = load(database, resource).await?;
@@ -127,14 +123,14 @@ async fn view(
         (None, Some((places, body))) => (places, body),
         _ => (Vec::new(), Value::Null),
     };
-    let node = record.node.map(|node| nodes.get(&node).cloned().unwrap_or_else(|| node.to_string()));
+    let node = record.node.map(|node| nodes.name(node).unwrap_or_else(|| node.to_string()));
     let metadata = loaded.metadata(loaded.shown()?);
     Ok(ConflictView {
         merged: if merged.is_null() { merged } else { loaded.record.kind.export(&merged, &metadata) },
         node_side: node_side(&loaded, &record),
         resource: loaded.record,
         node: node.unwrap_or_default(),
-        nodes: nodes.clone(),
+        nodes: Arc::clone(nodes),
         record,
         revisions,
         places,

@@ -1,9 +1,10 @@
 //! Nodes' own edits: putting them together with what is released, telling the nodes, and deciding proposals.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use atoll_domain::document::{Audience, DocumentKind};
-use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
+use atoll_domain::id::{ConflictId, ResourceId, RevisionId};
 use atoll_domain::sharing::fork::{ForkDecision, ForkState, MergedFork};
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::path::Path;
@@ -17,8 +18,8 @@ use super::read::Difference;
 use super::release::release_in;
 use super::{offer, save};
 use crate::clock;
+use crate::directory::Nodes;
 use crate::error::{Error, Result};
-use crate::service::fleet::node::names;
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
@@ -172,26 +173,25 @@ impl Listed for ProposalView {
 }
 
 pub async fn list(services: &Services, options: &Options) -> Result<Page<ProposalView>> {
-    let nodes = names(&services.store).await?;
+    let nodes = services.nodes().await?;
     let resources: BTreeMap<ResourceId, ResourceRecord> =
         resource_list(&services.store).await?.into_iter().map(|resource| (resource.id, resource)).collect();
     let mut forks = fork_list(&services.store).await?;
     forks.sort_by_key(|fork| std::cmp::Reverse(fork.since_ms));
+    let mut histories: BTreeMap<ResourceId, Loaded> = BTreeMap::new();
     let mut views = Vec::with_capacity(forks.len());
     for fork in forks {
         let Some(resource) = resources.get(&fork.resource) else { continue };
-        let loaded = load(&services.store, resource.clone()).await?;
-        views.push(view(services, fork, &loaded, &nodes).await?);
+        let loaded = match histories.entry(fork.resource) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(load(&services.store, resource.clone()).await?),
+        };
+        views.push(view(services, fork, loaded, &nodes).await?);
     }
     page(views, options)
 }
 
-async fn view(
-    services: &Services,
-    record: ForkRecord,
-    loaded: &Loaded,
-    nodes: &BTreeMap<NodeId, String>,
-) -> Result<ProposalView> {
+async fn view(services: &Services, record: ForkRecord, loaded: &Loaded, nodes: &Nodes) -> Result<ProposalView> {
     let revision = loaded
         .provenance
         .get(&record.head)
@@ -204,7 +204,7 @@ async fn view(
     };
     let accepted = loaded.record.heads.iter().any(|head| loaded.history.descends(*head, record.head));
     Ok(ProposalView {
-        node: nodes.get(&record.node).cloned().unwrap_or_else(|| format!("{} (removed)", record.node)),
+        node: nodes.name(record.node).unwrap_or_else(|| format!("{} (removed)", record.node)),
         state: if accepted && record.state != ForkState::Declined { "accepted" } else { record.state.name() },
         resource: loaded.record.clone(),
         differences: differences(released.as_ref(), own.as_ref()),
@@ -273,7 +273,7 @@ pub async fn decide(
     let detail = json!({ "node": fork.node, "revision": fork.head, "message": message, "conflict": conflict });
     caller.record(&mut tx, action, &loaded.record.name, detail);
     tx.commit().await?;
-    let nodes = names(&services.store).await?;
+    let nodes = services.nodes().await?;
     Ok(Decided { view: view(services, fork, &loaded, &nodes).await?, conflict, release: released })
 }
 

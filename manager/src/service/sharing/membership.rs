@@ -15,13 +15,24 @@ use crate::store::sharing::{PublicationRecord, publication_list};
 
 /// Brings one node's memberships up to date after it joined, or its name, labels, group or standing changed.
 pub async fn refresh_node(services: &Services, tx: &mut Tx, node: &NodeRecord) -> Result<()> {
+    let publications = publication_list(tx).await?;
+    refresh_node_in(services, tx, node, &publications).await
+}
+
+/// The same with the publications at hand, for acts on many nodes.
+pub async fn refresh_node_in(
+    services: &Services,
+    tx: &mut Tx,
+    node: &NodeRecord,
+    publications: &[PublicationRecord],
+) -> Result<()> {
     let mut wanted = BTreeSet::new();
     if node.standing != NodeStanding::Removed {
         wanted.insert(Audience::Node(node.id));
-        for publication in publication_list(tx).await? {
+        for publication in publications {
             if publication.selector.matches(&node.group, &node.labels) {
                 wanted.insert(Audience::Publication(publication.id));
-                secret::refresh_node(services, tx, &publication, node, &mut wanted).await?;
+                secret::refresh_node(services, tx, publication, node, &mut wanted).await?;
             }
         }
     }

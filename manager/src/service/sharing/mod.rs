@@ -5,6 +5,7 @@ pub mod fork;
 mod history;
 pub mod membership;
 mod offer;
+pub mod preview;
 pub mod publication;
 pub mod read;
 pub mod receive;
@@ -13,7 +14,9 @@ pub mod save;
 mod secret;
 mod settle;
 pub mod status;
+pub mod usage;
 pub mod variable;
+pub mod waiting;
 
 /// Names the queued work of putting nodes' own edits together with what was released.
 pub const JOB_FORKS: &str = "forks";

@@ -14,14 +14,14 @@ use uuid::Uuid;
 use super::history::find;
 use super::{membership, offer};
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
+use crate::store::Database;
 use crate::store::feed::{document_keys, members_of, scopes_of};
 use crate::store::sharing::{
-    ItemRecord, PublicationRecord, publication_delete, publication_list, publication_put, resource_list,
+    ItemRecord, PublicationRecord, ResourceNames, publication_delete, publication_list, publication_put, resource_names,
 };
-use crate::store::{Database, Tx};
 
 const ITEM_LIMIT: usize = 10_000;
 
@@ -51,7 +51,7 @@ pub struct WishedItem {
 pub struct PublicationView {
     pub record: PublicationRecord,
     /// Kind and name of its resources.
-    pub names: BTreeMap<ResourceId, (Kind, String)>,
+    pub names: ResourceNames,
     pub nodes: usize,
 }
 
@@ -78,14 +78,7 @@ pub async fn list(services: &Services, options: &Options) -> Result<Page<Publica
     page(records.into_iter().map(|record| view(services, record, &names)).collect(), options)
 }
 
-type Names = BTreeMap<ResourceId, (Kind, String)>;
-
-async fn resource_names(database: &impl Database) -> Result<Names> {
-    let resources = resource_list(database).await?;
-    Ok(resources.into_iter().map(|resource| (resource.id, (resource.kind, resource.name))).collect())
-}
-
-fn view(services: &Services, record: PublicationRecord, names: &Names) -> PublicationView {
+fn view(services: &Services, record: PublicationRecord, names: &ResourceNames) -> PublicationView {
     let nodes = services.hub.read(|feed| feed.members(&Audience::Publication(record.id)).count());
     let names = record.items.iter().filter_map(|item| Some((item.resource, names.get(&item.resource)?.clone())));
     PublicationView { names: names.collect(), record, nodes }
@@ -130,13 +123,39 @@ fn check(wish: &Wish) -> Result<()> {
     Ok(())
 }
 
-async fn wished(tx: &Tx, wish: &Wish, before: Option<&PublicationRecord>) -> Result<PublicationRecord> {
+/// Why a publication could not be saved as it is wished, if it could not. The same checks as in saving, which writes.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn problem(
+    database: &impl Database,
+    wish: &Wish,
+    all: &[PublicationRecord],
+) -> Result<Option<String>> {
+    let checked = async {
+        check(wish)?;
+        let before = all.iter().find(|publication| publication.name == wish.name);
+        let record = wished(database, wish, before).await?;
+        check_priority(database, &record, all).await
+    };
+    match checked.await {
+        Ok(()) => Ok(None),
+        Err(error) if matches!(error.kind, ErrorKind::Internal | ErrorKind::Unavailable) => Err(error),
+        Err(error) => Ok(Some(error.text)),
+    }
+}
+
+async fn wished(
+    database: &impl Database,
+    wish: &Wish,
+    before: Option<&PublicationRecord>,
+) -> Result<PublicationRecord> {
     let mut items: BTreeMap<ResourceId, VersionPolicy> = BTreeMap::new();
     if let Some(before) = before.filter(|_| wish.add_items) {
         items.extend(before.items.iter().map(|item| (item.resource, item.policy.clone())));
     }
     for item in &wish.items {
-        items.insert(find(tx, item.kind, &item.resource).await?.id, item.policy.clone());
+        items.insert(find(database, item.kind, &item.resource).await?.id, item.policy.clone());
     }
     let items = items.into_iter().map(|(resource, policy)| ItemRecord { resource, policy }).collect();
     Ok(match before {
@@ -153,14 +172,14 @@ async fn wished(tx: &Tx, wish: &Wish, before: Option<&PublicationRecord>) -> Res
 }
 
 /// Which of two publications wins must never be left to chance.
-async fn check_priority(tx: &Tx, record: &PublicationRecord, all: &[PublicationRecord]) -> Result<()> {
+async fn check_priority(database: &impl Database, record: &PublicationRecord, all: &[PublicationRecord]) -> Result<()> {
     for other in all.iter().filter(|other| other.id != record.id && other.priority == record.priority) {
         if !may_overlap(&record.selector, &other.selector) {
             continue;
         }
         let shared = record.items.iter().find(|item| other.items.iter().any(|theirs| theirs.resource == item.resource));
         if let Some(shared) = shared {
-            let names = resource_names(tx).await?;
+            let names = resource_names(database).await?;
             let name = names.get(&shared.resource).map(|(_, name)| name.clone()).unwrap_or_default();
             return Err(Error::precondition(
                 "PRIORITY_TIE",

@@ -1,6 +1,8 @@
 //! Looking at resources, their history, and what differs.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use atoll_domain::id::{NodeId, ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
@@ -10,9 +12,9 @@ use serde_json::Value;
 
 use super::fork::differences;
 use super::history::{Loaded, find, load};
+use crate::directory::Nodes;
 use crate::error::Result;
 use crate::service::Services;
-use crate::service::fleet::node::names;
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::store::fleet::node_get;
 use crate::store::sharing::{
@@ -146,29 +148,45 @@ pub fn origin_name(record: &RevisionRecord) -> String {
         .unwrap_or_default()
 }
 
+/// Nodes as far as they are needed by name.
+#[derive(Debug)]
+enum Named {
+    All(Arc<Nodes>),
+    /// The only one that is asked about.
+    One(Option<String>),
+}
+
+impl Named {
+    fn name(&self, node: NodeId) -> Option<String> {
+        match self {
+            Self::All(nodes) => nodes.name(node),
+            Self::One(name) => name.clone(),
+        }
+    }
+}
+
 /// How revisions are shown: who, where, and by what versions they are known.
 #[derive(Debug)]
 pub struct RevisionNames {
-    nodes: BTreeMap<NodeId, String>,
+    nodes: Named,
     releases: Vec<ReleaseRecord>,
 }
 
 impl RevisionNames {
     /// # Errors
     /// The database does not answer.
-    pub async fn load(database: &impl Database, resource: ResourceId) -> Result<Self> {
-        Ok(Self { nodes: names(database).await?, releases: release_list(database, resource).await? })
+    pub async fn load(services: &Services, resource: ResourceId) -> Result<Self> {
+        let nodes = Named::All(services.nodes().await?);
+        Ok(Self { nodes, releases: release_list(&services.store, resource).await? })
     }
 
     /// For showing one revision: there is at most one node to name, however many are in the fleet.
     async fn load_for(database: &impl Database, resource: ResourceId, record: &RevisionRecord) -> Result<Self> {
-        let mut nodes = BTreeMap::new();
-        if let Some(node) = record.provenance.node
-            && let Some(found) = node_get(database, node).await?
-        {
-            nodes.insert(node, found.name.to_string());
-        }
-        Ok(Self { nodes, releases: release_list(database, resource).await? })
+        let named = match record.provenance.node {
+            Some(node) => node_get(database, node).await?.map(|found| found.name.to_string()),
+            None => None,
+        };
+        Ok(Self { nodes: Named::One(named), releases: release_list(database, resource).await? })
     }
 
     #[must_use]
@@ -177,9 +195,7 @@ impl RevisionNames {
         let node = record.provenance.node;
         let versions = self.releases.iter().filter(|release| release.revision == record.revision.id);
         RevisionView {
-            node: node
-                .map(|node| self.nodes.get(&node).cloned().unwrap_or_else(|| node.to_string()))
-                .unwrap_or_default(),
+            node: node.map(|node| self.nodes.name(node).unwrap_or_else(|| node.to_string())).unwrap_or_default(),
             touched: record.revision.header.touched.iter().map(|path| readable(path, &bodies)).collect(),
             versions: versions.map(|release| release.version.to_string()).collect(),
             record: record.clone(),
@@ -239,17 +255,21 @@ fn kind_export(loaded: &Loaded, body: &Value, id: RevisionId) -> Value {
 pub async fn revisions(services: &Services, kind: Kind, name: &str, options: &Options) -> Result<Page<RevisionView>> {
     let database = &services.store;
     let loaded = load(database, find(database, kind, name).await?).await?;
-    let names = RevisionNames::load(database, loaded.record.id).await?;
+    let names = RevisionNames::load(services, loaded.record.id).await?;
+    let depths = loaded.history.depths();
     let mut records: Vec<&RevisionRecord> = loaded.provenance.values().collect();
+    // Stored within one millisecond, a child still stands before what it was made from.
     records.sort_by_key(|record| {
-        (std::cmp::Reverse(record.stored_ms), std::cmp::Reverse(record.provenance.at), record.revision.id)
+        let id = record.revision.id;
+        (Reverse(record.stored_ms), Reverse(depths.get(&id).copied()), Reverse(record.provenance.at), id)
     });
-    let mut views = Vec::with_capacity(records.len());
-    for record in records {
-        let body = loaded.body(database, record.revision.id).await?;
-        views.push(names.view(record, body.as_ref()));
+    // Bodies only give list elements their names: those of the page that is shown are enough.
+    let mut page = page(records.into_iter().map(|record| names.view(record, None)).collect(), options)?;
+    for view in &mut page.items {
+        let body = loaded.body(database, view.record.revision.id).await?;
+        *view = names.view(&view.record, body.as_ref());
     }
-    page(views, options)
+    Ok(page)
 }
 
 /// Two revisions place by place.

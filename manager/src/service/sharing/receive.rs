@@ -176,7 +176,7 @@ async fn receive_revision(
         let (provenance, body) = (report.provenance.clone(), report.body.as_ref());
         loaded.add(&tx, revision.clone(), provenance, body, Some(proof), now).await?;
     }
-    let caller = Caller { name: format!("node:{}", node.name), token: None, now };
+    let caller = Caller::node(&node.name, now);
     let said = judge(services, &mut tx, &mut loaded, node, &revision, mode, report.base_unknown, &caller).await?;
     let detail = json!({ "revision": revision.id, "mode": mode, "author": report.provenance.author });
     caller.record(&mut tx, "node.edit", &loaded.record.name, detail);

@@ -1,6 +1,7 @@
 //! Who has what they should have.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use atoll_domain::document::Audience;
 use atoll_domain::id::NodeId;
@@ -12,7 +13,7 @@ use super::offer::resource_key;
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::node::{self, NodeView};
-use crate::store::fleet::node_list;
+use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{ResourceRecord, applied_nodes, exception_list, publication_list};
 
 /// How far a change has come.
@@ -46,11 +47,10 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
     };
     // What this process committed a moment ago counts, so nobody is told that all is well before it is.
     services.hub.refresh(&services.store).await?;
-    let mut nodes = match &question.node {
-        Some(name) => vec![node::find(&services.store, name).await?],
-        None => node_list(&services.store).await?,
+    let nodes: Vec<Arc<NodeRecord>> = match &question.node {
+        Some(name) => vec![Arc::new(node::find(&services.store, name).await?)],
+        None => services.nodes().await?.iter().cloned().collect(),
     };
-    nodes.sort_by(|one, other| one.name.cmp(&other.name));
     let keys = match &resource {
         Some(resource) => row_keys(services, resource).await?,
         None => Vec::new(),

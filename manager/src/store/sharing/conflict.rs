@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
 
 use crate::error::Result;
 use crate::store::entity::conflict;
@@ -35,6 +35,12 @@ fn conflict_of(row: conflict::Model) -> Result<ConflictRecord> {
 
 pub async fn conflict_list(database: &impl Database) -> Result<Vec<ConflictRecord>> {
     conflict::Entity::find().all(database.connection()).await?.into_iter().map(conflict_of).collect()
+}
+
+/// How many questions are open.
+pub async fn conflicts_open_count(database: &impl Database) -> Result<usize> {
+    let query = conflict::Entity::find().filter(conflict::Column::ClosedBy.is_null());
+    Ok(usize::try_from(query.count(database.connection()).await?).unwrap_or(usize::MAX))
 }
 
 /// The open questions about a resource.

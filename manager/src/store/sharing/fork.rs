@@ -3,7 +3,7 @@
 use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
 use atoll_domain::sharing::fork::ForkState;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -43,6 +43,24 @@ fn fork_of(row: fork::Model) -> Result<ForkRecord> {
 /// Every fork, closed ones too: what was accepted and declined can be looked up.
 pub async fn fork_list(database: &impl Database) -> Result<Vec<ForkRecord>> {
     fork::Entity::find().all(database.connection()).await?.into_iter().map(fork_of).collect()
+}
+
+/// The forks of a node, closed ones too.
+pub async fn forks_of(database: &impl Database, node: NodeId) -> Result<Vec<ForkRecord>> {
+    let query = fork::Entity::find().filter(fork::Column::Node.eq(node.to_string()));
+    query.all(database.connection()).await?.into_iter().map(fork_of).collect()
+}
+
+/// The forks in a state.
+pub async fn forks_in(database: &impl Database, state: ForkState) -> Result<Vec<ForkRecord>> {
+    let query = fork::Entity::find().filter(fork::Column::State.eq(state.name()));
+    query.all(database.connection()).await?.into_iter().map(fork_of).collect()
+}
+
+/// How many forks are in a state.
+pub async fn fork_count(database: &impl Database, state: ForkState) -> Result<usize> {
+    let query = fork::Entity::find().filter(fork::Column::State.eq(state.name()));
+    Ok(usize::try_from(query.count(database.connection()).await?).unwrap_or(usize::MAX))
 }
 
 pub async fn fork_get(database: &impl Database, id: Uuid) -> Result<Option<ForkRecord>> {
@@ -96,19 +114,24 @@ pub struct ExceptionRecord {
 }
 
 pub async fn exception_list(database: &impl Database) -> Result<Vec<ExceptionRecord>> {
-    let rows = node_exception::Entity::find().all(database.connection()).await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(ExceptionRecord {
-                node: stored("node id", &row.node)?,
-                subject: row.subject,
-                code: row.code,
-                text: row.text,
-                since_ms: row.since_ms,
-                revision: row.revision,
-            })
-        })
-        .collect()
+    node_exception::Entity::find().all(database.connection()).await?.into_iter().map(exception_of).collect()
+}
+
+/// What is not as usual about the resources of a node.
+pub async fn exceptions_of(database: &impl Database, node: NodeId) -> Result<Vec<ExceptionRecord>> {
+    let query = node_exception::Entity::find().filter(node_exception::Column::Node.eq(node.to_string()));
+    query.all(database.connection()).await?.into_iter().map(exception_of).collect()
+}
+
+fn exception_of(row: node_exception::Model) -> Result<ExceptionRecord> {
+    Ok(ExceptionRecord {
+        node: stored("node id", &row.node)?,
+        subject: row.subject,
+        code: row.code,
+        text: row.text,
+        since_ms: row.since_ms,
+        revision: row.revision,
+    })
 }
 
 pub async fn exception_put(tx: &Tx, record: &ExceptionRecord) -> Result<()> {

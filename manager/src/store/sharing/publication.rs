@@ -4,7 +4,7 @@ use atoll_domain::fleet::selector::Selector;
 use atoll_domain::id::{PublicationId, ResourceId};
 use atoll_domain::sharing::offer::{EditMode, VersionPolicy};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
 
 use crate::error::Result;
 use crate::store::entity::{publication, publication_item};
@@ -61,6 +61,11 @@ pub async fn publication_list(database: &impl Database) -> Result<Vec<Publicatio
         .collect::<Result<Vec<_>>>()?;
     records.sort_by(|one, other| other.priority.cmp(&one.priority).then_with(|| one.name.cmp(&other.name)));
     Ok(records)
+}
+
+pub async fn publication_count(database: &impl Database) -> Result<usize> {
+    let count = publication::Entity::find().count(database.connection()).await?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Writes a publication with all of its items.

@@ -1,12 +1,12 @@
 //! Resources and their releases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::Version;
 use atoll_domain::sharing::text::TextMode;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::entity::{resource, resource_release};
@@ -128,6 +128,38 @@ pub async fn resource_named(database: &impl Database, kind: Kind, name: &str) ->
 
 pub async fn resource_list(database: &impl Database) -> Result<Vec<ResourceRecord>> {
     resource::Entity::find().all(database.connection()).await?.into_iter().map(resource_of).collect()
+}
+
+/// Kinds and names of resources by id, deleted ones too.
+pub type ResourceNames = BTreeMap<ResourceId, (Kind, String)>;
+
+/// What resources are called, for naming them in other lists.
+pub async fn resource_names(database: &impl Database) -> Result<ResourceNames> {
+    let rows: Vec<(String, String, String)> = resource::Entity::find()
+        .select_only()
+        .columns([resource::Column::Id, resource::Column::Kind, resource::Column::Name])
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    rows.into_iter().map(|(id, kind, name)| Ok((stored("resource id", &id)?, (stored("kind", &kind)?, name)))).collect()
+}
+
+/// The resources of these ids.
+pub async fn resources_of(database: &impl Database, ids: &BTreeSet<ResourceId>) -> Result<Vec<ResourceRecord>> {
+    let mut records = Vec::with_capacity(ids.len());
+    for chunk in ids.iter().collect::<Vec<_>>().chunks(500) {
+        let query = resource::Entity::find().filter(resource::Column::Id.is_in(chunk.iter().map(ToString::to_string)));
+        for row in query.all(database.connection()).await? {
+            records.push(resource_of(row)?);
+        }
+    }
+    Ok(records)
+}
+
+/// How many resources there are that are not deleted.
+pub async fn resource_count(database: &impl Database) -> Result<usize> {
+    let query = resource::Entity::find().filter(resource::Column::State.ne(ResourceState::Deleted.name()));
+    Ok(usize::try_from(query.count(database.connection()).await?).unwrap_or(usize::MAX))
 }
 
 pub async fn resource_create(tx: &Tx, record: &ResourceRecord) -> Result<()> {

@@ -185,7 +185,7 @@ async fn try_all(services: &Services, candidates: &[Candidate]) -> Result<Vec<Re
 }
 
 fn record_join(tx: &mut Tx, record: &NodeRecord, candidate: &Candidate) {
-    let caller = Caller { name: format!("node:{}", record.name), token: None, now: candidate.now };
+    let caller = Caller::node(&record.name, candidate.now);
     let fingerprint = Digest::of(&candidate.wish.identity_key);
     let detail = json!({ "token": candidate.wish.token, "group": record.group, "fingerprint": fingerprint });
     caller.record(tx, "node.join", &record.name, detail);

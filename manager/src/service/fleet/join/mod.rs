@@ -4,6 +4,7 @@
 //! everybody who waits in one transaction ([`admission`]), so that a fleet that joins at once pays for one commit.
 
 mod admission;
+pub mod attempt;
 
 use std::sync::Arc;
 
@@ -69,7 +70,7 @@ pub async fn join(services: &Arc<Services>, wish: JoinWish, now: Timestamp) -> R
     let id = NodeId(clock::new_id());
     let issued = issue(services, id, &wish, now)?;
     let (record, issued) = admission::admit(services, admission::Candidate { wish, id, issued, now }).await?;
-    services.credentials.changed(&record, now);
+    services.node_changed(&record, now);
     Ok((record, issued))
 }
 

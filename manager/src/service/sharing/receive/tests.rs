@@ -1,7 +1,6 @@
 //! What nodes may send that is not as it should be, and what becomes of it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use atoll_domain::document::{Purpose, Report, RevisionReport, sign};
 use atoll_domain::fleet::node::NodeStanding;
@@ -19,7 +18,6 @@ use super::{Outcome, SignedReport, receive};
 use crate::config::Given;
 use crate::hub::Hub;
 use crate::keys::Keyring;
-use crate::presence::Presence;
 use crate::service::sharing::{publication, release, save};
 use crate::service::{Caller, Services};
 use crate::store::Store;
@@ -40,18 +38,8 @@ async fn setting() -> Setting {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open_sqlite(directory.path()).await.unwrap();
     let keys = Keyring::open(&store, &SymmetricKey::new([1; 32])).await.unwrap();
-    let services = Services {
-        presence: Presence::default(),
-        hub: Arc::new(Hub::new(rpc::encode_document)),
-        credentials: crate::service::fleet::credential::Credentials::new(false),
-        challenges: Default::default(),
-        known_tokens: Default::default(),
-        admissions: Default::default(),
-        store,
-        keys,
-        settings: Given::default().check().unwrap(),
-        started: clock::now(),
-    };
+    let (hub, settings) = (Hub::new(rpc::encode_document), Given::default().check().unwrap());
+    let services = Services::load(store, keys, hub, settings, clock::now()).await.unwrap();
     let identity = SigningKey::from_bytes(&[5; 32]);
     let node = node(&services, &identity).await;
     let caller = Caller::manager(clock::now());

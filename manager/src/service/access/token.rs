@@ -1,0 +1,189 @@
+//! Administrators' tokens.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::id::{Digest, TokenId};
+use atoll_domain::time::Timestamp;
+use serde_json::json;
+use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
+
+use crate::clock;
+use crate::error::{Error, Result};
+use crate::service::list::{Field, Listed, Options, Page, page};
+use crate::service::{Caller, Services};
+use crate::store::Database;
+use crate::store::access::{TokenRecord, token_create, token_get, token_list, token_named, token_revoke};
+
+/// Says what a text is, wherever it turns up.
+const PREFIX: &str = "atoll_admin_";
+/// Names under which the manager itself is recorded, and who signs in with the link that it prints.
+const RESERVED: [&str; 2] = ["manager", "console"];
+
+/// The text of a token. Does not print.
+pub struct TokenText(String);
+
+impl TokenText {
+    fn new(id: TokenId, secret: [u8; 32]) -> Self {
+        Self(format!("{PREFIX}{}_{}", id.0.simple(), hex::encode(secret)))
+    }
+
+    /// For showing to the one who asked for it, once.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for TokenText {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("TokenText(hidden)")
+    }
+}
+
+/// Who presents a token.
+///
+/// # Errors
+/// Always the same one, whatever is wrong with the token.
+pub async fn authenticate(services: &Services, text: &str) -> Result<Caller> {
+    let now = clock::now();
+    let (id, secret) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(refused)?;
+    let id = TokenId(Uuid::try_parse(id).map_err(|_| refused())?);
+    let record = token_get(&services.store, id).await?.ok_or_else(refused)?;
+    let presented = Digest::of(secret.as_bytes()).to_string();
+    let fits: bool = presented.as_bytes().ct_eq(record.secret_digest.as_bytes()).into();
+    if !fits || !is_alive(&record, now) {
+        return Err(refused());
+    }
+    Ok(Caller { name: record.name, token: Some(record.id), session: None, now })
+}
+
+fn refused() -> Error {
+    Error::unauthenticated(
+        "BAD_TOKEN",
+        "the token is missing, wrong, revoked or has run out; give a valid one (ATOLL_TOKEN, or a context of the CLI)",
+    )
+}
+
+fn is_alive(record: &TokenRecord, now: Timestamp) -> bool {
+    !record.revoked && (record.expires_ms == 0 || record.expires_ms > now.0)
+}
+
+/// A token that still counts.
+pub(super) async fn alive(database: &impl Database, id: TokenId, now: Timestamp) -> Result<Option<TokenRecord>> {
+    Ok(token_get(database, id).await?.filter(|record| is_alive(record, now)))
+}
+
+/// The tokens that still count.
+pub(super) async fn alive_ids(database: &impl Database, now: Timestamp) -> Result<BTreeSet<TokenId>> {
+    let tokens = token_list(database).await?;
+    Ok(tokens.into_iter().filter(|token| is_alive(token, now)).map(|token| token.id).collect())
+}
+
+/// Whether a token still counts.
+///
+/// # Errors
+/// It was revoked or has run out.
+pub(super) async fn still_good(services: &Services, id: TokenId, now: Timestamp) -> Result<()> {
+    alive(&services.store, id, now).await?.map(|_| ()).ok_or_else(refused)
+}
+
+/// Makes a token.
+///
+/// # Errors
+/// A token of this name exists.
+pub async fn create(
+    services: &Services,
+    caller: &Caller,
+    name: &str,
+    lifetime_ms: i64,
+    request_id: Option<Uuid>,
+) -> Result<(TokenRecord, TokenText)> {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    if name.is_empty() || name.len() > 100 || !name.chars().all(fits) || RESERVED.contains(&name) {
+        return Err(Error::invalid(
+            "BAD_NAME",
+            "a token's name is 1 to 100 letters, digits, -, _, . and @, and neither \"manager\" nor \"console\"; it is \
+             recorded with every act",
+        ));
+    }
+    let mut tx = services.store.begin().await?;
+    if token_named(&tx, name).await?.is_some() {
+        return Err(Error::exists("token", name));
+    }
+    let secret: [u8; 32] = clock::random();
+    let id = TokenId(request_id.unwrap_or_else(clock::new_id));
+    let record = TokenRecord {
+        id,
+        name: name.to_owned(),
+        secret_digest: Digest::of(hex::encode(secret).as_bytes()).to_string(),
+        created_ms: caller.now.0,
+        created_by: caller.name.clone(),
+        expires_ms: if lifetime_ms > 0 { caller.now.plus_ms(lifetime_ms).0 } else { 0 },
+        revoked: false,
+    };
+    token_create(&tx, &record).await?;
+    caller.record(&mut tx, "token.create", name, json!({ "id": id }));
+    tx.commit().await?;
+    Ok((record, TokenText::new(id, secret)))
+}
+
+impl Listed for TokenRecord {
+    const FIELDS: &'static [&'static str] = &["name", "revoked", "created_by", "created_ms"];
+    const FACETS: &'static [&'static str] = &["revoked"];
+    fn title(&self) -> String {
+        self.name.clone()
+    }
+    fn field(&self, name: &str) -> Option<Field> {
+        match name {
+            "name" => Field::text(&self.name),
+            "revoked" => Field::text(self.revoked),
+            "created_by" => Field::text(&self.created_by),
+            "created_ms" => Some(Field::Number(self.created_ms)),
+            _ => None,
+        }
+    }
+}
+
+pub async fn list(services: &Services, options: &Options) -> Result<Page<TokenRecord>> {
+    let mut tokens = token_list(&services.store).await?;
+    tokens.sort_by_key(|token| std::cmp::Reverse(token.created_ms));
+    page(tokens, options)
+}
+
+/// Makes a token useless. The last one that works cannot be revoked: nobody could make another.
+///
+/// # Errors
+/// There is no such token, or it is the last.
+pub async fn revoke(services: &Services, caller: &Caller, name_or_id: &str) -> Result<()> {
+    let mut tx = services.store.begin().await?;
+    let tokens = token_list(&tx).await?;
+    let alive = |token: &&TokenRecord| is_alive(token, caller.now);
+    let record = tokens
+        .iter()
+        .find(|token| !token.revoked && (token.name == name_or_id || token.id.to_string() == name_or_id))
+        .ok_or_else(|| Error::not_found("token", name_or_id))?;
+    if tokens.iter().filter(alive).all(|token| token.id == record.id) {
+        return Err(Error::precondition(
+            "LAST_TOKEN",
+            "this is the last token that works; create another one before you revoke it",
+        ));
+    }
+    token_revoke(&tx, record.id).await?;
+    caller.record(&mut tx, "token.revoke", &record.name, json!({ "id": record.id }));
+    tx.commit().await?;
+    services.sessions.token_revoked(record.id, caller.now);
+    Ok(())
+}
+
+/// The first administrator's token, made when there is none at all.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn first_token(services: &Services) -> Result<Option<TokenText>> {
+    if !token_list(&services.store).await?.is_empty() {
+        return Ok(None);
+    }
+    let caller = Caller::manager(clock::now());
+    Ok(Some(create(services, &caller, "admin", 0, None).await?.1))
+}

@@ -1,0 +1,135 @@
+//! What administrators do to nodes, one node or many at a time.
+
+use atoll_domain::fleet::name::{GroupPath, check_label};
+use atoll_domain::fleet::node::{NodeEvent, NodeStanding};
+use atoll_domain::fleet::selector::Labels;
+use serde_json::json;
+
+use crate::error::{Error, Result};
+use crate::service::sharing::membership;
+use crate::service::{Caller, Services};
+use crate::store::Tx;
+use crate::store::fleet::{NodeRecord, group_exists, node_update};
+use crate::store::sharing::{PublicationRecord, publication_list};
+
+const LABEL_LIMIT: usize = 64;
+
+/// One thing to do to a node.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// Sets and removes labels, and with them what is published to the node.
+    Label { set: Labels, remove: Vec<String> },
+    /// Gives it another home group, and with it what is published there.
+    Move { group: GroupPath },
+    /// Holds it back from new content, or lets it follow again.
+    Cordon { cordoned: bool, reason: String },
+    /// Ends its membership for good.
+    Remove,
+}
+
+/// An act that can be done in a transaction, with what is the same for every node.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    act: &'a Act,
+    publications: Vec<PublicationRecord>,
+}
+
+impl Act {
+    /// Checks what does not depend on the node, and reads what every node needs.
+    ///
+    /// # Errors
+    /// A label that cannot be, or a group that does not exist.
+    pub async fn prepare(&self, tx: &Tx) -> Result<Prepared<'_>> {
+        match self {
+            Self::Label { set, .. } => {
+                for (key, value) in set {
+                    check_label(key, value).map_err(|error| Error::invalid("BAD_LABEL", error.to_string()))?;
+                }
+            }
+            Self::Move { group } if !group_exists(tx, group).await? => {
+                return Err(Error::not_found("group", group.as_str()));
+            }
+            Self::Move { .. } | Self::Cordon { .. } | Self::Remove => {}
+        }
+        Ok(Prepared { act: self, publications: publication_list(tx).await? })
+    }
+}
+
+impl Prepared<'_> {
+    /// Does it to one node. Everything is decided before anything is written: after an error the transaction can go on
+    /// with other nodes, unless the database itself failed.
+    ///
+    /// # Errors
+    /// It cannot be done to this node.
+    pub async fn apply(
+        &self,
+        services: &Services,
+        tx: &mut Tx,
+        caller: &Caller,
+        mut record: NodeRecord,
+    ) -> Result<NodeRecord> {
+        let (action, detail) = match self.act {
+            Act::Label { set, remove } => {
+                in_fleet(&record)?;
+                relabel(&mut record.labels, set, remove)?;
+                ("node.label", json!({ "set": set, "remove": remove }))
+            }
+            Act::Move { group } => {
+                in_fleet(&record)?;
+                let from = std::mem::replace(&mut record.group, group.clone());
+                ("node.move", json!({ "from": from, "to": record.group }))
+            }
+            Act::Cordon { cordoned, reason } => {
+                let event = if *cordoned { NodeEvent::Cordon } else { NodeEvent::Uncordon };
+                stand(&mut record, event, caller)?;
+                record.standing_reason.clone_from(reason);
+                let action = if *cordoned { "node.cordon" } else { "node.uncordon" };
+                (action, json!({ "reason": reason }))
+            }
+            Act::Remove => {
+                stand(&mut record, NodeEvent::Remove, caller)?;
+                ("node.remove", json!({ "id": record.id }))
+            }
+        };
+        node_update(tx, &record).await?;
+        if !matches!(self.act, Act::Cordon { .. }) {
+            membership::refresh_node_in(services, tx, &record, &self.publications).await?;
+        }
+        caller.record(tx, action, &record.name, detail);
+        Ok(record)
+    }
+
+    /// Takes up what was committed: caches, the node's stream, and who watches.
+    pub fn done(&self, services: &Services, caller: &Caller, record: &NodeRecord) {
+        services.node_changed(record, caller.now);
+        if matches!(self.act, Act::Remove) {
+            services.hub.disconnect(record.id);
+        } else {
+            services.hub.wake(record.id);
+        }
+    }
+}
+
+/// A removed node is nobody's to change.
+pub(super) fn in_fleet(record: &NodeRecord) -> Result<()> {
+    if record.standing == NodeStanding::Removed {
+        return Err(Error::precondition("NODE_REMOVED", format!("{} was removed from the fleet", record.name)));
+    }
+    Ok(())
+}
+
+fn relabel(labels: &mut Labels, set: &Labels, remove: &[String]) -> Result<()> {
+    labels.retain(|key, _| !remove.contains(key));
+    labels.extend(set.iter().map(|(key, value)| (key.clone(), value.clone())));
+    if labels.len() > LABEL_LIMIT {
+        return Err(Error::invalid("TOO_MANY_LABELS", format!("a node has at most {LABEL_LIMIT} labels")));
+    }
+    Ok(())
+}
+
+fn stand(record: &mut NodeRecord, event: NodeEvent, caller: &Caller) -> Result<()> {
+    let after = record.standing.after(event);
+    record.standing = after.map_err(|error| Error::precondition("NODE_REMOVED", error.to_string()))?;
+    record.standing_since_ms = caller.now.0;
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Nodes as rows, and what is seen of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use atoll_domain::fleet::name::{GroupPath, NodeName};
+use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::fleet::selector::Labels;
+use atoll_domain::id::{NodeId, TokenId};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set, Unchanged};
+
+use crate::error::Result;
+use crate::store::entity::{node, node_seen};
+use crate::store::{Database, Tx, json, signed, stored, stored_json, unsigned};
+
+/// A node as it was decided; what is seen of it is in [`SeenRecord`].
+#[derive(Debug, Clone)]
+pub struct NodeRecord {
+    pub id: NodeId,
+    pub name: NodeName,
+    pub group: GroupPath,
+    pub labels: Labels,
+    pub standing: NodeStanding,
+    pub standing_reason: String,
+    pub standing_since_ms: i64,
+    pub joined_ms: i64,
+    pub identity_key: Vec<u8>,
+    pub sealing_key: Vec<u8>,
+    pub join_token: TokenId,
+    /// Serial number of the certificate in use, in hexadecimal digits.
+    pub serial: String,
+    /// Of one that was issued and has not been used yet: a lost answer must not lock the node out.
+    pub next_serial: Option<String>,
+    pub certificate_expires_ms: i64,
+    pub recoveries: i64,
+}
+
+fn node_of(row: node::Model) -> Result<NodeRecord> {
+    Ok(NodeRecord {
+        id: stored("node id", &row.id)?,
+        name: stored("node name", &row.name)?,
+        group: stored("group", &row.group_path)?,
+        labels: stored_json("labels", &row.labels)?,
+        standing: stored("standing", &row.standing)?,
+        standing_reason: row.standing_reason,
+        standing_since_ms: row.standing_since_ms,
+        joined_ms: row.joined_ms,
+        identity_key: row.identity_key,
+        sealing_key: row.sealing_key,
+        join_token: stored("token id", &row.join_token)?,
+        serial: row.serial,
+        next_serial: row.next_serial,
+        certificate_expires_ms: row.certificate_expires_ms,
+        recoveries: row.recoveries,
+    })
+}
+
+fn node_row(record: &NodeRecord) -> Result<node::ActiveModel> {
+    Ok(node::ActiveModel {
+        id: Set(record.id.to_string()),
+        name: Set(record.name.to_string()),
+        group_path: Set(record.group.to_string()),
+        labels: Set(json(&record.labels)?),
+        standing: Set(record.standing.to_string()),
+        standing_reason: Set(record.standing_reason.clone()),
+        standing_since_ms: Set(record.standing_since_ms),
+        joined_ms: Set(record.joined_ms),
+        identity_key: Set(record.identity_key.clone()),
+        sealing_key: Set(record.sealing_key.clone()),
+        join_token: Set(record.join_token.to_string()),
+        serial: Set(record.serial.clone()),
+        next_serial: Set(record.next_serial.clone()),
+        certificate_expires_ms: Set(record.certificate_expires_ms),
+        recoveries: Set(record.recoveries),
+    })
+}
+
+pub async fn node_get(database: &impl Database, id: NodeId) -> Result<Option<NodeRecord>> {
+    node::Entity::find_by_id(id.to_string()).one(database.connection()).await?.map(node_of).transpose()
+}
+
+/// The node of a name that is not removed.
+pub async fn node_named(database: &impl Database, name: &str) -> Result<Option<NodeRecord>> {
+    let query = node::Entity::find()
+        .filter(node::Column::Name.eq(name))
+        .filter(node::Column::Standing.ne(NodeStanding::Removed.name()));
+    query.one(database.connection()).await?.map(node_of).transpose()
+}
+
+/// The nodes that joined with any of these identity keys, removed ones too, by key.
+pub async fn nodes_with_identities(
+    database: &impl Database,
+    identity_keys: Vec<Vec<u8>>,
+) -> Result<BTreeMap<Vec<u8>, NodeRecord>> {
+    let query = node::Entity::find().filter(node::Column::IdentityKey.is_in(identity_keys));
+    let rows = query.all(database.connection()).await?;
+    rows.into_iter().map(|row| node_of(row).map(|record| (record.identity_key.clone(), record))).collect()
+}
+
+/// Which of these names nodes have that are not removed.
+pub async fn node_names_taken(database: &impl Database, names: &[&str]) -> Result<BTreeSet<String>> {
+    let names: Vec<String> = node::Entity::find()
+        .select_only()
+        .column(node::Column::Name)
+        .filter(node::Column::Name.is_in(names.iter().copied()))
+        .filter(node::Column::Standing.ne(NodeStanding::Removed.name()))
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    Ok(names.into_iter().collect())
+}
+
+/// Every node of these names, removed ones too.
+pub async fn nodes_named(database: &impl Database, names: &BTreeSet<String>) -> Result<Vec<NodeRecord>> {
+    let query = node::Entity::find().filter(node::Column::Name.is_in(names.iter().map(String::as_str)));
+    query.all(database.connection()).await?.into_iter().map(node_of).collect()
+}
+
+/// Every node that is not removed.
+pub async fn node_list(database: &impl Database) -> Result<Vec<NodeRecord>> {
+    let query = node::Entity::find().filter(node::Column::Standing.ne(NodeStanding::Removed.name()));
+    query.all(database.connection()).await?.into_iter().map(node_of).collect()
+}
+
+pub async fn node_create_many(tx: &Tx, records: &[NodeRecord]) -> Result<()> {
+    for chunk in records.chunks(500) {
+        let rows = chunk.iter().map(node_row).collect::<Result<Vec<_>>>()?;
+        node::Entity::insert_many(rows).exec_without_returning(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+pub async fn node_update(tx: &Tx, record: &NodeRecord) -> Result<()> {
+    let row = node::ActiveModel { id: Unchanged(record.id.to_string()), ..node_row(record)? };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+/// Writes what belongs to a node's certificate and nothing else, so that a removal, a cordon or a label that came in
+/// between stays. `false` when the node was removed.
+pub async fn node_certificate_update(tx: &Tx, record: &NodeRecord) -> Result<bool> {
+    let columns = node::ActiveModel {
+        serial: Set(record.serial.clone()),
+        next_serial: Set(record.next_serial.clone()),
+        certificate_expires_ms: Set(record.certificate_expires_ms),
+        sealing_key: Set(record.sealing_key.clone()),
+        recoveries: Set(record.recoveries),
+        ..Default::default()
+    };
+    let done = node::Entity::update_many()
+        .set(columns)
+        .filter(node::Column::Id.eq(record.id.to_string()))
+        .filter(node::Column::Standing.ne(NodeStanding::Removed.name()))
+        .exec(tx.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// What is seen of a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenRecord {
+    pub online: bool,
+    pub since_ms: i64,
+    pub last_seen_ms: i64,
+    pub acknowledged: u64,
+    pub outbox_length: u64,
+    pub agent_version: String,
+    pub incarnation: String,
+}
+
+/// Writes what was seen of many nodes in as few statements as the database allows.
+pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
+    let conflict = OnConflict::column(node_seen::Column::Node)
+        .update_columns([
+            node_seen::Column::Online,
+            node_seen::Column::SinceMs,
+            node_seen::Column::LastSeenMs,
+            node_seen::Column::Acknowledged,
+            node_seen::Column::OutboxLength,
+            node_seen::Column::AgentVersion,
+            node_seen::Column::Incarnation,
+        ])
+        .to_owned();
+    for chunk in seen.chunks(1_000) {
+        let rows = chunk.iter().map(|(node, seen)| node_seen::ActiveModel {
+            node: Set(node.to_string()),
+            online: Set(seen.online),
+            since_ms: Set(seen.since_ms),
+            last_seen_ms: Set(seen.last_seen_ms),
+            acknowledged: Set(signed(seen.acknowledged)),
+            outbox_length: Set(signed(seen.outbox_length)),
+            agent_version: Set(seen.agent_version.clone()),
+            incarnation: Set(seen.incarnation.clone()),
+        });
+        node_seen::Entity::insert_many(rows)
+            .on_conflict(conflict.clone())
+            .exec_without_returning(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Writes that nodes have acknowledged the same sequence number: after a change to all of them, that is most of what is
+/// seen.
+pub async fn seen_acknowledge(tx: &Tx, nodes: &[NodeId], acknowledged: u64, last_seen_ms: i64) -> Result<()> {
+    for chunk in nodes.chunks(1_000) {
+        node_seen::Entity::update_many()
+            .col_expr(node_seen::Column::Acknowledged, Expr::value(signed(acknowledged)))
+            .col_expr(node_seen::Column::LastSeenMs, Expr::value(last_seen_ms))
+            .filter(node_seen::Column::Node.is_in(chunk.iter().map(ToString::to_string)))
+            .exec(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+pub async fn seen_list(database: &impl Database) -> Result<Vec<(NodeId, SeenRecord)>> {
+    let rows = node_seen::Entity::find().all(database.connection()).await?;
+    rows.into_iter()
+        .map(|row| {
+            let seen = SeenRecord {
+                online: row.online,
+                since_ms: row.since_ms,
+                last_seen_ms: row.last_seen_ms,
+                acknowledged: unsigned(row.acknowledged),
+                outbox_length: unsigned(row.outbox_length),
+                agent_version: row.agent_version,
+                incarnation: row.incarnation,
+            };
+            Ok((stored("node id", &row.node)?, seen))
+        })
+        .collect()
+}

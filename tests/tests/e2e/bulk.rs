@@ -1,0 +1,205 @@
+//! Acting on many nodes at once, and what is told about single ones.
+
+use std::collections::HashMap;
+
+use atoll_proto::v1;
+use atoll_proto::v1::act_on_nodes_request::Act;
+use atoll_tests::{Agent, Fleet, eventually};
+use serde_json::Value;
+
+use crate::browser::{Browser, Refused};
+use crate::samples::template;
+
+const INVALID: Refused = Refused(3);
+const DENIED: Refused = Refused(7);
+const PRECONDITION: Refused = Refused(9);
+
+fn freeze(browser: &Browser, nodes: &[&str], filter: &str) -> Result<v1::FreezeNodesResponse, Refused> {
+    let nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
+    browser.call("Fleet/FreezeNodes", &v1::FreezeNodesRequest { nodes, filter: filter.to_owned() })
+}
+
+fn act(
+    browser: &Browser,
+    frozen: &v1::FreezeNodesResponse,
+    expected_count: u64,
+    act: Option<Act>,
+) -> Result<v1::ActOnNodesResponse, Refused> {
+    let selection_id = frozen.selection_id.clone();
+    browser.call("Fleet/ActOnNodes", &v1::ActOnNodesRequest { selection_id, expected_count, act })
+}
+
+fn label(pairs: &[(&str, &str)]) -> Option<Act> {
+    let set: HashMap<String, String> = pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    Some(Act::Label(v1::LabelChange { set, remove: Vec::new() }))
+}
+
+fn fleet_of_three() -> (Fleet, [Agent; 3]) {
+    let fleet = Fleet::start();
+    let nodes = [fleet.join("a", "/eu", &[]), fleet.join("b", "/eu", &[]), fleet.join("c", "/us", &[])];
+    (fleet, nodes)
+}
+
+#[test]
+fn what_was_confirmed_is_what_is_acted_on() {
+    let (fleet, nodes) = fleet_of_three();
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "web", "--label", "role=web", "--template", "T"]);
+    let browser = Browser::signed_in(&fleet);
+
+    let frozen = freeze(&browser, &[], "group=/eu").unwrap();
+    assert_eq!(frozen.count, 2);
+    assert_eq!((frozen.states[0].value.as_str(), frozen.states[0].count), ("online", 2));
+    // Whoever joins afterwards is not among those that were confirmed.
+    let _late = fleet.join("late", "/eu", &[]);
+    assert_eq!(act(&browser, &frozen, 3, label(&[("role", "web")])).unwrap_err(), PRECONDITION);
+    assert_eq!(act(&browser, &frozen, 2, None).unwrap_err(), INVALID);
+    assert_eq!(act(&browser, &frozen, 2, Some(Act::Remove(false))).unwrap_err(), INVALID);
+    let outcome = act(&browser, &frozen, 2, label(&[("role", "web")])).unwrap();
+    assert_eq!((outcome.done, outcome.failures.len()), (2, 0));
+    for node in &nodes[..2] {
+        node.sees("step_template", "T", "it", |_| true);
+    }
+    assert_eq!(fleet.cli.run(&["node", "list", "-o", "name", "--filter", "role=web"]), "a\nb");
+    let acts = fleet.cli.json(&["audit", "list", "--filter", "action=node.label"]);
+    let subjects: Vec<&str> = acts.as_array().unwrap().iter().filter_map(|event| event["subject"].as_str()).collect();
+    assert_eq!(subjects.len(), 2, "each node is recorded as if it were the only one: {acts}");
+
+    let other = fleet.cli.run(&["token", "create", "other"]);
+    let other = Browser::at(&fleet).with("authorization", Some(&format!("Bearer {other}")));
+    assert_eq!(act(&other, &frozen, 2, Some(Act::Remove(true))).unwrap_err(), DENIED);
+    assert_eq!(freeze(&browser, &["nobody"], "").unwrap_err(), Refused(5));
+    assert_eq!(freeze(&browser, &["a"], "group=/eu").unwrap_err(), INVALID);
+}
+
+#[test]
+fn a_node_to_which_it_cannot_be_done_is_named_and_holds_up_nobody() {
+    let (fleet, _nodes) = fleet_of_three();
+    let browser = Browser::signed_in(&fleet);
+    let frozen = freeze(&browser, &["a", "b", "c"], "").unwrap();
+    fleet.cli.run(&["node", "remove", "b", "--yes"]);
+    let many: Vec<String> = (0..64).map(|number| format!("key-{number}=x")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    fleet.cli.run(&[&["node", "label", "c"], many.as_slice()].concat());
+
+    let outcome = act(&browser, &frozen, 3, label(&[("role", "web")])).unwrap();
+    assert_eq!(outcome.done, 1);
+    let mut failures: Vec<(String, String)> =
+        outcome.failures.into_iter().map(|failure| (failure.node, failure.text)).collect();
+    failures.sort();
+    assert_eq!((failures[0].0.as_str(), failures[1].0.as_str()), ("b", "c"));
+    assert!(failures[0].1.contains("removed") && failures[1].1.contains("64 labels"), "{failures:?}");
+    assert_eq!(fleet.cli.json(&["node", "get", "a"])["node"]["labels"]["role"], "web");
+
+    let nowhere = Some(Act::MoveToGroup("/nowhere".to_owned()));
+    assert_eq!(act(&browser, &frozen, 3, nowhere).unwrap_err(), Refused(5), "no node is to blame for that");
+    act(&browser, &frozen, 3, Some(Act::CordonReason("audit week".to_owned()))).unwrap();
+    assert!(fleet.cli.run(&["node", "get", "a"]).contains("audit week"));
+    act(&browser, &frozen, 3, Some(Act::Uncordon(true))).unwrap();
+    act(&browser, &frozen, 3, Some(Act::MoveToGroup("/us".to_owned()))).unwrap();
+    assert_eq!(fleet.cli.run(&["node", "list", "-o", "name", "--filter", "group=/us"]), "a\nc");
+    let outcome = act(&browser, &frozen, 3, Some(Act::Remove(true))).unwrap();
+    assert_eq!(outcome.done, 3, "removing what is removed changes nothing: {:?}", outcome.failures);
+    assert_eq!(fleet.cli.run(&["node", "list", "-o", "name"]), "");
+}
+
+#[test]
+fn what_happened_to_a_node_is_told_in_one_row_of_time() {
+    let fleet = Fleet::start();
+    let mut node = fleet.join("n", "/eu", &[]);
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    node.sees("step_template", "T", "it", |_| true);
+    fleet.cli.run(&["node", "label", "n", "role=web"]);
+    node.edit("step_template", "T", |document| document["Description"] = "mine".into());
+    node.process.stop();
+    let events = eventually("everything is told", || {
+        let events = fleet.cli.json(&["node", "events", "n"]);
+        let actions: Vec<String> =
+            events.as_array()?.iter().filter_map(|event| event["action"].as_str().map(str::to_owned)).collect();
+        let wanted = ["connected", "disconnected", "node.join", "node.label"];
+        wanted.iter().all(|action| actions.iter().any(|seen| seen == action)).then_some(events)
+    });
+    let find =
+        |action: &str| events.as_array().unwrap().iter().find(|event| event["action"] == action).unwrap().clone();
+    assert_eq!(
+        (find("node.label")["source"].as_str(), find("node.label")["actor"].as_str()),
+        (Some("administrator"), Some("admin"))
+    );
+    assert!(find("node.label")["text"].as_str().unwrap().contains("role=web"));
+    assert_eq!(find("connected")["source"], "connection");
+    assert_eq!(find("node.join")["source"], "node");
+    let at = |event: &Value| event["atMs"].as_str().unwrap().parse::<i64>().unwrap();
+    let times: Vec<i64> = events.as_array().unwrap().iter().map(at).collect();
+    assert!(times.is_sorted_by(|newer, older| newer >= older), "newest first: {times:?}");
+    let filtered = fleet.cli.json(&["node", "events", "n", "--filter", "source=connection action=connected"]);
+    assert_eq!(filtered.as_array().unwrap().len(), 1);
+    fleet.cli.attempt(&["node", "events", "nobody"]).refused(3, "no node");
+}
+
+#[test]
+fn a_server_that_does_not_appear_is_found_among_the_attempts_to_join() {
+    let fleet = Fleet::start();
+    let token = fleet.join_token("/eu", &[]);
+    let id = fleet.cli.run(&["enroll", "token", "list", "-o", "name"]);
+    let _node = Agent::start(fleet.directory.path(), "good", Some(&token));
+    fleet.cli.run(&["node", "wait", "good"]);
+    fleet.cli.run(&["enroll", "token", "revoke", &id]);
+    let _late = Agent::start(fleet.directory.path(), "late", Some(&token));
+    let attempts = eventually("the refusal is kept", || {
+        let attempts = fleet.cli.json(&["enroll", "token", "attempts"]);
+        (attempts[0]["name"] == "late").then_some(attempts)
+    });
+    assert_eq!((&attempts[0]["outcome"], &attempts[0]["token"]), (&"BAD_JOIN_TOKEN".into(), &id.clone().into()));
+    assert!(attempts[0]["text"].as_str().unwrap().contains("create a new one"));
+    assert_eq!(attempts[0]["address"], "127.0.0.1");
+    let joined = fleet.cli.json(&["enroll", "token", "attempts", "--filter", "outcome=joined"]);
+    assert_eq!((joined.as_array().unwrap().len(), &joined[0]["name"]), (1, &"good".into()));
+}
+
+#[test]
+fn a_preview_says_what_would_change_and_changes_nothing() {
+    let (fleet, _nodes) = fleet_of_three();
+    fleet.publish("template", &template("T"));
+    let preview =
+        |arguments: &[&str]| fleet.cli.attempt(&[&["publication", "preview"], arguments, &["-o", "json"]].concat());
+    let seen = preview(&["p", "--group", "/eu", "--template", "T"]).json();
+    assert_eq!((&seen["nodes"], &seen["gained"], &seen["lost"]), (&"2".into(), &"2".into(), &"0".into()));
+    assert_eq!(fleet.cli.json(&["publication", "list"]), serde_json::json!([]), "nothing was written");
+    fleet.cli.run(&["publication", "set", "p", "--group", "/eu", "--template", "T"]);
+    let seen = preview(&["p", "--group", "/us", "--template", "T"]).json();
+    assert_eq!((&seen["gainedNodes"], &seen["lostNodes"]), (&serde_json::json!(["c"]), &serde_json::json!(["a", "b"])));
+    // What could not be saved says why, with the words that saving would have used.
+    let tie = preview(&["other", "--group", "/eu", "--template", "T"]);
+    assert_eq!(tie.code, 1);
+    assert!(tie.json()["problem"].as_str().unwrap().contains("--priority"), "{tie:?}");
+    assert!(preview(&["p", "--template", "Nothing"]).json()["problem"].as_str().unwrap().contains("Nothing"));
+}
+
+#[test]
+fn usages_say_which_node_should_have_what_and_whether_it_has() {
+    let (fleet, nodes) = fleet_of_three();
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    fleet.cli.run(&["publication", "set", "us", "--group", "/us", "--priority", "5", "--template", "T@1.0.0"]);
+    fleet.synced();
+    let mut newer = template("T");
+    newer["Parameters"][0]["Label"] = "newer".into();
+    let file = fleet.write("newer.json", &newer);
+    fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+    fleet.cli.run(&["template", "publish", "T", "--wait"]);
+    nodes[0].edit("step_template", "T", |document| document["Description"] = "mine".into());
+    let usages = eventually("the edit is seen", || {
+        let usages = fleet.cli.json(&["template", "usages", "T"]);
+        (usages[0]["state"] == "proposed").then_some(usages)
+    });
+    let row = |index: usize| {
+        let usage = &usages[index];
+        ["node", "publication", "policy", "version", "state"].map(|field| usage[field].as_str().unwrap().to_owned())
+    };
+    assert_eq!(row(0), ["a", "all", "latest", "1.0.1", "proposed"]);
+    assert_eq!(row(1), ["b", "all", "latest", "1.0.1", "in_sync"]);
+    assert_eq!(row(2), ["c", "us", "pin", "1.0.0", "in_sync"]);
+    assert_eq!((&usages[1]["newest"], &usages[2]["newest"]), (&true.into(), &false.into()));
+    assert_eq!(fleet.cli.run(&["template", "usages", "T", "-o", "name", "--filter", "version=1.0.0"]), "c");
+}

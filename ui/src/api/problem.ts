@@ -1,0 +1,65 @@
+// The one place where a failure becomes words.
+import { Code, ConnectError } from "@connectrpc/connect";
+
+import { ErrorInfoSchema } from "./generated/google/rpc/error_details_pb";
+
+export type Problem = {
+  /** What happened, in a few words. */
+  title: string;
+  /** What happened and what to do, as the manager says it. */
+  text: string;
+  /** Stable code for programs and for searching. */
+  reason: string;
+  /** Whether the same call may succeed when it is simply repeated. */
+  canRetry: boolean;
+};
+
+const TITLES: Partial<Record<Code, string>> = {
+  [Code.InvalidArgument]: "This cannot be taken",
+  [Code.NotFound]: "Not there",
+  [Code.AlreadyExists]: "There is one already",
+  [Code.FailedPrecondition]: "Not in this state",
+  [Code.Aborted]: "Somebody was faster",
+  [Code.Unauthenticated]: "Signed out",
+  [Code.PermissionDenied]: "Not allowed",
+  [Code.ResourceExhausted]: "Too much at once",
+  [Code.Unavailable]: "The manager does not answer",
+  [Code.DeadlineExceeded]: "The manager takes too long",
+  [Code.Internal]: "The manager failed",
+};
+
+const RETRIED = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]);
+
+/** What to tell a person about a failure of any kind. */
+export function problemOf(error: unknown): Problem {
+  const failure = ConnectError.from(error);
+  const info = failure.findDetails(ErrorInfoSchema)[0];
+  // What the transport could not send arrives as its own error; a mistake in this program is none, and is said as such.
+  const isNetwork = error instanceof ConnectError && failure.code === Code.Unknown && failure.cause instanceof TypeError;
+  if (error instanceof Error && !(error instanceof ConnectError)) {
+    return { title: "Something went wrong in this page", text: sentence(error.message), reason: "UI", canRetry: false };
+  }
+  const code = isNetwork ? Code.Unavailable : failure.code;
+  const text =
+    isNetwork || (code === Code.Unavailable && !info)
+      ? "No connection to the manager. What is shown stays; it is tried again by itself."
+      : code === Code.DeadlineExceeded && !info
+        ? "The manager did not answer in time. Whether it was done is not known: look again before you repeat it."
+        : sentence(failure.rawMessage);
+  return {
+    title: TITLES[code] ?? "Something went wrong",
+    text,
+    reason: info?.reason ?? Code[code] ?? "UNKNOWN",
+    canRetry: RETRIED.has(code),
+  };
+}
+
+export function isSignedOut(error: unknown): boolean {
+  return ConnectError.from(error).code === Code.Unauthenticated;
+}
+
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === "") return "The manager gave no reason; its log has more.";
+  return trimmed.charAt(0).toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
+}

@@ -1,0 +1,68 @@
+// The cache of what the manager said, and the keys under which it lies. A key begins with its topic, by which news from
+// the live stream make it old.
+import { QueryClient } from "@tanstack/react-query";
+
+import { isSignedOut, problemOf } from "./problem";
+
+export type Topic =
+  | "status"
+  | "nodes"
+  | "node"
+  | "groups"
+  | "join-tokens"
+  | "join-attempts"
+  | "resources"
+  | "resource"
+  | "publications"
+  | "proposals"
+  | "conflicts"
+  | "sync"
+  | "usages"
+  | "effective"
+  | "audit"
+  | "tokens"
+  | "sessions"
+  | "views"
+  | "samples"
+  | "who";
+
+/** A key: the topic first, then whatever tells apart. */
+export type Key = readonly [Topic, ...unknown[]];
+
+const RETRIES = 3;
+
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        // The live stream says what became old; time alone makes nothing old while it runs.
+        staleTime: 30_000,
+        gcTime: 120_000,
+        refetchOnWindowFocus: false,
+        retry: (count, error) => count < RETRIES && problemOf(error).canRetry && !isSignedOut(error),
+        retryDelay: (count) => Math.min(250 * 2 ** count, 2_000),
+      },
+      mutations: { retry: false },
+    },
+  });
+}
+
+/** Topics that an act makes old, by the first word of its name in the audit record. */
+const STALE: Record<string, readonly Topic[]> = {
+  node: ["node", "groups", "usages", "publications", "sync", "effective", "proposals", "conflicts"],
+  group: ["groups"],
+  join_token: ["join-tokens"],
+  resource: ["resources", "resource", "publications", "usages", "sync", "effective", "conflicts", "proposals"],
+  variable: ["resources", "resource", "effective", "sync"],
+  publication: ["publications", "resources", "node", "usages", "sync", "effective"],
+  proposal: ["proposals", "conflicts", "resources", "resource", "node", "usages"],
+  conflict: ["conflicts", "proposals", "resources", "resource", "node", "usages"],
+  token: ["tokens"],
+  session: ["sessions"],
+  saved_view: ["views"],
+};
+
+export function staleTopics(action: string): readonly Topic[] {
+  const noun = action.split(".")[0] ?? "";
+  return [...(STALE[noun] ?? []), "audit"];
+}

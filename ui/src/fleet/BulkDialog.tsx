@@ -1,0 +1,119 @@
+// What is done to a frozen selection, and what could not be done.
+import { Text } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { api } from "../api/client";
+import type { ActOnNodesResponse, FreezeNodesResponse } from "../api/generated/atoll/v1/fleet_pb";
+import { Dialog, FormDialog } from "../ui/Dialog";
+import { ListField, TextField } from "../ui/fields";
+import { Answer } from "../ui/feedback";
+import { readLabels } from "../ui/Labels";
+import { SimpleTable } from "../ui/SimpleTable";
+import { stateLabel } from "../ui/state";
+import { GroupField } from "./GroupField";
+
+export type BulkAct = "label" | "move" | "cordon" | "uncordon" | "remove";
+
+type BulkDialogProps = {
+  act: BulkAct;
+  wanted: { nodes?: string[]; filter?: string };
+  onClose: () => void;
+  onDone: (result: ActOnNodesResponse) => void;
+};
+
+export function BulkDialog({ act, wanted, onClose, onDone }: BulkDialogProps) {
+  const frozen = useQuery({
+    queryKey: ["who", "selection", act, wanted],
+    queryFn: ({ signal }) => api.fleet.freezeNodes(wanted, { signal }),
+    gcTime: 0,
+    staleTime: Infinity,
+  });
+  if (frozen.data) return <ActForm act={act} frozen={frozen.data} onClose={onClose} onDone={onDone} />;
+  return (
+    <Dialog title="Which nodes are meant" onClose={onClose}>
+      <Answer of={frozen} what="the selection">
+        {() => null}
+      </Answer>
+    </Dialog>
+  );
+}
+
+type ActFormProps = { act: BulkAct; frozen: FreezeNodesResponse; onClose: () => void; onDone: (result: ActOnNodesResponse) => void };
+
+function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
+  const [set, setSet] = useState<string[]>([]);
+  const [remove, setRemove] = useState<string[]>([]);
+  const [group, setGroup] = useState("");
+  const [reason, setReason] = useState("");
+  const [typed, setTyped] = useState("");
+  const queries = useQueryClient();
+  const count = Number(frozen.count);
+  const nodes = count === 1 ? "1 node" : `${count.toLocaleString("en")} nodes`;
+  const { labels, problem } = readLabels(set);
+  const words: Record<BulkAct, { submit: string; why: string | undefined }> = {
+    label: { submit: `Label ${nodes}`, why: problem ?? (set.length + remove.length === 0 ? "Give a label to set or remove" : undefined) },
+    move: { submit: `Move ${nodes}`, why: group === "" ? "Choose a group" : undefined },
+    cordon: { submit: `Cordon ${nodes}`, why: reason.trim() === "" ? "Say why: others will wonder" : undefined },
+    uncordon: { submit: `Uncordon ${nodes}`, why: undefined },
+    remove: { submit: `Remove ${nodes}`, why: typed === String(count) ? undefined : `Type ${count} to confirm` },
+  };
+  const asked = () => {
+    const base = { selectionId: frozen.selectionId, expectedCount: frozen.count };
+    if (act === "label") return { ...base, act: { case: "label" as const, value: { set: labels, remove } } };
+    if (act === "move") return { ...base, act: { case: "moveToGroup" as const, value: group } };
+    if (act === "cordon") return { ...base, act: { case: "cordonReason" as const, value: reason } };
+    if (act === "uncordon") return { ...base, act: { case: "uncordon" as const, value: true } };
+    return { ...base, act: { case: "remove" as const, value: true } };
+  };
+  return (
+    <FormDialog
+      title={words[act].submit}
+      submit={words[act].submit}
+      kind={act === "remove" ? "danger" : "primary"}
+      disabledReason={count === 0 ? "No node is in the selection" : words[act].why}
+      act={() => api.fleet.actOnNodes(asked())}
+      done={(result) => `Done on ${result.done.toLocaleString("en")} of ${nodes}`}
+      onDone={(result) => {
+        for (const topic of ["nodes", "node", "groups", "status"]) void queries.invalidateQueries({ queryKey: [topic] });
+        onDone(result);
+      }}
+      onClose={onClose}
+    >
+      <Text size="sm">
+        Exactly {nodes}: {frozen.states.map((state) => `${state.count.toLocaleString("en")} ${stateLabel(state.value).toLowerCase()}`).join(", ")}.
+        Nodes that join or change meanwhile are not added.
+      </Text>
+      {act === "label" ? (
+        <>
+          <ListField label="Set labels" value={set} onChange={setSet} placeholder="environment=production" />
+          <ListField label="Remove labels" value={remove} onChange={setRemove} placeholder="environment" />
+        </>
+      ) : null}
+      {act === "move" ? <GroupField label="New home group" value={group} onChange={setGroup} /> : null}
+      {act === "cordon" ? <TextField label="Why" value={reason} onChange={setReason} autoFocus /> : null}
+      {act === "remove" ? (
+        <>
+          <Text size="sm">Their certificates are no longer accepted and their membership ends for good. To come back they join anew.</Text>
+          <TextField label={`Type ${count} to confirm`} value={typed} onChange={setTyped} autoFocus />
+        </>
+      ) : null}
+    </FormDialog>
+  );
+}
+
+export function Failures({ result, onClose }: { result: ActOnNodesResponse; onClose: () => void }) {
+  return (
+    <Dialog title={`Not done on ${result.failures.length.toLocaleString("en")} nodes`} onClose={onClose}>
+      <SimpleTable
+        label="Nodes on which it was not done"
+        rows={result.failures}
+        getId={(failure) => failure.node}
+        columns={[
+          { header: "Node", cell: (failure) => <bdi>{failure.node}</bdi> },
+          { header: "Why", cell: (failure) => failure.text },
+        ]}
+      />
+    </Dialog>
+  );
+}

@@ -1,0 +1,181 @@
+// What an administrator does to one node.
+import { Text } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { api } from "../api/client";
+import type { Node } from "../api/generated/atoll/v1/fleet_pb";
+import { quote } from "../ui/copy";
+import { Confirm, FormDialog } from "../ui/Dialog";
+import { ListField, TextField } from "../ui/fields";
+import { labelTexts, readLabels } from "../ui/Labels";
+import { GroupField } from "./GroupField";
+
+export type NodeAct = "label" | "move" | "rename" | "cordon" | "uncordon" | "remove";
+
+type ActProps = { node: Node; onClose: () => void };
+type NodeActProps = ActProps & { act: NodeAct; onRenamed: (name: string) => void; onRemoved: () => void };
+
+export function NodeActDialog({ act, onRenamed, onRemoved, ...props }: NodeActProps) {
+  switch (act) {
+    case "label":
+      return <LabelForm {...props} />;
+    case "move":
+      return <MoveForm {...props} />;
+    case "rename":
+      return <RenameForm {...props} onRenamed={onRenamed} />;
+    case "cordon":
+      return <CordonForm {...props} />;
+    case "uncordon":
+      return <UncordonForm {...props} />;
+    case "remove":
+      return <RemoveForm {...props} onRemoved={onRemoved} />;
+  }
+}
+
+function useRefresh(): () => void {
+  const queries = useQueryClient();
+  return () => {
+    for (const topic of ["nodes", "node", "groups", "status"]) void queries.invalidateQueries({ queryKey: [topic] });
+  };
+}
+
+function LabelForm({ node, onClose }: ActProps) {
+  const [texts, setTexts] = useState(labelTexts(node.labels));
+  const { labels, problem } = readLabels(texts);
+  const refresh = useRefresh();
+  const set = Object.fromEntries(Object.entries(labels).filter(([key, value]) => node.labels[key] !== value));
+  const remove = Object.keys(node.labels).filter((key) => !(key in labels));
+  const words = [...Object.entries(set).map(([key, value]) => quote(`${key}=${value}`)), ...remove.map((key) => quote(`${key}-`))];
+  return (
+    <FormDialog
+      title={`Label ${node.name}`}
+      submit="Save labels"
+      cli={`atoll node label ${quote(node.name)} ${words.join(" ")}`}
+      disabledReason={problem ?? (words.length === 0 ? "Nothing has changed" : undefined)}
+      act={() => api.fleet.labelNode({ node: node.id, set, remove })}
+      done="The labels were saved"
+      onDone={refresh}
+      onClose={onClose}
+    >
+      <ListField
+        label="Labels"
+        description="They decide what is published to the node, and never grant a right. Enter ends each."
+        value={texts}
+        onChange={setTexts}
+        placeholder="environment=production"
+      />
+    </FormDialog>
+  );
+}
+
+function MoveForm({ node, onClose }: ActProps) {
+  const [group, setGroup] = useState(node.group);
+  const refresh = useRefresh();
+  return (
+    <FormDialog
+      title={`Move ${node.name}`}
+      submit="Move the node"
+      cli={`atoll node move ${quote(node.name)} ${quote(group)}`}
+      disabledReason={group === node.group || group === "" ? "Choose another group" : undefined}
+      act={() => api.fleet.moveNode({ node: node.id, group })}
+      done="The node was moved"
+      onDone={refresh}
+      onClose={onClose}
+    >
+      <GroupField
+        label="Home group"
+        value={group}
+        onChange={setGroup}
+        description="It gets what is published to the new group, and loses what only the old one brought."
+      />
+    </FormDialog>
+  );
+}
+
+function RenameForm({ node, onClose, onRenamed }: ActProps & { onRenamed: (name: string) => void }) {
+  const [name, setName] = useState(node.name);
+  const refresh = useRefresh();
+  return (
+    <FormDialog
+      title={`Rename ${node.name}`}
+      submit="Rename the node"
+      cli={`atoll node rename ${quote(node.name)} ${quote(name)}`}
+      disabledReason={name.trim() === "" || name === node.name ? "Give another name" : undefined}
+      act={() => api.fleet.renameNode({ node: node.id, name: name.trim() })}
+      done="The node has its new name"
+      onDone={() => {
+        refresh();
+        onRenamed(name.trim());
+      }}
+      onClose={onClose}
+    >
+      <TextField
+        label="Name"
+        description="Values of variable sets that are scoped to the old name no longer apply to it."
+        value={name}
+        onChange={setName}
+        autoFocus
+      />
+    </FormDialog>
+  );
+}
+
+function CordonForm({ node, onClose }: ActProps) {
+  const [reason, setReason] = useState("");
+  return (
+    <FormDialog
+      title={`Cordon ${node.name}`}
+      submit="Cordon the node"
+      cli={`atoll node cordon ${quote(node.name)} --reason ${quote(reason)}`}
+      disabledReason={reason.trim() === "" ? "Say why: others will wonder" : undefined}
+      act={() => api.fleet.cordonNode({ node: node.id, cordoned: true, reason: reason.trim() })}
+      done="New content is held back from the node"
+      onDone={useRefresh()}
+      onClose={onClose}
+    >
+      <Text size="sm">New content is held back. What it has stays, and its edits still arrive.</Text>
+      <TextField label="Why" value={reason} onChange={setReason} autoFocus />
+    </FormDialog>
+  );
+}
+
+function UncordonForm({ node, onClose }: ActProps) {
+  return (
+    <FormDialog
+      title={`Uncordon ${node.name}`}
+      submit="Uncordon the node"
+      cli={`atoll node uncordon ${quote(node.name)}`}
+      act={() => api.fleet.cordonNode({ node: node.id, cordoned: false, reason: "" })}
+      done="The node follows again"
+      onDone={useRefresh()}
+      onClose={onClose}
+    >
+      <Text size="sm">It gets everything that was held back. It was held back because: {node.stateReason}.</Text>
+    </FormDialog>
+  );
+}
+
+function RemoveForm({ node, onClose, onRemoved }: ActProps & { onRemoved: () => void }) {
+  const refresh = useRefresh();
+  return (
+    <Confirm
+      title={`Remove ${node.name}`}
+      submit="Remove the node"
+      typed={node.name}
+      cli={`atoll node remove ${quote(node.name)} --yes`}
+      act={() => api.fleet.removeNode({ node: node.id })}
+      done="The node was removed"
+      onDone={() => {
+        refresh();
+        onRemoved();
+      }}
+      onClose={onClose}
+    >
+      <Text size="sm">
+        Its certificate is no longer accepted and its membership ends for good. Edits that it has not delivered stay on it. To come back it joins
+        anew.
+      </Text>
+    </Confirm>
+  );
+}

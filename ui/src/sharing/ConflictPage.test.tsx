@@ -1,0 +1,159 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { act, cleanup, fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { afterEach, beforeEach, expect, it } from "vitest";
+
+import { type Conflict, ConflictPlaceSchema, ConflictSchema, type ResolveConflictRequest } from "../api/generated/atoll/v1/sharing_pb";
+import { renderAt } from "../test/render";
+
+const ID = "0190aaaa-0000-7000-8000-000000000001";
+
+const timeout = create(ConflictPlaceSchema, {
+  path: "/Parameters/Timeout/DefaultValue",
+  key: "/Parameters/$items/k1/DefaultValue",
+  reason: "both_changed",
+  base: '"30"',
+  ours: '"60"',
+  theirs: '"90"',
+  oursBy: { author: "files", node: "prod-1", atMs: 1n },
+  theirsBy: { author: "alice", node: "", atMs: 1n, message: "more patience" },
+});
+const script = create(ConflictPlaceSchema, {
+  path: "/Description",
+  key: "/Description",
+  reason: "text",
+  base: JSON.stringify("one\ntwo\nthree\n"),
+  ours: JSON.stringify("one\nnode\nthree\n"),
+  theirs: JSON.stringify("one\nmanager\nthree\n"),
+});
+
+const conflictOf = (over: Partial<Conflict> = {}): Conflict => ({
+  ...create(ConflictSchema, {
+    id: ID,
+    state: "open",
+    node: "prod-1",
+    nodeSide: "ours",
+    resource: { id: "r1", kind: "step_template", name: "Restart a service" },
+    revisions: [
+      { id: "rev-1", author: "files", atMs: 1n },
+      { id: "rev-2", author: "alice", atMs: 1n },
+    ],
+    places: [timeout, script],
+    merged: JSON.stringify({ Name: "Restart a service", Description: "one\ntwo\nthree\n", Parameters: [{ Name: "Timeout", DefaultValue: "30" }] }),
+  }),
+  ...over,
+});
+
+let asked: Conflict;
+let sent: ResolveConflictRequest[];
+let refusal: ConnectError | undefined;
+
+const fake = () => ({
+  telemetry: { getStatus: () => ({ conflictsOpen: 1n }) },
+  access: { whoAmI: () => ({ name: "bob" }) },
+  audit: {
+    listEvents: () => ({ events: [{ number: 1n, atMs: 1n, actor: "carol", action: "conflict.resolve", subject: "Restart a service", detail: JSON.stringify({ conflict: ID, message: "mine" }) }] }),
+  },
+  sharing: {
+    getConflict: () => ({ conflict: asked }),
+    listConflicts: () => ({ conflicts: [] }),
+    resolveConflict: (request: ResolveConflictRequest) => {
+      sent.push(request);
+      if (refusal) throw refusal;
+      return { resource: asked.resource };
+    },
+  },
+});
+
+beforeEach(() => {
+  localStorage.clear();
+  asked = conflictOf();
+  sent = [];
+  refusal = undefined;
+});
+afterEach(cleanup);
+
+const open = async () => {
+  const view = renderAt(`/conflicts/${ID}`, fake());
+  await screen.findByText("0 of 2 answered", {}, { timeout: 5_000 });
+  return view;
+};
+
+it("asks only what is open, one place after the other, and sends the answers by key", async () => {
+  const { history } = await open();
+  expect(screen.getByText(/Both sides changed this value/)).toBeTruthy();
+  const manager = screen.getByRole("region", { name: "Manager" });
+  expect(within(manager).getByText("more patience")).toBeTruthy();
+  fireEvent.click(screen.getByRole("radio", { name: /Take node prod-1/ }));
+  expect(screen.getByText("1 of 2 answered")).toBeTruthy();
+
+  fireEvent.keyDown(window, { key: "F7" });
+  fireEvent.click(await screen.findByRole("radio", { name: /Put it together/ }));
+  expect(screen.getByText(/0 of 1 changes decided/)).toBeTruthy();
+  fireEvent.click(screen.getByRole("radio", { name: "Both" }));
+  expect((screen.getByRole("textbox", { name: /Result/ }) as HTMLTextAreaElement).value).toBe("one\nmanager\nnode\nthree\n");
+  expect(screen.getByText("2 of 2 answered")).toBeTruthy();
+
+  fireEvent.change(screen.getByRole("textbox", { name: "Message" }), { target: { value: "both are right" } });
+  fireEvent.click(screen.getByRole("checkbox", { name: /Release the result/ }));
+  fireEvent.keyDown(window, { key: "Enter", ctrlKey: true });
+  await waitFor(() => expect(sent).toHaveLength(1));
+  expect(sent[0]).toMatchObject({
+    id: ID,
+    message: "both are right",
+    release: true,
+    choices: [
+      { path: timeout.key, take: "ours" },
+      { path: "/Description", take: "value", value: JSON.stringify("one\nmanager\nnode\nthree\n") },
+    ],
+  });
+  await waitFor(() => expect(history.location.pathname).toBe("/conflicts"));
+  expect(localStorage.getItem(`atoll.conflict.${ID}`)).toBeNull();
+});
+
+it("takes one side for the rest, and keeps what was answered over a reload", async () => {
+  const first = await open();
+  fireEvent.click(screen.getByRole("radio", { name: /as it was before/ }));
+  fireEvent.click(screen.getByRole("button", { name: "Take the manager for the rest" }));
+  expect(screen.getByText("2 of 2 answered")).toBeTruthy();
+  first.unmount();
+  renderAt(`/conflicts/${ID}`, fake());
+  await screen.findByText("2 of 2 answered");
+  expect((screen.getByRole("radio", { name: /as it was before/ }) as HTMLInputElement).checked).toBe(true);
+});
+
+it("sends nothing when the conflict became another one, says who did what, and keeps the answers", async () => {
+  await open();
+  fireEvent.click(screen.getByRole("button", { name: "Take node prod-1 for the rest" }));
+  const now = create(ConflictPlaceSchema, { ...timeout, ours: '"75"' });
+  asked = conflictOf({ places: [now, script] });
+  asked.revisions = [{ ...asked.revisions[0], id: "rev-3", message: "even longer" } as Conflict["revisions"][number], ...asked.revisions.slice(1)];
+  fireEvent.click(screen.getByRole("button", { name: /Resolve the conflict/ }));
+  expect(await screen.findByText(/Not sent: this conflict changed/)).toBeTruthy();
+  expect(screen.getByText("even longer")).toBeTruthy();
+  expect(sent).toEqual([]);
+  expect(screen.getByText("1 of 2 answered")).toBeTruthy();
+  expect(screen.getByText("This place has changed since you answered")).toBeTruthy();
+  fireEvent.click(screen.getByRole("button", { name: "Go on with the new values" }));
+  fireEvent.click(screen.getByRole("button", { name: "Keep my answer" }));
+  fireEvent.click(screen.getByRole("button", { name: /Resolve the conflict/ }));
+  await waitFor(() => expect(sent).toHaveLength(1));
+  expect(sent[0]?.choices[0]).toMatchObject({ path: timeout.key, take: "value", value: '"60"' });
+});
+
+it("says who was faster, and shows the answers that were not sent", async () => {
+  await open();
+  fireEvent.click(screen.getByRole("button", { name: "Take node prod-1 for the rest" }));
+  refusal = new ConnectError("this conflict is resolved already", Code.FailedPrecondition);
+  fireEvent.click(screen.getByRole("button", { name: /Resolve the conflict/ }));
+  await waitFor(() => expect(sent).toHaveLength(1));
+  await act(async () => {
+    asked = conflictOf({ state: "resolved", places: [] });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+  cleanup();
+  renderAt(`/conflicts/${ID}`, fake());
+  expect(await screen.findByText("carol")).toBeTruthy();
+  const unsent = screen.getByRole("region", { name: "Your answers that were not sent" });
+  expect(within(unsent).getByText("60")).toBeTruthy();
+});

@@ -1,0 +1,58 @@
+import { cleanup, fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { afterEach, expect, it } from "vitest";
+
+import type { DecideProposalRequest } from "../api/generated/atoll/v1/sharing_pb";
+import { renderAt } from "../test/render";
+
+afterEach(cleanup);
+
+const proposal = {
+  id: "0190-p1",
+  state: "proposed",
+  node: "test-1",
+  resource: { id: "r1", kind: "step_template", name: "Say hello", version: "1.0.0" },
+  revision: { id: "rev", author: "files", message: "friendlier" },
+  differences: [{ path: "/Description", from: '"Writes a line"', to: '"Writes one line"' }],
+};
+
+function show(over: object, decided: object = {}) {
+  const sent: DecideProposalRequest[] = [];
+  const view = renderAt("/proposals/0190-p1", {
+    sharing: {
+      listProposals: ({ options }) =>
+        options?.pageToken ? { proposals: [{ ...proposal, ...over }], summary: {} } : { proposals: [], summary: { nextPageToken: "after-1" } },
+      decideProposal: (request) => {
+        sent.push(request);
+        return decided;
+      },
+      getConflict: () => ({}),
+    },
+  });
+  return { ...view, sent };
+}
+
+it("shows place by place what a node changed, and takes it for everybody", async () => {
+  const { sent } = show({}, { release: { version: "1.0.1" } });
+  expect(await screen.findByText("Writes one line", {}, { timeout: 5_000 })).toBeTruthy();
+  fireEvent.click(screen.getByRole("button", { name: "Accept" }));
+  const dialog = await screen.findByRole("dialog");
+  fireEvent.click(within(dialog).getByRole("checkbox", { name: /Release/ }));
+  fireEvent.change(within(dialog).getByRole("textbox", { name: "Message" }), { target: { value: "good" } });
+  fireEvent.click(within(dialog).getByRole("button", { name: "Accept the edit" }));
+  expect(await screen.findByText("The edit was accepted and released as 1.0.1")).toBeTruthy();
+  expect(sent[0]).toMatchObject({ id: "0190-p1", accept: true, release: true, message: "good" });
+});
+
+it("leads to the conflict that stands in the way", async () => {
+  const { history } = show({}, { conflictId: "0190-c1" });
+  fireEvent.click(await screen.findByRole("button", { name: "Accept" }));
+  fireEvent.click(await screen.findByRole("button", { name: "Accept the edit" }));
+  await waitFor(() => expect(history.location.pathname).toBe("/conflicts/0190-c1"));
+});
+
+it("says why nothing is left to decide", async () => {
+  show({ state: "declined" });
+  const decline = await screen.findByRole("button", { name: "Decline" });
+  expect(decline.getAttribute("aria-disabled")).toBe("true");
+  expect(screen.getByText(/node runs what is released/)).toBeTruthy();
+});

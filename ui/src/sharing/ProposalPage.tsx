@@ -1,0 +1,116 @@
+// One edit that a node made: what it changes, and the decision about it.
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import type { Proposal } from "../api/generated/atoll/v1/sharing_pb";
+import { NodeLink } from "../fleet/NodesPage";
+import { Button } from "../ui/Button";
+import { quote } from "../ui/copy";
+import { Differences } from "../ui/Diff";
+import { Answer, Empty, Note } from "../ui/feedback";
+import { Page, Section } from "../ui/Page";
+import { State } from "../ui/state";
+import { Time } from "../ui/time";
+import { useCountRefresh } from "./conflict/useCountRefresh";
+import { DecideDialog, type Decision } from "./proposal/DecideDialog";
+import { findProposal } from "./proposal/read";
+import { stateWords, whyNotDecided } from "./proposal/words";
+import { kindOf, ResourceLink } from "./ResourceLink";
+
+const route = getRouteApi("/shell/proposals/$id");
+
+export function ProposalPage() {
+  const { id } = route.useParams();
+  const [decision, setDecision] = useState<Decision>();
+  const asked = useQuery({ queryKey: ["proposals", "one", id], queryFn: ({ signal }) => findProposal(id, signal) });
+  useCountRefresh("proposals", (status) => status.proposalsOpen);
+  const proposal = asked.data ?? undefined;
+  return (
+    <Page
+      title={proposal ? `${proposal.resource?.name ?? "Edit"} on ${proposal.node}` : "Proposal"}
+      crumbs={[{ label: "Proposals", to: "/proposals" }]}
+      aside={proposal ? <State of={proposal.state} /> : null}
+      cli={`atoll proposal show ${quote(id)}`}
+      lead={proposal ? stateWords(proposal) : undefined}
+      actions={proposal ? <Acts proposal={proposal} onDecide={setDecision} /> : null}
+    >
+      <Answer of={asked} what="the proposal">
+        {(found) =>
+          found ? (
+            <Shown proposal={found} />
+          ) : (
+            <Empty title="There is no such proposal">It may have become part of the shared resource. The resource's history shows every edit.</Empty>
+          )
+        }
+      </Answer>
+      {decision && proposal ? <DecideDialog proposal={proposal} decision={decision} onClose={() => setDecision(undefined)} /> : null}
+    </Page>
+  );
+}
+
+function Acts({ proposal, onDecide }: { proposal: Proposal; onDecide: (decision: Decision) => void }) {
+  const whyNot = whyNotDecided(proposal);
+  const inTheWay = proposal.conflictId ? "Resolve the conflict first: it says what becomes of the edit" : undefined;
+  return (
+    <>
+      <Button disabledReason={whyNot} onClick={() => onDecide("decline")}>
+        Decline
+      </Button>
+      <Button kind="primary" disabledReason={whyNot ?? inTheWay} onClick={() => onDecide("accept")}>
+        Accept
+      </Button>
+    </>
+  );
+}
+
+function Shown({ proposal }: { proposal: Proposal }) {
+  const { revision, resource } = proposal;
+  return (
+    <>
+      {proposal.conflictId ? (
+        <Note title="A conflict stands in the way">
+          The edit and what is released changed the same places.{" "}
+          <Link to="/conflicts/$id" params={{ id: proposal.conflictId }} className="row-link">
+            Answer the questions
+          </Link>
+        </Note>
+      ) : null}
+      <Section title="About this edit">
+        <dl className="facts">
+          <dt>{kindOf(resource?.kind ?? "").noun === "template" ? "Template" : "Variable set"}</dt>
+          <dd>
+            <ResourceLink resource={resource} />
+          </dd>
+          <dt>Node</dt>
+          <dd>
+            <NodeLink name={proposal.node} />
+          </dd>
+          <dt>Made by</dt>
+          <dd>
+            <bdi>{revision?.author || "not known"}</bdi>
+            {revision ? (
+              <>
+                , <Time at={revision.atMs} />
+              </>
+            ) : null}
+          </dd>
+          <dt>Message</dt>
+          <dd>{revision?.message ? <bdi>{revision.message}</bdi> : <span className="dim">none</span>}</dd>
+          <dt>In this state</dt>
+          <dd>
+            since <Time at={proposal.sinceMs} />
+          </dd>
+        </dl>
+      </Section>
+      <Section title="What differs from the release">
+        <Differences
+          of={proposal.differences}
+          from={resource?.version ? `Released (${resource.version})` : "Released"}
+          to="On the node"
+          empty={<Empty title="Nothing differs">What is released has the same content as this edit.</Empty>}
+        />
+      </Section>
+    </>
+  );
+}

@@ -1,0 +1,90 @@
+// What nodes changed and what is not everybody's: to take, to decline, or just to know of.
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import { useCallback } from "react";
+
+import { api } from "../api/client";
+import type { Proposal } from "../api/generated/atoll/v1/sharing_pb";
+import { useList } from "../api/list";
+import { NodeLink } from "../fleet/NodesPage";
+import { quote } from "../ui/copy";
+import type { Column } from "../ui/DataGrid";
+import { Empty } from "../ui/feedback";
+import { ListView } from "../ui/ListView";
+import { Page } from "../ui/Page";
+import { State } from "../ui/state";
+import { Time } from "../ui/time";
+import { useCountRefresh } from "./conflict/useCountRefresh";
+import { differenceCount } from "./proposal/words";
+import { kindOf } from "./ResourceLink";
+
+const route = getRouteApi("/shell/proposals");
+
+const COLUMNS: readonly Column<Proposal>[] = [
+  { id: "resource", header: "Resource", width: "minmax(14rem, 2fr)", sortKey: "resource", cell: (proposal) => <ProposalLink proposal={proposal} /> },
+  { id: "kind", header: "Kind", width: "minmax(7rem, 0.7fr)", sortKey: "kind", cell: (proposal) => kindOf(proposal.resource?.kind ?? "").noun },
+  { id: "node", header: "Node", width: "minmax(9rem, 1fr)", sortKey: "node", cell: (proposal) => <NodeLink name={proposal.node} /> },
+  { id: "state", header: "State", width: "minmax(8rem, 0.8fr)", sortKey: "state", cell: (proposal) => <State of={proposal.state} /> },
+  { id: "differs", header: "Differs in", width: "minmax(7rem, 0.6fr)", cell: (proposal) => differenceCount(proposal.differences.length) },
+  { id: "by", header: "By", width: "minmax(8rem, 0.8fr)", cell: (proposal) => <bdi>{proposal.revision?.author ?? ""}</bdi> },
+  { id: "since", header: "Since", width: "minmax(8rem, 0.8fr)", sortKey: "since_ms", cell: (proposal) => <Time at={proposal.sinceMs} /> },
+];
+
+function ProposalLink({ proposal }: { proposal: Proposal }) {
+  const name = proposal.resource?.name ?? proposal.id;
+  return (
+    <Link to="/proposals/$id" params={{ id: proposal.id }} className="row-link" title={name}>
+      <bdi>{name}</bdi>
+    </Link>
+  );
+}
+
+export function ProposalsPage() {
+  const search = route.useSearch();
+  const navigate = useNavigate();
+  const filter = search.filter ?? "";
+  const order = search.order ?? "";
+  const change = useCallback(
+    (next: Partial<typeof search>) =>
+      void navigate({
+        to: "/proposals",
+        search: (before) => Object.fromEntries(Object.entries({ ...before, ...next }).filter(([, value]) => value !== "")),
+        replace: true,
+      }),
+    [navigate],
+  );
+  const onFilter = useCallback((next: string) => change({ filter: next }), [change]);
+  const list = useList(
+    ["proposals", "list"],
+    { filter, order },
+    (options, signal) => api.sharing.listProposals({ options }, { signal }),
+    (page) => page.proposals,
+  );
+  useCountRefresh("proposals", (status) => status.proposalsOpen);
+  return (
+    <Page
+      title="Proposals"
+      lead="Edits that were made on a node. They run there; everybody gets them when you accept them."
+      cli={`atoll proposal list${filter ? ` --filter ${quote(filter)}` : ""}`}
+    >
+      <ListView
+        what="proposals"
+        list={list}
+        columns={COLUMNS}
+        getId={(proposal) => proposal.id}
+        getName={(proposal) => `${proposal.resource?.name ?? proposal.id} on ${proposal.node}`}
+        onOpen={(proposal) => void navigate({ to: "/proposals/$id", params: { id: proposal.id } })}
+        filter={filter}
+        onFilter={onFilter}
+        order={order}
+        onOrder={(next) => change({ order: next })}
+        facetLabels={{ state: "State", node: "Node" }}
+        empty={
+          <Empty title="No node proposes anything">
+            When somebody edits a template or a variable set on a node, the edit runs there at once and is shown here, place by place. On the
+            command line: <code>atoll proposal list</code>
+          </Empty>
+        }
+      />
+    </Page>
+  );
+}

@@ -1,0 +1,187 @@
+// Who durably has what they should have, and who does not yet.
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+
+import { api } from "../api/client";
+import type { GetSyncStatusResponse } from "../api/generated/atoll/v1/sharing_pb";
+import { NodeLink } from "../fleet/NodesPage";
+import { Button } from "../ui/Button";
+import { quote } from "../ui/copy";
+import { Answer, Empty } from "../ui/feedback";
+import { Select, TextField } from "../ui/fields";
+import { Page, Section } from "../ui/Page";
+import { SimpleTable } from "../ui/SimpleTable";
+import { State } from "../ui/state";
+import { Time } from "../ui/time";
+import { ResourceLink } from "./ResourceLink";
+import { distanceWords, offlineSince, percent, shares, syncCommand, syncSentence } from "./syncWords";
+
+const route = getRouteApi("/shell/sync");
+const BEHIND_AT_FIRST = 20;
+const BEHIND_MOST = 1_000;
+
+export function SyncPage() {
+  const { kind = "", resource = "", node = "" } = route.useSearch();
+  const [limit, setLimit] = useState(BEHIND_AT_FIRST);
+  const asked = useQuery({
+    queryKey: ["sync", "status", kind, resource, node, limit],
+    queryFn: ({ signal }) => api.sharing.getSyncStatus({ kind, resource, node, behindLimit: limit }, { signal }),
+    placeholderData: keepPreviousData,
+  });
+  return (
+    <Page
+      title="Sync"
+      lead="What is released reaches every node that is connected within seconds, and the others when they come back."
+      cli={syncCommand(kind, resource, node, quote)}
+    >
+      <About kind={kind} resource={resource} node={node} />
+      <Answer of={asked} what="who has what">
+        {(status) => (
+          <>
+            <Reached status={status} what={resource ? "it" : "everything"} />
+            <Behind status={status} limit={limit} onMore={() => setLimit(BEHIND_MOST)} />
+            {status.failed > 0n ? <Failed status={status} kind={kind} resource={resource} /> : null}
+          </>
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+type AboutProps = { kind: string; resource: string; node: string };
+
+/** What is asked about, and the way to ask about something else. */
+function About({ kind, resource, node }: AboutProps) {
+  const navigate = useNavigate();
+  const [typed, setTyped] = useState({ key: `${kind} ${resource} ${node}`, kind: kind || "step_template", resource, node });
+  const key = `${kind} ${resource} ${node}`;
+  // The address changed by going back or by a link: the fields follow.
+  if (typed.key !== key) setTyped({ key, kind: kind || "step_template", resource, node });
+  const ask = (event: FormEvent) => {
+    event.preventDefault();
+    const about = typed.resource.trim() ? { kind: typed.kind, resource: typed.resource.trim() } : {};
+    void navigate({ to: "/sync", search: { ...about, ...(typed.node.trim() ? { node: typed.node.trim() } : {}) } });
+  };
+  return (
+    <search>
+      <form className="sync-about" onSubmit={ask}>
+        <Select
+          label="Kind"
+          value={typed.kind}
+          onChange={(next) => setTyped({ ...typed, kind: next })}
+          choices={[
+            { value: "step_template", label: "Template" },
+            { value: "variable_set", label: "Variable set" },
+          ]}
+        />
+        <TextField label="Resource" value={typed.resource} onChange={(next) => setTyped({ ...typed, resource: next })} placeholder="All of them" />
+        <TextField label="Node" value={typed.node} onChange={(next) => setTyped({ ...typed, node: next })} placeholder="All of them" />
+        <Button type="submit">Show</Button>
+        {resource || node ? <Button onClick={() => void navigate({ to: "/sync", search: {} })}>Show everything</Button> : null}
+      </form>
+      {resource ? (
+        <p className="sync-line">
+          About <ResourceLink resource={{ kind, name: resource }} />
+        </p>
+      ) : null}
+    </search>
+  );
+}
+
+function Reached({ status, what }: { status: GetSyncStatusResponse; what: "it" | "everything" }) {
+  const since = offlineSince(status.behind);
+  const sentence = syncSentence(status, what);
+  const parts = shares(status);
+  return (
+    <Section title="Who has it">
+      <p className="sync-sentence" role="status">
+        {sentence}
+        {since !== undefined && status.offline > 0n ? (
+          <>
+            , the longest since <Time at={since} />
+          </>
+        ) : null}
+      </p>
+      {status.expected > 0n ? (
+        <>
+          <div className="sync-bar" role="img" aria-label={sentence}>
+            {parts
+              .filter((part) => part.nodes > 0n)
+              .map((part) => (
+                <span key={part.id} className={`sync-bar-part is-${part.id}`} style={{ flexGrow: Number(part.nodes) }} />
+              ))}
+          </div>
+          <ul className="sync-legend">
+            {parts.map((part) => (
+              <li key={part.id}>
+                <span className={`sync-key is-${part.id}`} aria-hidden />
+                {part.label}: {part.nodes.toLocaleString("en")} ({percent(part.nodes, status.expected)})
+              </li>
+            ))}
+          </ul>
+        </>
+      ) : null}
+    </Section>
+  );
+}
+
+type BehindProps = { status: GetSyncStatusResponse; limit: number; onMore: () => void };
+
+function Behind({ status, limit, onMore }: BehindProps) {
+  const behind = Number(status.expected - status.have);
+  return (
+    <Section title="Who is behind">
+      <SimpleTable
+        label="Nodes that are behind"
+        rows={status.behind}
+        getId={(one) => one.node}
+        empty={
+          status.expected === 0n ? (
+            <Empty title="Nobody is asked for">Enrol a node and publish something to it. On the command line: atoll publication set everywhere --all</Empty>
+          ) : (
+            <Empty title="Nobody is behind">Every node durably has what it should have.</Empty>
+          )
+        }
+        columns={[
+          { header: "Node", cell: (one) => <NodeLink name={one.node} /> },
+          { header: "State", cell: (one) => <State of={one.state} /> },
+          { header: "In this state since", cell: (one) => <Time at={one.sinceMs} /> },
+          { header: "How far it is", cell: (one) => distanceWords(status.sequence, one.acknowledgedSequence) },
+        ]}
+      />
+      {behind > status.behind.length ? (
+        <div className="sync-line">
+          {status.behind.length.toLocaleString("en")} of {behind.toLocaleString("en")} are shown.{" "}
+          {limit < BEHIND_MOST ? (
+            <Button size="xs" onClick={onMore}>
+              Show more
+            </Button>
+          ) : (
+            <Link to="/nodes" search={{ filter: "in_sync=false" }} className="row-link">
+              All nodes that are behind
+            </Link>
+          )}
+        </div>
+      ) : null}
+    </Section>
+  );
+}
+
+/** Who failed is told where the resource is used; why is told on the node. */
+function Failed({ status, kind, resource }: { status: GetSyncStatusResponse; kind: string; resource: string }) {
+  const nodes = status.failed === 1n ? "One node has it and reports" : `${status.failed.toLocaleString("en")} nodes have it and report`;
+  return (
+    <Section title="Who failed">
+      <p className="sync-line">
+        {nodes} that it could not be applied. The page of each node says why
+        {resource ? (
+          <>
+            ; the usages of <ResourceLink resource={{ kind, name: resource }} /> say which nodes they are
+          </>
+        ) : null}
+        .
+      </p>
+    </Section>
+  );
+}

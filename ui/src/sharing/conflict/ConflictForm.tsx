@@ -1,0 +1,138 @@
+// Answering a question: place after place, then sending everything at once.
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useRef, useState } from "react";
+
+import { api } from "../../api/client";
+import type { Conflict, ResolveConflictResponse } from "../../api/generated/atoll/v1/sharing_pb";
+import { staleTopics } from "../../api/query";
+import { Button } from "../../ui/Button";
+import { CopyCli } from "../../ui/copy";
+import { Empty, ProblemNote } from "../../ui/feedback";
+import { Checkbox, TextArea } from "../../ui/fields";
+import { Section } from "../../ui/Page";
+import { tellDone } from "../../ui/toast";
+import { ChangedNote } from "./Changed";
+import { resolveCommand } from "./command";
+import { answeredCount, choicesOf, type Draft, revisionsOf, stateOf, takeRest } from "./draft";
+import { Progress, QuestionList } from "./Progress";
+import { Question } from "./Question";
+import { Result } from "./Result";
+import { sideNames } from "./sides";
+import { useDraft } from "./useDraft";
+import { useElementNames } from "./useElementNames";
+import { useQuestionKeys } from "./useQuestionKeys";
+
+type ConflictFormProps = { conflict: Conflict; onResolved: () => void };
+
+export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
+  const { places } = conflict;
+  const answering = useDraft(conflict);
+  const { draft, change, answer } = answering;
+  const [current, setCurrent] = useState(() => Math.max(0, places.findIndex((place) => stateOf(place, draft.answers[place.key]) !== "answered")));
+  const hasMoved = useRef(false);
+  // Readers hear the question that one goes to; the first one does not take the focus from the page.
+  const focusHeading = useCallback((heading: HTMLHeadingElement | null) => {
+    if (hasMoved.current) heading?.focus();
+  }, []);
+  const names = useElementNames(conflict);
+  const sides = sideNames(conflict);
+  const sending = useSending(conflict, draft, () => {
+    answering.forget();
+    onResolved();
+  });
+  const index = Math.min(current, places.length - 1);
+  const place = places[index];
+  const go = (to: number) => {
+    hasMoved.current = true;
+    setCurrent((to + places.length) % Math.max(1, places.length));
+  };
+  const open = places.length - answeredCount(places, draft);
+  const whyNot = answering.isChanged ? "The conflict changed: look at the new values first" : open > 0 ? openWords(open) : undefined;
+  const submit = () => {
+    if (whyNot === undefined && !sending.isPending) sending.mutate();
+  };
+  useQuestionKeys({ next: () => go(index + 1), previous: () => go(index - 1), submit });
+  if (!place) return <Empty title="No open place is left">The sides go together by now. The resource shows what came of it.</Empty>;
+  return (
+    <>
+      {answering.isChanged ? (
+        <ChangedNote conflict={conflict} draft={draft} isUnsent={sending.data === "changed"} onSeen={() => change({ revisions: revisionsOf(conflict) })} />
+      ) : null}
+      <Progress
+        places={places}
+        draft={draft}
+        sides={sides}
+        onNext={() => go(index + 1)}
+        onPrevious={() => go(index - 1)}
+        onRest={(side) => change(takeRest(places, draft, side))}
+      />
+      <div className={places.length > 1 ? "conflict-body" : undefined}>
+        {places.length > 1 ? <QuestionList places={places} draft={draft} current={index} onGo={go} /> : null}
+        <Question
+          key={place.key}
+          conflict={conflict}
+          place={place}
+          number={index + 1}
+          answer={draft.answers[place.key]}
+          onAnswer={(given) => answer(place.key, given)}
+          names={names}
+          headingRef={focusHeading}
+        />
+      </div>
+      <Section title="The result">
+        <Result conflict={conflict} draft={draft} names={names} />
+        <TextArea
+          label="Message"
+          description="What you decided, and why. It stands in the history."
+          value={draft.message}
+          onChange={(message) => change({ message })}
+          rows={2}
+        />
+        <Checkbox
+          label="Release the result at once"
+          description="Nodes that follow get it now. Without it, the result is a draft until somebody releases it."
+          checked={draft.release}
+          onChange={(release) => change({ release })}
+        />
+        {sending.error ? <ProblemNote error={sending.error} onRetry={submit} /> : null}
+        <div className="form-actions">
+          <CopyCli command={resolveCommand(conflict, draft)} />
+          <Button kind="primary" isBusy={sending.isPending} disabledReason={whyNot} onClick={submit}>
+            Resolve the conflict (Ctrl Enter)
+          </Button>
+        </div>
+      </Section>
+    </>
+  );
+}
+
+function openWords(count: number): string {
+  return count === 1 ? "One question is still open" : `${count} questions are still open`;
+}
+
+/**
+ * Sends the answers. They name sides, so the question is read once more before: answers to what it was must not decide
+ * what it has become.
+ */
+function useSending(conflict: Conflict, draft: Draft, onResolved: () => void) {
+  const queries = useQueryClient();
+  return useMutation<ResolveConflictResponse | "changed">({
+    mutationFn: async () => {
+      const now = await api.sharing.getConflict({ id: conflict.id });
+      if (now.conflict?.state !== conflict.state || revisionsOf(now.conflict).join() !== revisionsOf(conflict).join()) {
+        queries.setQueryData(["conflicts", "one", conflict.id], now);
+        return "changed";
+      }
+      const { message, release } = draft;
+      return api.sharing.resolveConflict({ id: conflict.id, choices: choicesOf(conflict.places, draft), message, release });
+    },
+    onSuccess: (result) => {
+      if (result === "changed") return;
+      tellDone("The conflict is resolved", result.release ? `Released as ${result.release.version}.` : "The result waits for a release.");
+      onResolved();
+      for (const topic of [...staleTopics("conflict.resolve"), "status"]) void queries.invalidateQueries({ queryKey: [topic] });
+    },
+    // Somebody else may have answered: what the question is now says who.
+    onError: () => void queries.invalidateQueries({ queryKey: ["conflicts"] }),
+  });
+}

@@ -1,0 +1,30 @@
+// The command line that gives the same answers.
+import type { Conflict, ConflictPlace } from "../../api/generated/atoll/v1/sharing_pb";
+import { quote } from "../../ui/copy";
+import { type Answer, type Draft, stateOf } from "./draft";
+import { sideWord } from "./sides";
+
+export function resolveCommand(conflict: Conflict, draft: Draft): string {
+  const given = conflict.places.flatMap((place) => {
+    const answer = draft.answers[place.key];
+    return answer && stateOf(place, answer) === "answered" ? [{ place, take: takeWord(conflict, answer) }] : [];
+  });
+  const first = given[0]?.take ?? "";
+  const isOneForAll = given.length === conflict.places.length && !first.startsWith("value:") && given.every(({ take }) => take === first);
+  const takes = isOneForAll
+    ? ` --take ${first}`
+    : given.map(({ place, take }) => ` --choose ${quote(`${placeWord(conflict, place)}=${take}`)}`).join("");
+  const said = draft.message ? ` -m ${quote(draft.message)}` : "";
+  return `atoll conflict resolve ${quote(conflict.id)}${takes}${said}${draft.release ? " --publish" : ""}`;
+}
+
+function takeWord(conflict: Conflict, answer: Answer): string {
+  if (answer.take === "ours" || answer.take === "theirs") return sideWord(conflict, answer.take);
+  return answer.take === "hunks" || answer.take === "edit" ? `value:${answer.value ?? ""}` : answer.take;
+}
+
+/** The path that people know, unless it would not be told apart. */
+function placeWord(conflict: Conflict, place: ConflictPlace): string {
+  const isPlain = conflict.places.filter((one) => one.path === place.path).length === 1 && !place.path.includes("=");
+  return isPlain ? place.path : place.key;
+}

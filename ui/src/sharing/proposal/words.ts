@@ -1,0 +1,31 @@
+// What the state of a proposal means, and what can be done about it.
+import type { Proposal } from "../../api/generated/atoll/v1/sharing_pb";
+
+export function differenceCount(count: number): string {
+  if (count === 0) return "nothing";
+  return count === 1 ? "1 place" : `${count.toLocaleString("en")} places`;
+}
+
+export function stateWords(proposal: Proposal): string {
+  switch (proposal.state) {
+    case "proposed":
+      return "The edit runs on this node only. Accept it to make it everybody's, or decline it and the node goes back to what is released.";
+    case "forked":
+      return "The publication keeps edits where they are made: this node runs its own. You may accept it for everybody all the same.";
+    case "conflict":
+      return "The edit and what is released do not merge. The node keeps its own until somebody decides.";
+    case "declined":
+      return "The edit was declined: the node runs what is released. The edit stays in the history.";
+    case "accepted":
+      return "The edit was accepted. It runs everywhere with the next release.";
+    default:
+      return "";
+  }
+}
+
+/** Why it cannot be decided; the manager has the last word. */
+export function whyNotDecided(proposal: Proposal): string | undefined {
+  if (proposal.state === "declined") return "It was declined already";
+  if (proposal.state === "accepted") return "It was accepted already";
+  return undefined;
+}

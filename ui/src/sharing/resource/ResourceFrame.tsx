@@ -1,0 +1,95 @@
+// What stands around every page of one resource: its name, its state, and what waits.
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+
+import type { GetResourceResponse, Resource } from "../../api/generated/atoll/v1/sharing_pb";
+import { Button } from "../../ui/Button";
+import { quote } from "../../ui/copy";
+import { Note } from "../../ui/feedback";
+import { Page } from "../../ui/Page";
+import { State } from "../../ui/state";
+import { Time } from "../../ui/time";
+import { madeBy } from "../revision/words";
+import { type Kind, shortId } from "./kind";
+import { useOpenConflict } from "./read";
+
+type FrameProps = {
+  kind: Kind;
+  answer: GetResourceResponse;
+  /** The revision that the address names; empty for the newest one. */
+  revision: string;
+  onNewest: () => void;
+  actions: ReactNode;
+  children: ReactNode;
+};
+
+export function ResourceFrame({ kind, answer, revision, onNewest, actions, children }: FrameProps) {
+  const { resource } = answer;
+  if (!resource) return null;
+  return (
+    <Page
+      title={resource.name}
+      crumbs={[{ label: kind.title, to: kind.list }]}
+      cli={`atoll ${kind.command} get ${quote(resource.name)}${revision ? ` --revision ${quote(revision)}` : ""}`}
+      aside={<Marks resource={resource} />}
+      actions={actions}
+      lead={<Changed answer={answer} />}
+    >
+      {resource.state === "conflict" ? <ConflictNote resource={resource} /> : null}
+      {resource.state === "deleted" || resource.state === "pending_delete" ? (
+        <Note title="Deleted">Its history stays. Restore a revision under Versions to have it again.</Note>
+      ) : null}
+      {revision !== "" ? (
+        <Note title={`This is how it was in ${revision.includes(".") ? revision : shortId(revision)}`}>
+          <div className="note-actions">
+            <Button size="xs" onClick={onNewest}>
+              Show the newest revision
+            </Button>
+          </div>
+        </Note>
+      ) : null}
+      {children}
+    </Page>
+  );
+}
+
+function Marks({ resource }: { resource: Resource }) {
+  return (
+    <span className="resource-acts">
+      <State of={resource.state} />
+      <span>{resource.version === "" ? "not published yet" : resource.version}</span>
+      {resource.hasDraft ? <State of="draft" reason="The newest revision is not released yet." /> : null}
+    </span>
+  );
+}
+
+function Changed({ answer }: { answer: GetResourceResponse }) {
+  const { revision } = answer;
+  if (!revision) return null;
+  return (
+    <>
+      Revision {shortId(revision.id)}, written by <bdi>{madeBy(revision)}</bdi> <Time at={revision.atMs} />
+      {revision.message ? (
+        <>
+          : <bdi>{revision.message}</bdi>
+        </>
+      ) : null}
+    </>
+  );
+}
+
+function ConflictNote({ resource }: { resource: Resource }) {
+  const asked = useOpenConflict(resource);
+  return (
+    <Note title="Two edits do not merge">
+      Nothing is lost, and what is released stays as it is until the question is answered.{" "}
+      {asked.data ? (
+        <Link to="/conflicts/$id" params={{ id: asked.data }}>
+          Answer the question
+        </Link>
+      ) : (
+        <Link to="/conflicts">See the open questions</Link>
+      )}
+    </Note>
+  );
+}

@@ -1,0 +1,120 @@
+// Every address of the application, and the page behind it. Pages are loaded when they are gone to.
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
+
+import { Empty, Loading, ProblemNote } from "../ui/feedback";
+import { listSearch, texts } from "./search";
+import { Shell } from "./Shell";
+
+const root = createRootRoute({
+  component: Outlet,
+  notFoundComponent: () => <Empty title="There is no such page">The address may be old. The menu leads everywhere.</Empty>,
+  errorComponent: ({ error }) => <ProblemNote error={error} />,
+});
+
+const signIn = createRoute({ getParentRoute: () => root, path: "/sign-in", component: lazyRouteComponent(() => import("./SignIn"), "SignInPage") });
+const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Shell });
+const under = <const P extends string>(path: P) => ({ getParentRoute: () => shell, path }) as const;
+
+const overview = createRoute({ ...under("/"), component: lazyRouteComponent(() => import("../telemetry/OverviewPage"), "OverviewPage") });
+const nodes = createRoute({
+  ...under("/nodes"),
+  validateSearch: texts("filter", "order", "hide"),
+  component: lazyRouteComponent(() => import("../fleet/NodesPage"), "NodesPage"),
+});
+const node = createRoute({
+  ...under("/nodes/$node"),
+  validateSearch: texts("tab", "filter"),
+  component: lazyRouteComponent(() => import("../fleet/NodePage"), "NodePage"),
+});
+const groups = createRoute({
+  ...under("/groups"),
+  validateSearch: texts("new", "filter"),
+  component: lazyRouteComponent(() => import("../fleet/GroupsPage"), "GroupsPage"),
+});
+const enrol = createRoute({
+  ...under("/enrol"),
+  validateSearch: texts("step", "token", "filter", "order"),
+  component: lazyRouteComponent(() => import("../fleet/EnrolPage"), "EnrolPage"),
+});
+const templates = createRoute({
+  ...under("/templates"),
+  validateSearch: texts("filter", "order", "new"),
+  component: lazyRouteComponent(() => import("../sharing/TemplatesPage"), "TemplatesPage"),
+});
+const template = createRoute({
+  ...under("/templates/$name"),
+  validateSearch: texts("tab", "revision", "from", "to", "filter"),
+  component: lazyRouteComponent(() => import("../sharing/TemplatePage"), "TemplatePage"),
+});
+const variableSets = createRoute({
+  ...under("/variable-sets"),
+  validateSearch: texts("filter", "order", "new"),
+  component: lazyRouteComponent(() => import("../sharing/VariableSetsPage"), "VariableSetsPage"),
+});
+const variableSet = createRoute({
+  ...under("/variable-sets/$name"),
+  validateSearch: texts("tab", "revision", "from", "to", "filter", "node"),
+  component: lazyRouteComponent(() => import("../sharing/VariableSetPage"), "VariableSetPage"),
+});
+const publications = createRoute({
+  ...under("/publications"),
+  validateSearch: texts("filter", "order", "new"),
+  component: lazyRouteComponent(() => import("../sharing/PublicationsPage"), "PublicationsPage"),
+});
+const publication = createRoute({
+  ...under("/publications/$name"),
+  component: lazyRouteComponent(() => import("../sharing/PublicationPage"), "PublicationPage"),
+});
+const proposals = createRoute({
+  ...under("/proposals"),
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("../sharing/ProposalsPage"), "ProposalsPage"),
+});
+const proposal = createRoute({
+  ...under("/proposals/$id"),
+  component: lazyRouteComponent(() => import("../sharing/ProposalPage"), "ProposalPage"),
+});
+const conflicts = createRoute({
+  ...under("/conflicts"),
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("../sharing/ConflictsPage"), "ConflictsPage"),
+});
+const conflict = createRoute({
+  ...under("/conflicts/$id"),
+  component: lazyRouteComponent(() => import("../sharing/ConflictPage"), "ConflictPage"),
+});
+const sync = createRoute({
+  ...under("/sync"),
+  validateSearch: texts("kind", "resource", "node"),
+  component: lazyRouteComponent(() => import("../sharing/SyncPage"), "SyncPage"),
+});
+const access = createRoute({
+  ...under("/access"),
+  validateSearch: texts("tab", "filter"),
+  component: lazyRouteComponent(() => import("../access/AccessPage"), "AccessPage"),
+});
+const audit = createRoute({
+  ...under("/audit"),
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("../audit/AuditPage"), "AuditPage"),
+});
+
+const inside = [
+  overview, nodes, node, groups, enrol, templates, template, variableSets, variableSet, publications, publication,
+  proposals, proposal, conflicts, conflict, sync, access, audit,
+];
+
+export const router = createRouter({
+  routeTree: root.addChildren([signIn, shell.addChildren(inside)]),
+  defaultPreload: "intent",
+  scrollRestoration: true,
+  scrollToTopSelectors: ["#content"],
+  defaultPendingMs: 300,
+  defaultPendingComponent: () => <Loading what="the page" />,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
