@@ -46,7 +46,7 @@ function linked() {
 
 const settle = () => vi.advanceTimersByTimeAsync(1);
 
-test("a cut stream goes on where it broke off, and what is shown is read again", async () => {
+test("a cut stream goes on where it broke off, and what is shown is read again whenever it stands", async () => {
   const { manager, heard, link } = linked();
   link.look(true);
   await settle();
@@ -61,7 +61,7 @@ test("a cut stream goes on where it broke off, and what is shown is read again",
   manager.say("42");
   await settle();
   expect(link.state.kind).toBe("live");
-  expect(heard.filter((message) => message.kind === "reconnected")).toHaveLength(1);
+  expect(heard.filter((message) => message.kind === "caught-up")).toHaveLength(2);
 });
 
 test("a stream that says nothing for too long is taken for dead", async () => {

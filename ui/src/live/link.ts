@@ -68,17 +68,15 @@ export class LiveLink {
   async #run(running: AbortController): Promise<void> {
     let delayMs = RETRY_FIRST_MS;
     let brokenAt: number | undefined;
-    let wasLive = this.#resumeToken !== "";
     while (!running.signal.aborted) {
       try {
         for await (const response of withSilence(this.#open, this.#resumeToken, running.signal)) {
           if (running.signal.aborted) return;
           if (this.#state.kind !== "live") {
             this.#set({ kind: "live" });
-            // What nodes did meanwhile is not in the record of acts: it is read again.
-            if (wasLive) this.#tell({ kind: "reconnected" });
+            // What was read before the stream stood may be old already, and nobody will say so: it is read again.
+            this.#tell({ kind: "caught-up" });
           }
-          wasLive = true;
           delayMs = RETRY_FIRST_MS;
           brokenAt = undefined;
           this.#resumeToken = response.resumeToken;

@@ -50,7 +50,7 @@ export function useLive(): void {
         setState(message.state);
         if (message.state.kind === "signed-out") tellSessionEnd();
       }
-      else if (message.kind === "reconnected") patcher.reconnected();
+      else if (message.kind === "caught-up") patcher.caughtUp();
       else patcher.take(message.news);
     };
     const hangUp = connect(hear);
@@ -112,8 +112,8 @@ export class Patcher {
     this.#refetch ??= setTimeout(() => this.#readAgain(), REFETCH_MS);
   }
 
-  /** After a gap: whatever is on the page is read again. */
-  reconnected(): void {
+  /** The stream stands, for the first time or again: whatever is on the page is read again. */
+  caughtUp(): void {
     void this.#queries.invalidateQueries();
   }
 

@@ -25,6 +25,6 @@ export type News = {
   managerNowMs: number;
 };
 
-export type ToTab = { kind: "state"; state: LiveState } | { kind: "news"; news: News } | { kind: "reconnected" };
+export type ToTab = { kind: "state"; state: LiveState } | { kind: "news"; news: News } | { kind: "caught-up" };
 
 export type ToWorker = { kind: "visible" } | { kind: "hidden" } | { kind: "bye" } | { kind: "signed-in" };
