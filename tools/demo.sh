@@ -55,6 +55,8 @@ cat <<TEXT
 
 Atoll is running in $demo
 
+  web UI    $(atoll ui open --print)
+            (works once and for five minutes; atoll ui open makes another)
   manager   $ATOLL_SERVER (administrators), 127.0.0.1:$nodes (nodes), http://127.0.0.1:$metrics/metrics
   nodes     prod-1 and prod-2 in /eu/prod, test-1 in /eu/test; each writes its documents to $demo/NAME/files
   logs      $demo/*.log

@@ -9,7 +9,7 @@ import { TextField } from "./TextField";
 import { stateLabel } from "./state";
 
 /** A pause in typing after which the filter is applied. */
-const PAUSE_MS = 60;
+const PAUSE_MS = 40;
 
 type FilterBarProps = {
   label: string;

@@ -60,21 +60,19 @@ function record(measure: string, value: number, unit: string, limit: number): vo
 }
 
 test("first load", async () => {
-  const { page, context } = await newTab(tab.context);
-  const session = await context.newCDPSession(page);
-  await session.send("Network.enable");
-  const scripts = new Set<string>();
-  let bytes = 0;
-  session.on("Network.responseReceived", ({ requestId, type }) => type === "Script" && scripts.add(requestId));
-  session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
-    if (scripts.has(requestId)) bytes += encodedDataLength;
+  // A context of its own: nothing is in its cache.
+  const context = await browser.newContext({ baseURL: fleet.server, storageState: await tab.context.storageState() });
+  const { page } = await newTab(context);
+  const scripts: Promise<number>[] = [];
+  page.on("requestfinished", (request) => {
+    if (new URL(request.url()).pathname.endsWith(".js")) scripts.push(request.sizes().then((sizes) => sizes.responseBodySize));
   });
-  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
   await page.goto("/nodes");
   await page.locator(".grid-data").first().waitFor();
   await live(page);
+  const bytes = (await Promise.all(scripts)).reduce((sum, size) => sum + size, 0);
   record("script of the first load, gzip", bytes / 1024, "KiB", 250);
-  await page.close();
+  await context.close();
 });
 
 test("first rows", async () => {
@@ -112,8 +110,10 @@ test("filter answer", async () => {
   await tab.page.locator(".grid-data").first().waitFor();
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    times.push(await filterTime(tab.page, `node-0${round}0`, "101"));
-    await tab.page.waitForTimeout(300);
+    // Each answer has another number of rows than the one before: an old page cannot be taken for it.
+    const [text, rowCount] = round % 2 === 0 ? [`node-0${round}0`, "101"] : [`node-0${round}`, "1001"];
+    times.push(await filterTime(tab.page, text, rowCount));
+    await tab.page.locator(".grid-data").first().waitFor();
   }
   record("filter answer from the last key, median", median(times), "ms", 150);
   await filterTime(tab.page, "", String(NODES + 1));
