@@ -49,7 +49,7 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     let (chain, key) = services.keys.authority.issue_server(&settings.admin_names, clock::now())?;
     let certificate = Arc::new(ServerCertificate::new(chain, &key)?);
     let node_tls = tls::node_port(Arc::clone(&certificate), services.keys.authority.root())?;
-    let is_plain = settings.admin_listen.ip().is_loopback();
+    let is_plain = settings.admin_is_plain;
     let admin_tls = if is_plain { None } else { Some(tls::admin_port(Arc::clone(&certificate))?) };
 
     let mut tasks = JoinSet::new();

@@ -26,6 +26,9 @@ pub struct Given {
     /// Where administrators connect.
     #[arg(long, env = "ATOLL_ADMIN_LISTEN")]
     pub admin_listen: Option<SocketAddr>,
+    /// Speak TLS on the admin port on loopback too; on other addresses it always does.
+    #[arg(long, env = "ATOLL_ADMIN_TLS", num_args = 0..=1, default_missing_value = "true")]
+    pub admin_tls: Option<bool>,
     /// Where nodes connect.
     #[arg(long, env = "ATOLL_NODE_LISTEN")]
     pub node_listen: Option<SocketAddr>,
@@ -62,6 +65,8 @@ pub struct Settings {
     pub database_url: Option<String>,
     pub master_key_file: Option<PathBuf>,
     pub admin_listen: SocketAddr,
+    /// The admin port speaks HTTP without TLS; on loopback only.
+    pub admin_is_plain: bool,
     pub node_listen: SocketAddr,
     pub node_address: String,
     pub metrics_listen: SocketAddr,
@@ -106,6 +111,7 @@ impl Given {
             database_url: self.database_url.or(file.database_url),
             master_key_file: self.master_key_file.or(file.master_key_file),
             admin_listen: self.admin_listen.or(file.admin_listen),
+            admin_tls: self.admin_tls.or(file.admin_tls),
             node_listen: self.node_listen.or(file.node_listen),
             node_address: self.node_address.or(file.node_address),
             metrics_listen: self.metrics_listen.or(file.metrics_listen),
@@ -147,6 +153,7 @@ impl Given {
         if node_address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
             return Err(bad("node_address", format!("\"{node_address}\" is not host:port")));
         }
+        let admin_listen = self.admin_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7400)));
         let limit = |key: &str, value: Option<u32>, default: u32| match value {
             Some(0) => Err(bad(key, "it must be at least 1")),
             value => Ok(value.unwrap_or(default)),
@@ -155,7 +162,8 @@ impl Given {
             data_directory: self.data_directory.unwrap_or_else(|| PathBuf::from("atoll-data")),
             database_url: self.database_url,
             master_key_file: self.master_key_file,
-            admin_listen: self.admin_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7400))),
+            admin_listen,
+            admin_is_plain: admin_listen.ip().is_loopback() && !self.admin_tls.unwrap_or(false),
             node_listen,
             node_address,
             metrics_listen: self.metrics_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7401))),

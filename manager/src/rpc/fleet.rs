@@ -181,6 +181,23 @@ impl Fleet for Admin {
         }))
     }
 
+    async fn preview_nodes(
+        &self,
+        request: Request<v1::PreviewNodesRequest>,
+    ) -> Result<Response<v1::PreviewNodesResponse>, Status> {
+        let caller = caller(&request)?;
+        let wished = request.into_inner().act.unwrap_or_default();
+        let id = decode::parsed("BAD_ID", &wished.selection_id).map_err(status)?;
+        let act = act(wished.act).map_err(status)?;
+        let reaches = selection::preview(&self.0, &caller, id, wished.expected_count, &act).await.map_err(status)?;
+        let changes = reaches.into_iter().map(|reach| v1::ReachChange {
+            publication: reach.publication,
+            gained: reach.gained,
+            lost: reach.lost,
+        });
+        Ok(Response::new(v1::PreviewNodesResponse { changes: changes.collect() }))
+    }
+
     async fn act_on_nodes(
         &self,
         request: Request<v1::ActOnNodesRequest>,

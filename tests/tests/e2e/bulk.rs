@@ -53,6 +53,15 @@ fn what_was_confirmed_is_what_is_acted_on() {
     // Whoever joins afterwards is not among those that were confirmed.
     let _late = fleet.join("late", "/eu", &[]);
     assert_eq!(act(&browser, &frozen, 3, label(&[("role", "web")])).unwrap_err(), PRECONDITION);
+    // What it would bring is said before it is done, and asking changes nothing.
+    let wished = |act| v1::PreviewNodesRequest {
+        act: Some(v1::ActOnNodesRequest { selection_id: frozen.selection_id.clone(), expected_count: 2, act }),
+    };
+    let preview = |act| browser.call::<v1::PreviewNodesResponse>("Fleet/PreviewNodes", &wished(act)).unwrap().changes;
+    let brought = preview(label(&[("role", "web")]));
+    assert_eq!((brought.len(), brought[0].publication.as_str(), brought[0].gained, brought[0].lost), (1, "web", 2, 0));
+    assert_eq!(preview(label(&[("role", "db")])), []);
+    assert_eq!(nodes[0].document("step_template", "T"), None);
     assert_eq!(act(&browser, &frozen, 2, None).unwrap_err(), INVALID);
     assert_eq!(act(&browser, &frozen, 2, Some(Act::Remove(false))).unwrap_err(), INVALID);
     let outcome = act(&browser, &frozen, 2, label(&[("role", "web")])).unwrap();

@@ -1,10 +1,11 @@
 // What is done to a frozen selection, and what could not be done.
+import { create } from "@bufbuild/protobuf";
 import { Text } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { api } from "../api/client";
-import type { ActOnNodesResponse, FreezeNodesResponse } from "../api/generated/atoll/v1/fleet_pb";
+import { type ActOnNodesResponse, type FreezeNodesResponse, LabelChangeSchema } from "../api/generated/atoll/v1/fleet_pb";
 import { Dialog, FormDialog } from "../ui/Dialog";
 import { ListField, TextField } from "../ui/fields";
 import { Answer } from "../ui/feedback";
@@ -12,6 +13,7 @@ import { readLabels } from "../ui/Labels";
 import { SimpleTable } from "../ui/SimpleTable";
 import { stateLabel } from "../ui/state";
 import { GroupField } from "./GroupField";
+import { Reach } from "./Reach";
 
 export type BulkAct = "label" | "move" | "cordon" | "uncordon" | "remove";
 
@@ -60,12 +62,14 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
   };
   const asked = () => {
     const base = { selectionId: frozen.selectionId, expectedCount: frozen.count };
-    if (act === "label") return { ...base, act: { case: "label" as const, value: { set: labels, remove } } };
+    if (act === "label") return { ...base, act: { case: "label" as const, value: create(LabelChangeSchema, { set: labels, remove }) } };
     if (act === "move") return { ...base, act: { case: "moveToGroup" as const, value: group } };
     if (act === "cordon") return { ...base, act: { case: "cordonReason" as const, value: reason } };
     if (act === "uncordon") return { ...base, act: { case: "uncordon" as const, value: true } };
     return { ...base, act: { case: "remove" as const, value: true } };
   };
+  // Cordoning holds back and takes nothing away; the others are asked about once they are complete.
+  const changesReach = act === "remove" || ((act === "label" || act === "move") && words[act].why === undefined);
   return (
     <FormDialog
       title={words[act].submit}
@@ -92,6 +96,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
       ) : null}
       {act === "move" ? <GroupField label="New home group" value={group} onChange={setGroup} /> : null}
       {act === "cordon" ? <TextField label="Why" value={reason} onChange={setReason} autoFocus /> : null}
+      {changesReach && count > 0 ? <Reach frozen={frozen} act={asked().act} /> : null}
       {act === "remove" ? (
         <>
           <Text size="sm">Their certificates are no longer accepted and their membership ends for good. To come back they join anew.</Text>

@@ -1,15 +1,17 @@
 // What an administrator does to one node.
+import { create } from "@bufbuild/protobuf";
 import { Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { api } from "../api/client";
-import type { Node } from "../api/generated/atoll/v1/fleet_pb";
+import { LabelChangeSchema, type Node } from "../api/generated/atoll/v1/fleet_pb";
 import { quote } from "../ui/copy";
 import { Confirm, FormDialog } from "../ui/Dialog";
 import { ListField, TextField } from "../ui/fields";
 import { labelTexts, readLabels } from "../ui/Labels";
 import { GroupField } from "./GroupField";
+import { NodeReach } from "./Reach";
 
 export type NodeAct = "label" | "move" | "rename" | "cordon" | "uncordon" | "remove";
 
@@ -31,6 +33,10 @@ export function NodeActDialog({ act, onRenamed, onRemoved, ...props }: NodeActPr
     case "remove":
       return <RemoveForm {...props} onRemoved={onRemoved} />;
   }
+}
+
+function labelChange(set: Record<string, string>, remove: string[]) {
+  return create(LabelChangeSchema, { set, remove });
 }
 
 function useRefresh(): () => void {
@@ -65,6 +71,7 @@ function LabelForm({ node, onClose }: ActProps) {
         onChange={setTexts}
         placeholder="environment=production"
       />
+      {words.length > 0 && problem === undefined ? <NodeReach node={node.id} act={{ case: "label", value: labelChange(set, remove) }} /> : null}
     </FormDialog>
   );
 }
@@ -89,6 +96,7 @@ function MoveForm({ node, onClose }: ActProps) {
         onChange={setGroup}
         description="It gets what is published to the new group, and loses what only the old one brought."
       />
+      {group !== node.group && group !== "" ? <NodeReach node={node.id} act={{ case: "moveToGroup", value: group }} /> : null}
     </FormDialog>
   );
 }

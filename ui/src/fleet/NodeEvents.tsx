@@ -4,6 +4,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { api } from "../api/client";
 import type { NodeEvent } from "../api/generated/atoll/v1/fleet_pb";
 import { useList } from "../api/list";
+import { actionWords } from "../audit/words";
 import type { Column } from "../ui/DataGrid";
 import { Empty } from "../ui/feedback";
 import { ListView } from "../ui/ListView";
@@ -19,10 +20,16 @@ const SOURCES: Record<string, string> = {
 const COLUMNS: readonly Column<NodeEvent>[] = [
   { id: "at", header: "When", width: "minmax(8rem, 0.7fr)", cell: (event) => <Time at={event.atMs} /> },
   { id: "source", header: "Source", width: "minmax(8rem, 0.7fr)", cell: (event) => SOURCES[event.source] ?? event.source },
-  { id: "action", header: "What", width: "minmax(10rem, 1fr)", cell: (event) => event.action },
+  { id: "action", header: "What", width: "minmax(10rem, 1fr)", cell: (event) => eventWords(event.action) },
   { id: "actor", header: "Who", width: "minmax(8rem, 0.7fr)", cell: (event) => <bdi>{event.actor || "nobody"}</bdi> },
   { id: "text", header: "In words", width: "minmax(16rem, 3fr)", cell: (event) => <span title={event.text}>{event.text}</span> },
 ];
+
+/** Acts have their words in the audit record; the rest is a word already. */
+function eventWords(action: string): string {
+  const words = actionWords(action).toLowerCase().replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
 
 export function NodeEvents({ node, filter }: { node: string; filter: string }) {
   const navigate = useNavigate();
@@ -38,7 +45,7 @@ export function NodeEvents({ node, filter }: { node: string; filter: string }) {
       list={list}
       columns={COLUMNS}
       getId={(event) => `${event.atMs} ${event.source} ${event.action} ${event.text}`}
-      getName={(event) => event.action}
+      getName={(event) => eventWords(event.action)}
       filter={filter}
       onFilter={(next) =>
         void navigate({ to: "/nodes/$node", params: { node }, search: { tab: "events", ...(next ? { filter: next } : {}) }, replace: true })

@@ -66,11 +66,11 @@ function Counters({ status }: { status: GetStatusResponse }) {
   return (
     <nav className="counters" aria-label="The fleet in numbers">
       <Counter value={status.nodes} label="Nodes" hint="in the fleet" to="/nodes" />
-      <Counter value={status.nodesOnline} label="Connected" hint={offline === 0n ? "all of them" : `${offline.toLocaleString("en")} are not`} to="/nodes" search={offline === 0n ? {} : { filter: "state!=online" }} />
-      <Counter value={status.nodesInSync} label="In sync" hint={behind === 0n ? "all of them" : `${behind.toLocaleString("en")} are behind`} to="/nodes" search={behind === 0n ? {} : { filter: "in_sync=false" }} />
+      <Counter value={status.nodesOnline} label="Connected" hint={offline === 0n ? "all of them" : `${offline.toLocaleString("en")} not connected`} to="/nodes" search={offline === 0n ? {} : { filter: "state!=online" }} />
+      <Counter value={status.nodesInSync} label="In sync" hint={behind === 0n ? "all of them" : `${behind.toLocaleString("en")} behind`} to="/nodes" search={behind === 0n ? {} : { filter: "in_sync=false" }} />
       <Counter value={status.conflictsOpen} label="Conflicts" hint={status.conflictsOpen === 0n ? "nothing to decide" : "need a person"} to="/conflicts" />
       <Counter value={status.proposalsOpen} label="Proposals" hint={status.proposalsOpen === 0n ? "nothing to decide" : "wait for a decision"} to="/proposals" />
-      <Counter value={status.resources} label="Resources" hint={`in ${status.publications.toLocaleString("en")} publications`} to="/templates" />
+      <Counter value={status.resources} label="Resources" hint={status.publications === 1n ? "in 1 publication" : `in ${status.publications.toLocaleString("en")} publications`} to="/templates" />
     </nav>
   );
 }
@@ -136,7 +136,9 @@ function Versions() {
 function LastChanges() {
   const asked = useQuery({
     queryKey: ["audit", "last"],
-    queryFn: ({ signal }) => api.audit.listEvents({ options: { pageSize: 12 } }, { signal }),
+    // Who comes and goes is not a change of the fleet; it stands on the audit page.
+    queryFn: ({ signal }) =>
+      api.audit.listEvents({ options: { pageSize: 12, filter: "action!=session.create action!=session.revoke action!=sign_in_link.create" } }, { signal }),
   });
   return (
     <Answer of={asked} what="the last changes">

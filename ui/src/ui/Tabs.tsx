@@ -18,7 +18,7 @@ export function Tabs({ label, tabs, value, onChange }: TabsProps) {
         ))}
       </MantineTabs.List>
       {tabs.map((tab) => (
-        <MantineTabs.Panel key={tab.value} value={tab.value} pt="md">
+        <MantineTabs.Panel key={tab.value} value={tab.value} pt="md" className="tab-panel">
           {tab.content()}
         </MantineTabs.Panel>
       ))}

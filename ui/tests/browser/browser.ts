@@ -31,6 +31,8 @@ type TabOptions = { theme?: "light" | "dark"; name?: string; viewport?: { width:
 export async function signedIn(browser: Browser, fleet: Fleet, options: TabOptions = {}): Promise<Tab> {
   const context = await browser.newContext({
     baseURL: fleet.server,
+    // The certificate of a manager under test is its own authority's.
+    ignoreHTTPSErrors: true,
     colorScheme: options.theme ?? "light",
     viewport: options.viewport ?? { width: 1280, height: 800 },
     permissions: ["clipboard-read", "clipboard-write"],

@@ -64,6 +64,7 @@ test("a person enrols a node and watches it arrive", async () => {
 
 test("labels, group and standing are changed by hand, and every other tab sees it at once", async () => {
   const { page } = tab;
+  await fleet.cli("publication", "set", "for-web", "--label", "role=web");
   const other = await newTab(tab.context);
   await other.page.goto("/nodes");
   await live(other.page);
@@ -73,6 +74,8 @@ test("labels, group and standing are changed by hand, and every other tab sees i
   const dialog = page.getByRole("dialog", { name: "Label web-1" });
   await dialog.getByRole("combobox", { name: "Labels" }).fill("role=web");
   await page.keyboard.press("Enter");
+  // What the label would bring is said before it is set.
+  await dialog.getByText("for-web: 1 node would get it").waitFor();
   await dialog.getByRole("button", { name: "Save labels" }).click();
   await page.getByText("role=web").first().waitFor();
   await other.page.getByRole("gridcell").filter({ hasText: "role=web" }).waitFor();
@@ -91,7 +94,7 @@ test("labels, group and standing are changed by hand, and every other tab sees i
 test("the page says what happened on a node, in one row of time", async () => {
   const { page } = tab;
   await page.goto("/nodes/web-1?tab=events");
-  for (const what of ["node.join", "node.label", "node.cordon", "connected"]) {
+  for (const what of ["Node joined", "Labels changed", "Node cordoned", "Connected"]) {
     await page.getByRole("gridcell", { name: what, exact: true }).first().waitFor();
   }
 });

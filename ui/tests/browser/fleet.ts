@@ -109,11 +109,13 @@ export class Fleet {
   readonly #manager = new Program();
   readonly #agents: Agent[] = [];
   readonly #flags: string[];
+  readonly #admin: number;
 
   private constructor(directory: string, admin: number, node: number, metrics: number, flags: string[]) {
     this.#flags = flags;
     this.directory = directory;
-    this.server = `http://127.0.0.1:${admin}`;
+    this.#admin = admin;
+    this.server = flags.includes("--admin-tls") ? `https://localhost:${admin}` : `http://127.0.0.1:${admin}`;
     this.#ports = { node, metrics };
   }
 
@@ -130,11 +132,12 @@ export class Fleet {
   }
 
   async startManager(): Promise<void> {
-    const address = this.server.replace("http://", "");
-    const args = ["serve", "--data-directory", this.path("manager"), "--admin-listen", address];
+    const args = ["serve", "--data-directory", this.path("manager"), "--admin-listen", `127.0.0.1:${this.#admin}`];
     const ports = ["--node-listen", `127.0.0.1:${this.#ports.node}`, "--metrics-listen", `127.0.0.1:${this.#ports.metrics}`];
     this.#manager.start("atoll-manager", [...args, ...ports, ...this.#flags], this.path("manager.log"));
     await eventually("the manager is ready", async () => {
+      // Over TLS the certificate is the manager's own; the command line knows its root, and is asked instead.
+      if (this.server.startsWith("https")) return this.cli("whoami").then(() => true, () => undefined);
       const answer = await fetch(`${this.server}/readyz`).catch(() => undefined);
       return answer?.ok ? true : undefined;
     });
@@ -157,7 +160,7 @@ export class Fleet {
   }
 
   async #cli(tokenFile: string, args: string[]): Promise<string> {
-    const environment = { ...process.env, ATOLL_SERVER: this.server, ATOLL_TOKEN_FILE: tokenFile };
+    const environment = { ...process.env, ATOLL_SERVER: this.server, ATOLL_TOKEN_FILE: tokenFile, ATOLL_CA_FILE: this.path("manager/root.pem") };
     const { stdout } = await run(join(programs(), "atoll"), args, { env: environment, maxBuffer: 64 * 1024 * 1024 });
     return stdout.trim();
   }

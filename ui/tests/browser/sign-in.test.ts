@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser } from "playwright-core";
 
-import { launch, newTab, signedIn } from "./browser";
+import { launch, live, newTab, signedIn } from "./browser";
 import { Fleet } from "./fleet";
 
 let fleet: Fleet;
@@ -67,4 +67,30 @@ test("a session of a revoked browser ends while it is looked at", async () => {
   await fleet.cli("session", "revoke", own?.id ?? "");
   await page.getByRole("dialog", { name: "Your session has ended" }).waitFor();
   await context.close();
+});
+
+test("over TLS the cookie never travels without it, twelve tabs are live, and nobody else's page gets in", async () => {
+  const secure = await Fleet.start("--admin-tls");
+  try {
+    const { page, context, complaints } = await signedIn(browser, secure);
+    await live(page);
+    const [cookie] = await context.cookies();
+    expect(cookie).toMatchObject({ secure: true, httpOnly: true, sameSite: "Strict" });
+    const pages = [page];
+    while (pages.length < 12) {
+      const { page: next } = await newTab(context);
+      await next.goto("/nodes");
+      pages.push(next);
+    }
+    await Promise.all(pages.map((each) => live(each)));
+    const answer = await context.request.post("/atoll.v1.Access/WhoAmI", {
+      headers: { "content-type": "application/grpc-web+proto", origin: "https://elsewhere.example" },
+      data: Buffer.from([0, 0, 0, 0, 0]),
+    });
+    expect(answer.headers()["grpc-status"], "permission denied").toBe("7");
+    expect(complaints).toEqual([]);
+    await context.close();
+  } finally {
+    await secure.stop();
+  }
 });

@@ -3,7 +3,7 @@
 use atoll_domain::fleet::name::{GroupPath, check_label};
 use atoll_domain::fleet::node::{NodeEvent, NodeStanding};
 use atoll_domain::fleet::selector::Labels;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::service::sharing::membership;
@@ -25,6 +25,13 @@ pub enum Act {
     Cordon { cordoned: bool, reason: String },
     /// Ends its membership for good.
     Remove,
+}
+
+/// A node as it will be, and how that is recorded.
+struct Decided {
+    record: NodeRecord,
+    action: &'static str,
+    detail: Value,
 }
 
 /// An act that can be done in a transaction, with what is the same for every node.
@@ -53,6 +60,33 @@ impl Act {
         }
         Ok(Prepared { act: self, publications: publication_list(tx).await? })
     }
+
+    fn decide(&self, mut record: NodeRecord, caller: &Caller) -> Result<Decided> {
+        let (action, detail) = match self {
+            Self::Label { set, remove } => {
+                in_fleet(&record)?;
+                relabel(&mut record.labels, set, remove)?;
+                ("node.label", json!({ "set": set, "remove": remove }))
+            }
+            Self::Move { group } => {
+                in_fleet(&record)?;
+                let from = std::mem::replace(&mut record.group, group.clone());
+                ("node.move", json!({ "from": from, "to": record.group }))
+            }
+            Self::Cordon { cordoned, reason } => {
+                let event = if *cordoned { NodeEvent::Cordon } else { NodeEvent::Uncordon };
+                stand(&mut record, event, caller)?;
+                record.standing_reason.clone_from(reason);
+                let action = if *cordoned { "node.cordon" } else { "node.uncordon" };
+                (action, json!({ "reason": reason }))
+            }
+            Self::Remove => {
+                stand(&mut record, NodeEvent::Remove, caller)?;
+                ("node.remove", json!({ "id": record.id }))
+            }
+        };
+        Ok(Decided { record, action, detail })
+    }
 }
 
 impl Prepared<'_> {
@@ -66,37 +100,34 @@ impl Prepared<'_> {
         services: &Services,
         tx: &mut Tx,
         caller: &Caller,
-        mut record: NodeRecord,
+        record: NodeRecord,
     ) -> Result<NodeRecord> {
-        let (action, detail) = match self.act {
-            Act::Label { set, remove } => {
-                in_fleet(&record)?;
-                relabel(&mut record.labels, set, remove)?;
-                ("node.label", json!({ "set": set, "remove": remove }))
-            }
-            Act::Move { group } => {
-                in_fleet(&record)?;
-                let from = std::mem::replace(&mut record.group, group.clone());
-                ("node.move", json!({ "from": from, "to": record.group }))
-            }
-            Act::Cordon { cordoned, reason } => {
-                let event = if *cordoned { NodeEvent::Cordon } else { NodeEvent::Uncordon };
-                stand(&mut record, event, caller)?;
-                record.standing_reason.clone_from(reason);
-                let action = if *cordoned { "node.cordon" } else { "node.uncordon" };
-                (action, json!({ "reason": reason }))
-            }
-            Act::Remove => {
-                stand(&mut record, NodeEvent::Remove, caller)?;
-                ("node.remove", json!({ "id": record.id }))
-            }
-        };
+        let Decided { record, action, detail } = self.act.decide(record, caller)?;
         node_update(tx, &record).await?;
         if !matches!(self.act, Act::Cordon { .. }) {
             membership::refresh_node_in(services, tx, &record, &self.publications).await?;
         }
         caller.record(tx, action, &record.name, detail);
         Ok(record)
+    }
+
+    /// What a node gets and loses by the act, in the order of the publications. Nothing is written.
+    ///
+    /// # Errors
+    /// It cannot be done to this node.
+    pub fn reach(&self, caller: &Caller, record: &NodeRecord) -> Result<Vec<Option<bool>>> {
+        let after = self.act.decide(record.clone(), caller)?.record;
+        let stays = after.standing != NodeStanding::Removed;
+        let change = |publication: &PublicationRecord| {
+            let before = publication.selector.matches(&record.group, &record.labels);
+            let now = stays && publication.selector.matches(&after.group, &after.labels);
+            (before != now).then_some(now)
+        };
+        Ok(self.publications.iter().map(change).collect())
+    }
+
+    pub fn publications(&self) -> impl Iterator<Item = &str> {
+        self.publications.iter().map(|publication| publication.name.as_str())
     }
 
     /// Takes up what was committed: caches, the node's stream, and who watches.

@@ -74,6 +74,38 @@ async fn chosen(services: &Services, nodes: &[String], filter: &str) -> Result<V
     Ok(views)
 }
 
+/// What one publication brings to how many nodes, or no longer, by an act.
+#[derive(Debug)]
+pub struct Reach {
+    pub publication: String,
+    pub gained: u64,
+    pub lost: u64,
+}
+
+/// What an act would bring to the nodes of a selection, and take away from them. Nothing is changed.
+///
+/// # Errors
+/// The selection is not the caller's or has run out, or the act cannot be done to anybody.
+pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u64, act: &Act) -> Result<Vec<Reach>> {
+    let selection = confirmed(services, caller, id, expected).await?;
+    let known = services.nodes().await?;
+    // Dropped at the end without a commit: it only reads.
+    let tx = services.store.begin().await?;
+    let prepared = act.prepare(&tx).await?;
+    let start = prepared.publications().map(|name| Reach { publication: name.to_owned(), gained: 0, lost: 0 });
+    let mut reaches: Vec<Reach> = start.collect();
+    for record in selection.nodes.iter().filter_map(|id| known.get(*id)) {
+        // A node that it cannot be done to changes nothing.
+        let changes = prepared.reach(caller, record).unwrap_or_default();
+        for (reach, change) in reaches.iter_mut().zip(changes) {
+            reach.gained += u64::from(change == Some(true));
+            reach.lost += u64::from(change == Some(false));
+        }
+    }
+    reaches.retain(|reach| reach.gained + reach.lost > 0);
+    Ok(reaches)
+}
+
 /// What became of an act on many nodes.
 #[derive(Debug, Default)]
 pub struct Outcome {

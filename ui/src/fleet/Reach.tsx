@@ -1,0 +1,65 @@
+// What an act on nodes would bring them and take away, said before it is done.
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+
+import { api } from "../api/client";
+import type { ActOnNodesRequest, ReachChange } from "../api/generated/atoll/v1/fleet_pb";
+import { ProblemNote } from "../ui/feedback";
+
+type Act = ActOnNodesRequest["act"];
+
+/** A pause in typing after which it is asked. */
+const PAUSE_MS = 250;
+
+type Frozen = { selectionId: string; count: bigint };
+
+/** For a selection that is frozen already. */
+export function Reach({ frozen, act }: { frozen: Frozen | undefined; act: Act }) {
+  const [wished] = useDebouncedValue(act, PAUSE_MS);
+  const asked = useQuery({
+    queryKey: ["who", "reach", frozen?.selectionId, wished],
+    enabled: frozen !== undefined && wished.case !== undefined,
+    queryFn: ({ signal }) =>
+      api.fleet.previewNodes({ act: { selectionId: frozen?.selectionId ?? "", expectedCount: frozen?.count ?? 0n, act: wished } }, { signal }),
+    placeholderData: keepPreviousData,
+    gcTime: 0,
+  });
+  if (act.case === undefined) return null;
+  if (asked.error) return <ProblemNote error={asked.error} />;
+  return (
+    <div className="panel reach" role="status" aria-label="What would change">
+      {asked.data ? <Changes changes={asked.data.changes} /> : "Looking what would change…"}
+    </div>
+  );
+}
+
+/** For one node, which is frozen for it. */
+export function NodeReach({ node, act }: { node: string; act: Act }) {
+  const frozen = useQuery({
+    queryKey: ["who", "selection", "one", node],
+    queryFn: ({ signal }) => api.fleet.freezeNodes({ nodes: [node] }, { signal }),
+    gcTime: 0,
+    staleTime: Infinity,
+  });
+  if (frozen.error) return <ProblemNote error={frozen.error} />;
+  return <Reach frozen={frozen.data} act={act} />;
+}
+
+function Changes({ changes }: { changes: readonly ReachChange[] }) {
+  if (changes.length === 0) return <>Nothing that is published changes for anybody.</>;
+  return (
+    <ul className="reach-list">
+      {changes.map((change) => (
+        <li key={change.publication}>
+          <bdi>{change.publication}</bdi>: {words(change)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function words({ gained, lost }: Pick<ReachChange, "gained" | "lost">): string {
+  const nodes = (count: bigint) => (count === 1n ? "1 node" : `${count.toLocaleString("en")} nodes`);
+  const parts = [...(gained > 0n ? [`${nodes(gained)} would get it`] : []), ...(lost > 0n ? [`${nodes(lost)} would lose it`] : [])];
+  return parts.join(", ");
+}
