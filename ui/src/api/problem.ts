@@ -30,9 +30,16 @@ const TITLES: Partial<Record<Code, string>> = {
 
 const RETRIED = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]);
 
-/** What to tell a person about a failure of any kind. */
-export function problemOf(error: unknown): Problem {
+const LOST = "No connection to the manager. What is shown stays; it is tried again by itself.";
+const LOST_ACT =
+  "The connection to the manager was lost, and it is not known whether it was done. Nothing that you typed is lost: look when the header says Live again, and send it once more if it was not.";
+
+/** What to tell a person about a failure of any kind; `isAct` where something was to be done, which nobody repeats by itself. */
+export function problemOf(error: unknown, isAct = false): Problem {
   const failure = ConnectError.from(error);
+  if (failure.rawMessage.startsWith("Serialize ")) {
+    return { title: "A value does not fit", text: sentence(failure.rawMessage), reason: "UI", canRetry: false };
+  }
   const info = failure.findDetails(ErrorInfoSchema)[0];
   // What the transport could not send arrives as its own error; a mistake in this program is none, and is said as such.
   const isNetwork = error instanceof ConnectError && failure.code === Code.Unknown && failure.cause instanceof TypeError;
@@ -42,7 +49,9 @@ export function problemOf(error: unknown): Problem {
   const code = isNetwork ? Code.Unavailable : failure.code;
   const text =
     isNetwork || (code === Code.Unavailable && !info)
-      ? "No connection to the manager. What is shown stays; it is tried again by itself."
+      ? isAct
+        ? LOST_ACT
+        : LOST
       : code === Code.DeadlineExceeded && !info
         ? "The manager did not answer in time. Whether it was done is not known: look again before you repeat it."
         : sentence(failure.rawMessage);

@@ -59,7 +59,7 @@ const STALE: Record<string, readonly Topic[]> = {
   conflict: ["conflicts", "proposals", "resources", "resource", "node", "usages"],
   token: ["tokens"],
   session: ["sessions"],
-  saved_view: ["views"],
+  view: ["views"],
 };
 
 export function staleTopics(action: string): readonly Topic[] {

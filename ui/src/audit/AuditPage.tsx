@@ -65,7 +65,8 @@ export function AuditPage() {
         onOpen={setOpen}
         filter={filter}
         onFilter={onFilter}
-        facetLabels={{ action: "Action", actor: "Who" }}
+        facetLabels={{ action: "What", actor: "Who" }}
+        placeholder="actor=, action=, subject="
         empty={<Empty title="Nothing was done yet">Every act of an administrator or a node appears here.</Empty>}
       />
       {open ? <Details event={open} onClose={() => setOpen(undefined)} /> : null}
@@ -85,7 +86,8 @@ function Details({ event, onClose }: { event: AuditEvent; onClose: () => void })
         </dd>
         <dt>What</dt>
         <dd>
-          {actionWords(event.action)} <code>{event.action}</code>
+          {actionWords(event.action) === event.action ? null : `${actionWords(event.action)} `}
+          <code>{event.action}</code>
         </dd>
         <dt>On what</dt>
         <dd>

@@ -30,8 +30,8 @@ const WORDS: Record<string, string> = {
   "sign_in_link.create": "Sign-in link made",
   "session.create": "Signed in",
   "session.revoke": "Session ended",
-  "saved_view.save": "View saved",
-  "saved_view.delete": "View forgotten",
+  "view.save": "View saved",
+  "view.delete": "View forgotten",
 };
 
 export function actionWords(action: string): string {

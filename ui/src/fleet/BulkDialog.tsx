@@ -95,7 +95,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
         </>
       ) : null}
       {act === "move" ? <GroupField label="New home group" value={group} onChange={setGroup} /> : null}
-      {act === "cordon" ? <TextField label="Why" value={reason} onChange={setReason} autoFocus /> : null}
+      {act === "cordon" ? <TextField label="Why" value={reason} onChange={setReason} maxLength={200} autoFocus /> : null}
       {changesReach && count > 0 ? <Reach frozen={frozen} act={asked().act} /> : null}
       {act === "remove" ? (
         <>

@@ -2,7 +2,7 @@
 import { Code, List, NumberInput, Stepper, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 
 import { api } from "../api/client";
 import type { CreateJoinTokenResponse } from "../api/generated/atoll/v1/fleet_pb";
@@ -41,6 +41,7 @@ function Describe({ onMade }: { onMade: (made: CreateJoinTokenResponse) => void 
   const [hours, setHours] = useState("1");
   const [description, setDescription] = useState("");
   const [requestId, setRequestId] = useState(() => crypto.randomUUID());
+  const isSent = useRef(false);
   const queries = useQueryClient();
   const read = readLabels(labels);
   const make = useMutation({
@@ -54,15 +55,19 @@ function Describe({ onMade }: { onMade: (made: CreateJoinTokenResponse) => void 
         requestId,
       }),
     onSuccess: (answer) => {
+      // Only now: a call whose answer was lost is repeated under the same id, and makes no second token.
+      setRequestId(crypto.randomUUID());
       void queries.invalidateQueries({ queryKey: ["join-tokens"] });
       onMade(answer);
     },
-    onSettled: () => setRequestId(crypto.randomUUID()),
   });
   const problem = read.problem ?? (group === "" ? "Choose a group first" : undefined);
   const send = (event: FormEvent) => {
     event.preventDefault();
-    if (problem === undefined) make.mutate();
+    if (problem === undefined && !isSent.current) {
+      isSent.current = true;
+      make.mutate(undefined, { onSettled: () => (isSent.current = false) });
+    }
   };
   const given = labels.map((label) => ` --label ${quote(label)}`).join("");
   return (
@@ -71,14 +76,15 @@ function Describe({ onMade }: { onMade: (made: CreateJoinTokenResponse) => void 
       <GroupField label="Home group" value={group} onChange={setGroup} description="What is published to it is what the node gets." />
       <ListField label="Labels" value={labels} onChange={setLabels} placeholder="environment=production" description="Enter ends each." />
       <TextField label="What is it for" value={description} onChange={setDescription} placeholder="web servers in the new rack" maxLength={200} />
-      <NumberInput label="How many nodes may join with it" min={1} max={100_000} value={uses} onChange={(value) => setUses(Number(value) || 1)} />
+      <NumberInput label="How many nodes may join with it" allowDecimal={false} allowNegative={false} clampBehavior="strict" min={1} max={100_000} value={uses} onChange={(value) => setUses(Number(value) || 1)} />
       <Select label="It works for" value={hours} onChange={setHours} choices={LIFETIMES} />
       {make.error ? <ProblemNote error={make.error} /> : null}
       <Text size="sm" c="dimmed">
         On the command line:{" "}
         <Code>
           atoll enroll token create --group {quote(group)}
-          {given} --uses {uses} --expires {hours}h
+          {given}
+          {description ? ` --description ${quote(description)}` : ""} --uses {uses} --expires {hours}h
         </Code>
       </Text>
       <div className="form-actions">
@@ -119,7 +125,7 @@ function Wait({ made, onLeave, onAgain }: WaitProps) {
   const command = commandFor(platform, isShown ? made.text : "ATOLL-TOKEN", name);
   return (
     <div className="form wizard">
-      <Steps active={joined.length > 0 ? 3 : 1} />
+      <Steps active={joined.length > 0 ? 3 : isShown || name !== "" ? 2 : 1} />
       <TextField label="Name of the node in the fleet" value={name} onChange={setName} placeholder="web-1" />
       <Segments
         label="How it runs"

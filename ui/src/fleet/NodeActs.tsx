@@ -143,7 +143,7 @@ function CordonForm({ node, onClose }: ActProps) {
       onClose={onClose}
     >
       <Text size="sm">New content is held back. What it has stays, and its edits still arrive.</Text>
-      <TextField label="Why" value={reason} onChange={setReason} autoFocus />
+      <TextField label="Why" value={reason} onChange={setReason} maxLength={200} autoFocus />
     </FormDialog>
   );
 }

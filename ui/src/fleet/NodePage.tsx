@@ -16,6 +16,7 @@ import { State } from "../ui/state";
 import { Tabs } from "../ui/Tabs";
 import { Time } from "../ui/time";
 import { type NodeAct, NodeActDialog } from "./NodeActs";
+import { LastSeen } from "./NodesPage";
 import { NodeEvents } from "./NodeEvents";
 import { NodeVariables } from "./NodeVariables";
 
@@ -110,7 +111,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
           </dd>
           <dt>Last seen</dt>
           <dd>
-            <Time at={node.lastSeenMs} />
+            <LastSeen node={node} />
           </dd>
           <dt>Waiting on the node</dt>
           <dd>{node.outboxLength === 0n ? "nothing to send" : `${node.outboxLength.toLocaleString("en")} reports to send`}</dd>

@@ -15,7 +15,7 @@ import { Labels } from "../ui/Labels";
 import { ListView } from "../ui/ListView";
 import { Page } from "../ui/Page";
 import { State } from "../ui/state";
-import { Time } from "../ui/time";
+import { moment, Time } from "../ui/time";
 import { BulkBar } from "./BulkBar";
 import { ColumnsMenu, SavedViews } from "./NodesViews";
 
@@ -27,7 +27,7 @@ export const NODE_COLUMNS: readonly Column<Node>[] = [
   { id: "sync", header: "Sync", width: "minmax(7rem, 0.8fr)", sortKey: "in_sync", cell: (node) => <State of={node.inSync ? "in_sync" : "behind"} /> },
   { id: "group", header: "Group", width: "minmax(8rem, 1fr)", sortKey: "group", cell: (node) => <bdi>{node.group}</bdi> },
   { id: "version", header: "Version", width: "minmax(10rem, 1fr)", sortKey: "agent_version", cell: (node) => node.agentVersion || "not reported yet" },
-  { id: "seen", header: "Last seen", width: "minmax(8rem, 0.8fr)", sortKey: "last_seen_ms", cell: (node) => <Time at={node.lastSeenMs} /> },
+  { id: "seen", header: "Last seen", width: "minmax(8rem, 0.8fr)", sortKey: "last_seen_ms", cell: (node) => <LastSeen node={node} /> },
   { id: "labels", header: "Labels", width: "minmax(12rem, 2fr)", cell: (node) => <Labels of={node.labels} /> },
 ];
 
@@ -37,6 +37,11 @@ export function NodeLink({ name }: { name: string }) {
       <bdi>{name}</bdi>
     </Link>
   );
+}
+
+/** A node that is connected is seen all the time; the moment is that of its last word. */
+export function LastSeen({ node }: { node: Node }) {
+  return node.state === "online" ? <span title={moment(node.lastSeenMs)}>now</span> : <Time at={node.lastSeenMs} />;
 }
 
 export function NodesPage() {

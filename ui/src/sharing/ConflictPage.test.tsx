@@ -46,6 +46,7 @@ const conflictOf = (over: Partial<Conflict> = {}): Conflict => ({
 
 let asked: Conflict;
 let sent: ResolveConflictRequest[];
+let state: string;
 let refusal: ConnectError | undefined;
 
 const fake = () => ({
@@ -56,11 +57,12 @@ const fake = () => ({
   },
   sharing: {
     getConflict: () => ({ conflict: asked }),
-    listConflicts: () => ({ conflicts: [] }),
+    listConflicts: () => ({ conflicts: state === "conflict" ? [{ id: "0190-next", resource: { id: "r1" } }] : [] }),
+    getResource: () => ({ resource: { id: "r1", kind: "step_template", name: "Restart a service", state, hasDraft: true } }),
     resolveConflict: (request: ResolveConflictRequest) => {
       sent.push(request);
       if (refusal) throw refusal;
-      return { resource: asked.resource };
+      return { resource: asked.resource, ...(request.release ? { release: { version: "1.0.1" } } : {}) };
     },
   },
 });
@@ -69,6 +71,7 @@ beforeEach(() => {
   localStorage.clear();
   asked = conflictOf();
   sent = [];
+  state = "ok";
   refusal = undefined;
 });
 afterEach(cleanup);
@@ -156,4 +159,28 @@ it("says who was faster, and shows the answers that were not sent", async () => 
   expect(await screen.findByText("carol")).toBeTruthy();
   const unsent = screen.getByRole("region", { name: "Your answers that were not sent" });
   expect(within(unsent).getByText("60")).toBeTruthy();
+});
+
+it("goes on to the next question about the same resource, and sends once on a double click", async () => {
+  state = "conflict";
+  const { history } = await open();
+  fireEvent.click(screen.getByRole("button", { name: "Take node prod-1 for the rest" }));
+  const resolve = screen.getByRole("button", { name: /Resolve the conflict/ });
+  fireEvent.click(resolve);
+  fireEvent.click(resolve);
+  expect(await screen.findByText("One more question about Restart a service is open")).toBeTruthy();
+  await waitFor(() => expect(history.location.pathname).toBe("/conflicts/0190-next"));
+  expect(sent).toHaveLength(1);
+});
+
+it("leads to publishing where the result was not released", async () => {
+  await open();
+  fireEvent.click(screen.getByRole("button", { name: "Take node prod-1 for the rest" }));
+  fireEvent.click(screen.getByRole("button", { name: /Resolve the conflict/ }));
+  await waitFor(() => expect(sent).toHaveLength(1));
+  cleanup();
+  asked = conflictOf({ state: "resolved", places: [] });
+  renderAt(`/conflicts/${ID}`, fake());
+  const link = await screen.findByRole("link", { name: "Publish it" });
+  expect(link.getAttribute("href")).toContain("tab=publish");
 });

@@ -10,7 +10,7 @@ import { Page } from "../ui/Page";
 import { State } from "../ui/state";
 import { Time } from "../ui/time";
 import { Settled } from "./conflict/Changed";
-import { ConflictForm } from "./conflict/ConflictForm";
+import { ConflictForm, type Next } from "./conflict/ConflictForm";
 import { authors } from "./conflict/sides";
 import { useCountRefresh } from "./conflict/useCountRefresh";
 import { kindOf, ResourceLink } from "./ResourceLink";
@@ -26,6 +26,11 @@ export function ConflictPage() {
   });
   useCountRefresh("conflicts", (status) => status.conflictsOpen);
   const conflict = asked.data?.conflict;
+  const goOn = (next: Next) => {
+    if (next.conflictId) void navigate({ to: "/conflicts/$id", params: { id: next.conflictId } });
+    // Otherwise it stays here: the answered question leads to publishing.
+    else if (next.version) void navigate({ to: "/conflicts" });
+  };
   return (
     <Page
       title={conflict?.resource ? `Conflict in ${conflict.resource.name}` : "Conflict"}
@@ -38,7 +43,7 @@ export function ConflictPage() {
         {(answer) => {
           if (!answer.conflict) return <Empty title="The manager says nothing about this conflict">Look again later.</Empty>;
           if (answer.conflict.state === "resolved") return <Settled key={id} conflict={answer.conflict} />;
-          return <ConflictForm key={id} conflict={answer.conflict} onResolved={() => void navigate({ to: "/conflicts" })} />;
+          return <ConflictForm key={id} conflict={answer.conflict} onResolved={goOn} />;
         }}
       </Answer>
     </Page>

@@ -17,14 +17,14 @@ import { Page } from "../ui/Page";
 import { Time } from "../ui/time";
 import { authors } from "./conflict/sides";
 import { useCountRefresh } from "./conflict/useCountRefresh";
-import { kindOf } from "./ResourceLink";
+import { kindWord } from "./ResourceLink";
 
 const route = getRouteApi("/shell/conflicts");
 const RESOLVED = "state=resolved";
 
 const COLUMNS: readonly Column<Conflict>[] = [
   { id: "resource", header: "Resource", width: "minmax(14rem, 2fr)", sortKey: "resource", cell: (conflict) => <ConflictLink conflict={conflict} /> },
-  { id: "kind", header: "Kind", width: "minmax(7rem, 0.7fr)", sortKey: "kind", cell: (conflict) => kindWord(conflict) },
+  { id: "kind", header: "Kind", width: "minmax(7rem, 0.7fr)", sortKey: "kind", cell: (conflict) => kindWord(conflict.resource?.kind ?? "") },
   {
     id: "node",
     header: "Node",
@@ -44,11 +44,6 @@ function ConflictLink({ conflict }: { conflict: Conflict }) {
       <bdi>{name}</bdi>
     </Link>
   );
-}
-
-function kindWord(conflict: Conflict): string {
-  const { noun } = kindOf(conflict.resource?.kind ?? "");
-  return noun.charAt(0).toUpperCase() + noun.slice(1);
 }
 
 export function ConflictsPage() {
@@ -105,7 +100,7 @@ export function ConflictsPage() {
           />
         }
         empty={
-          <Empty title="Everything is in sync">
+          <Empty title="No open conflict">
             No edit waits for a decision. Last checked <Time at={checkedAt} never="just now" />; new conflicts show up here by themselves. One
             arises where the same place was changed on a node and here, or by two people at once. On the command line:{" "}
             <code>atoll conflict list</code>

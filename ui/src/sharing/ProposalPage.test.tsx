@@ -33,7 +33,7 @@ function show(over: object, decided: object = {}) {
 
 it("shows place by place what a node changed, and takes it for everybody", async () => {
   const { sent } = show({}, { release: { version: "1.0.1" } });
-  expect(await screen.findByText("Writes one line", {}, { timeout: 5_000 })).toBeTruthy();
+  expect(await screen.findByText("one", { selector: "mark" }, { timeout: 5_000 })).toBeTruthy();
   fireEvent.click(screen.getByRole("button", { name: "Accept" }));
   const dialog = await screen.findByRole("dialog");
   fireEvent.click(within(dialog).getByRole("checkbox", { name: /Release/ }));
@@ -55,4 +55,10 @@ it("says why nothing is left to decide", async () => {
   const decline = await screen.findByRole("button", { name: "Decline" });
   expect(decline.getAttribute("aria-disabled")).toBe("true");
   expect(screen.getByText(/node runs what is released/)).toBeTruthy();
+});
+
+it("leads to publishing what was accepted and is not released", async () => {
+  show({ state: "accepted", resource: { ...proposal.resource, hasDraft: true } });
+  const link = await screen.findByRole("link", { name: "Publish it" });
+  expect(link.getAttribute("href")).toContain("tab=publish");
 });

@@ -16,7 +16,8 @@ import { useCountRefresh } from "./conflict/useCountRefresh";
 import { DecideDialog, type Decision } from "./proposal/DecideDialog";
 import { findProposal } from "./proposal/read";
 import { stateWords, whyNotDecided } from "./proposal/words";
-import { kindOf, ResourceLink } from "./ResourceLink";
+import { pageOf } from "./resource/kind";
+import { kindOf, kindWord, ResourceLink } from "./ResourceLink";
 
 const route = getRouteApi("/shell/proposals/$id");
 
@@ -76,9 +77,17 @@ function Shown({ proposal }: { proposal: Proposal }) {
           </Link>
         </Note>
       ) : null}
+      {proposal.state === "accepted" && resource?.hasDraft ? (
+        <Note title="It is not released yet">
+          Nodes get it when it is published.{" "}
+          <Link to={pageOf(kindOf(resource.kind))} params={{ name: resource.name }} search={{ tab: "publish" }} className="row-link">
+            Publish it
+          </Link>
+        </Note>
+      ) : null}
       <Section title="About this edit">
         <dl className="facts">
-          <dt>{kindOf(resource?.kind ?? "").noun === "template" ? "Template" : "Variable set"}</dt>
+          <dt>{kindWord(resource?.kind ?? "")}</dt>
           <dd>
             <ResourceLink resource={resource} />
           </dd>
@@ -95,7 +104,7 @@ function Shown({ proposal }: { proposal: Proposal }) {
               </>
             ) : null}
           </dd>
-          <dt>Message</dt>
+          <dt>Message of the edit</dt>
           <dd>{revision?.message ? <bdi>{revision.message}</bdi> : <span className="dim">none</span>}</dd>
           <dt>In this state</dt>
           <dd>

@@ -15,13 +15,13 @@ import { State } from "../ui/state";
 import { Time } from "../ui/time";
 import { useCountRefresh } from "./conflict/useCountRefresh";
 import { differenceCount } from "./proposal/words";
-import { kindOf } from "./ResourceLink";
+import { kindWord } from "./ResourceLink";
 
 const route = getRouteApi("/shell/proposals");
 
 const COLUMNS: readonly Column<Proposal>[] = [
   { id: "resource", header: "Resource", width: "minmax(14rem, 2fr)", sortKey: "resource", cell: (proposal) => <ProposalLink proposal={proposal} /> },
-  { id: "kind", header: "Kind", width: "minmax(7rem, 0.7fr)", sortKey: "kind", cell: (proposal) => kindOf(proposal.resource?.kind ?? "").noun },
+  { id: "kind", header: "Kind", width: "minmax(7rem, 0.7fr)", sortKey: "kind", cell: (proposal) => kindWord(proposal.resource?.kind ?? "") },
   { id: "node", header: "Node", width: "minmax(9rem, 1fr)", sortKey: "node", cell: (proposal) => <NodeLink name={proposal.node} /> },
   { id: "state", header: "State", width: "minmax(8rem, 0.8fr)", sortKey: "state", cell: (proposal) => <State of={proposal.state} /> },
   { id: "differs", header: "Differs in", width: "minmax(7rem, 0.6fr)", cell: (proposal) => differenceCount(proposal.differences.length) },

@@ -45,7 +45,9 @@ it("shows what a publication would reach before it is saved, and why it cannot b
   fireEvent.click(await within(dialog).findByRole("checkbox", { name: /Say hello/ }));
   expect(await within(dialog).findByText("Reaches 120 nodes: 12 new, 3 lost.")).toBeTruthy();
   expect(within(dialog).getByText("new-1")).toBeTruthy();
-  expect(within(dialog).getByText(/brings "Say hello" too/)).toBeTruthy();
+  // Beside the count, and as the reason of the button.
+  expect(within(dialog).getAllByText(/brings "Say hello" too/)).toHaveLength(2);
+  expect(within(dialog).getByRole("button", { name: "Create the publication" }).getAttribute("aria-disabled")).toBe("true");
 
   fireEvent.change(within(dialog).getByRole("textbox", { name: "Priority" }), { target: { value: "10" } });
   fireEvent.click(within(dialog).getByRole("radio", { name: /Locked/ }));

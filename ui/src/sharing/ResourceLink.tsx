@@ -10,6 +10,12 @@ export function kindOf(name: string): Kind {
   return name === VARIABLE_SET.name ? VARIABLE_SET : TEMPLATE;
 }
 
+/** The kind of a resource as it stands alone, such as in a list. */
+export function kindWord(name: string): string {
+  const { noun } = kindOf(name);
+  return noun.charAt(0).toUpperCase() + noun.slice(1);
+}
+
 export function ResourceLink({ resource }: { resource: Named | undefined }) {
   if (!resource) return <span className="dim">a resource that is gone</span>;
   return (

@@ -27,9 +27,10 @@ class Manager {
   author = "me";
   description = "Restarts a service.";
   conflictId = "";
+  state = "ok";
   saved: SaveResourceRequest[] = [];
 
-  #resource = () => create(ResourceSchema, { id: "1", kind: "step_template", name: "Restart", state: "ok", heads: [this.revision], version: "1.0.0", hasDraft: true });
+  #resource = () => create(ResourceSchema, { id: "1", kind: "step_template", name: "Restart", state: this.state, heads: [this.revision], version: "1.0.0", hasDraft: true });
   #revision = () => create(RevisionSchema, { id: this.revision, author: this.author, atMs: BigInt(Date.now()), origin: "edit" });
 
   fake = {
@@ -101,6 +102,38 @@ it("offers what was typed and not saved, and goes on from there", async () => {
   expect((await screen.findByLabelText<HTMLTextAreaElement>("Script", { selector: "textarea" })).value).toBe("echo mine");
   fireEvent.click(screen.getByRole("button", { name: "Discard" }));
   await waitFor(() => expect(JSON.stringify({ ...localStorage })).not.toContain("echo mine"));
+});
+
+it("keeps what was typed just before the page is left or loaded again, and not what was saved", async () => {
+  const manager = new Manager();
+  const first = await editing(manager);
+  expect(JSON.stringify({ ...localStorage })).not.toContain("echo mine");
+  window.dispatchEvent(new Event("pagehide"));
+  expect(JSON.stringify({ ...localStorage })).toContain("echo mine");
+  fireEvent.change(screen.getByLabelText("Description"), { target: { value: "typed last" } });
+  first.unmount();
+  expect(JSON.stringify({ ...localStorage })).toContain("typed last");
+
+  localStorage.clear();
+  const second = await editing(manager);
+  fireEvent.click(screen.getByRole("button", { name: "Save" }));
+  fireEvent.click(screen.getByRole("button", { name: "Save" }));
+  await screen.findByRole("button", { name: "Edit" });
+  second.unmount();
+  expect(manager.saved).toHaveLength(1);
+  expect(JSON.stringify({ ...localStorage })).not.toContain("echo mine");
+});
+
+it("locks editing and publishing while a question is open", async () => {
+  const manager = new Manager();
+  manager.state = "conflict";
+  renderAt("/templates/Restart?tab=publish", manager.fake);
+  for (const name of ["Edit", "Publish"]) {
+    const button = await screen.findByRole("button", { name }, { timeout: 5_000 });
+    expect(button.getAttribute("aria-disabled")).toBe("true");
+  }
+  expect(await screen.findAllByText("Two edits do not merge")).not.toHaveLength(0);
+  expect(screen.queryByRole("button", { name: /^Publish \d/ })).toBeNull();
 });
 
 it("does not save JSON that is not complete, and says why", async () => {

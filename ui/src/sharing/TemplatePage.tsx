@@ -12,6 +12,7 @@ import { type Tab, Tabs } from "../ui/Tabs";
 import { EditBar } from "./resource/EditBar";
 import { type Editing, useEditing } from "./resource/editing";
 import { TEMPLATE } from "./resource/kind";
+import { QUESTION_OPEN, whyNotPublished } from "./resource/reason";
 import { contentOf, useResource } from "./resource/read";
 import { ResourceFrame } from "./resource/ResourceFrame";
 import { Shown } from "./resource/Shown";
@@ -37,7 +38,7 @@ function Template({ newest }: { newest: GetResourceResponse }) {
   const change = useChange();
   const { editing, conflictId } = useTemplateEditing(newest);
   const revision = search.revision ?? "";
-  const lockedReason = lockedBecause(newest, revision);
+  const lockedReason = lockedBecause(newest, revision, editing.edit !== undefined);
   const common = useCommonTabs({ kind: TEMPLATE, answer: newest, search, onSearch: change, firstTab: "content" });
   const edit = () => {
     editing.begin();
@@ -60,7 +61,7 @@ function Template({ newest }: { newest: GetResourceResponse }) {
           <Button
             kind="primary"
             icon={Send}
-            disabledReason={newest.resource?.hasDraft ? undefined : "Nothing new to publish"}
+            disabledReason={whyNotPublished(newest)}
             onClick={() => change({ tab: "publish", filter: "" })}
           >
             Publish
@@ -125,16 +126,18 @@ function contentTabs(newest: GetResourceResponse, revision: string, editing: Edi
 
 function QuestionNote({ id }: { id: string }) {
   return (
-    <Note title="Your edit is saved, and a question arose">
+    <Note title="Saved. It does not merge by itself: answer the question">
       It and a newer edit change the same place.{" "}
-      <Link to="/conflicts/$id" params={{ id }}>
+      <Link to="/conflicts/$id" params={{ id }} className="row-link">
         Answer the question
       </Link>
     </Note>
   );
 }
 
-function lockedBecause(newest: GetResourceResponse, revision: string): string | undefined {
+function lockedBecause(newest: GetResourceResponse, revision: string, isEditing: boolean): string | undefined {
   if (revision !== "") return "This is an older revision; show the newest one to edit, or restore this one under Versions";
+  // An edit that is open already can be finished: saving it loses nothing.
+  if (newest.resource?.state === "conflict" && !isEditing) return QUESTION_OPEN;
   return newest.content === "" ? "It is deleted; restore a revision under Versions first" : undefined;
 }

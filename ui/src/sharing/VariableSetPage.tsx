@@ -9,6 +9,7 @@ import { Answer, Note } from "../ui/feedback";
 import { type Tab, Tabs } from "../ui/Tabs";
 import { VARIABLE_SET } from "./resource/kind";
 import { contentOf, useResource } from "./resource/read";
+import { QUESTION_OPEN, whyNotPublished } from "./resource/reason";
 import { ResourceFrame } from "./resource/ResourceFrame";
 import { Shown } from "./resource/Shown";
 import { type ResourceSearch, useCommonTabs, withoutEmpty } from "./resource/tabs";
@@ -60,7 +61,7 @@ function VariableSet({ newest }: { newest: GetResourceResponse }) {
           <Button
             kind="primary"
             icon={Send}
-            disabledReason={resource.hasDraft ? undefined : "Nothing new to publish"}
+            disabledReason={whyNotPublished(newest)}
             onClick={() => change({ tab: "publish", filter: "" })}
           >
             Publish
@@ -70,9 +71,9 @@ function VariableSet({ newest }: { newest: GetResourceResponse }) {
     >
       {content?.["Description"] ? <p className="resource-prose set-description">{String(content["Description"])}</p> : null}
       {conflictId !== "" && resource.state !== "conflict" ? (
-        <Note title="Your edit is saved, and a question arose">
+        <Note title="Saved. It does not merge by itself: answer the question">
           It and a newer edit change the same place.{" "}
-          <Link to="/conflicts/$id" params={{ id: conflictId }}>
+          <Link to="/conflicts/$id" params={{ id: conflictId }} className="row-link">
             Answer the question
           </Link>
         </Note>
@@ -142,6 +143,6 @@ function ownTabs({ newest, search, change, lockedReason, onConflict }: OwnTabs):
 
 function lockedBecause(newest: GetResourceResponse, revision: string): string | undefined {
   if (revision !== "") return "This is an older revision; show the newest one to edit, or restore this one under Versions";
-  if (newest.resource?.state === "conflict") return "Answer the open question first";
+  if (newest.resource?.state === "conflict") return QUESTION_OPEN;
   return newest.content === "" ? "It is deleted; restore a revision under Versions first" : undefined;
 }

@@ -22,6 +22,7 @@ export function Shell() {
   const navigate = useNavigate();
   const [isSearching, setSearching] = useState(false);
   const [isHelping, setHelping] = useState(false);
+  const [isMenuOpen, setMenuOpen] = useState(false);
   const go = Object.fromEntries(
     PLACES.flatMap(({ places }) => places.map((place) => [place.keys ?? "", () => void navigate({ to: place.to })])),
   );
@@ -37,6 +38,9 @@ export function Shell() {
         Skip to the content
       </a>
       <header className="shell-header">
+        <UnstyledButton className="shell-menu cli-button" aria-expanded={isMenuOpen} onClick={() => setMenuOpen(!isMenuOpen)}>
+          Menu
+        </UnstyledButton>
         <Link to="/" className="shell-brand">
           <img src="/icon.svg" alt="" width={24} height={24} /> Atoll
         </Link>
@@ -47,7 +51,7 @@ export function Shell() {
         <LiveIndicator />
         <UserMenu onHelp={() => setHelping(true)} />
       </header>
-      <Navigation />
+      <Navigation isOpen={isMenuOpen} onGo={() => setMenuOpen(false)} />
       <main id="content" className="shell-main" tabIndex={-1}>
         <Outlet />
       </main>
@@ -61,12 +65,12 @@ export function Shell() {
   );
 }
 
-function Navigation() {
+function Navigation({ isOpen, onGo }: { isOpen: boolean; onGo: () => void }) {
   const path = useRouterState({ select: (state) => state.location.pathname });
   const status = useQuery({ queryKey: ["status"], queryFn: ({ signal }) => api.telemetry.getStatus({}, { signal }) });
   const waiting = { conflicts: status.data?.conflictsOpen ?? 0n, proposals: status.data?.proposalsOpen ?? 0n };
   return (
-    <nav className="shell-nav" aria-label="Main">
+    <nav className={isOpen ? "shell-nav is-open" : "shell-nav"} aria-label="Main">
       {PLACES.map(({ title, places }) => (
         <div key={title} role="group" aria-label={title}>
           <div className="shell-nav-title" aria-hidden>
@@ -76,7 +80,7 @@ function Navigation() {
             const isHere = to === "/" ? path === "/" : path === to || path.startsWith(`${to}/`);
             const count = waits ? waiting[waits] : 0n;
             return (
-              <Link key={to} to={to} className="shell-link" aria-current={isHere ? "page" : undefined}>
+              <Link key={to} to={to} className="shell-link" onClick={onGo} aria-current={isHere ? "page" : undefined}>
                 <Glyph size={17} aria-hidden />
                 {label}
                 {count > 0n ? (

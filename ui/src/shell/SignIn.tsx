@@ -15,6 +15,7 @@ function LinkForm({ onDone, submit }: FormProps) {
   const [isBusy, setBusy] = useState(false);
   const send = (event: FormEvent) => {
     event.preventDefault();
+    if (link.trim() === "" || isBusy) return;
     setBusy(true);
     signIn(codeOf(link))
       .then(onDone, (error: unknown) => setFailure(error instanceof Error ? error.message : String(error)))
@@ -39,7 +40,7 @@ function LinkForm({ onDone, submit }: FormProps) {
 /** Over whatever page is open: what was typed there stays. */
 export function SignInDialog({ onDone }: { onDone: () => void }) {
   return (
-    <Dialog title="Your session has ended" onClose={() => {}}>
+    <Dialog title="Your session has ended" onClose={() => {}} isFixed>
       <Text size="sm" mb="sm">
         Sign in again to go on. The page behind this stays as it is, with everything you typed.
       </Text>

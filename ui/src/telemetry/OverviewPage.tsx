@@ -1,6 +1,7 @@
 // The state of the fleet in ten seconds.
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { TriangleAlert } from "lucide-react";
 import { lazy, Suspense } from "react";
 
 import { api } from "../api/client";
@@ -48,14 +49,16 @@ export function OverviewPage() {
   );
 }
 
-type CounterProps = { value: bigint; label: string; hint: string; to: string; search?: Record<string, string> };
+type CounterProps = { value: bigint; label: string; hint: string; to: string; search?: Record<string, string>; wantsAttention?: boolean };
 
-function Counter({ value, label, hint, to, search = {} }: CounterProps) {
+function Counter({ value, label, hint, to, search = {}, wantsAttention = false }: CounterProps) {
   return (
-    <Link to={to} search={search as never} className="counter">
+    <Link to={to} search={search as never} className={wantsAttention ? "counter wants-attention" : "counter"}>
       <span className="counter-value">{value.toLocaleString("en")}</span>
       <span>{label}</span>
-      <span className="counter-label">{hint}</span>
+      <span className="counter-label">
+        {wantsAttention ? <TriangleAlert size={14} aria-hidden /> : null} {hint}
+      </span>
     </Link>
   );
 }
@@ -66,11 +69,11 @@ function Counters({ status }: { status: GetStatusResponse }) {
   return (
     <nav className="counters" aria-label="The fleet in numbers">
       <Counter value={status.nodes} label="Nodes" hint="in the fleet" to="/nodes" />
-      <Counter value={status.nodesOnline} label="Connected" hint={offline === 0n ? "all of them" : `${offline.toLocaleString("en")} not connected`} to="/nodes" search={offline === 0n ? {} : { filter: "state!=online" }} />
-      <Counter value={status.nodesInSync} label="In sync" hint={behind === 0n ? "all of them" : `${behind.toLocaleString("en")} behind`} to="/nodes" search={behind === 0n ? {} : { filter: "in_sync=false" }} />
-      <Counter value={status.conflictsOpen} label="Conflicts" hint={status.conflictsOpen === 0n ? "nothing to decide" : "need a person"} to="/conflicts" />
-      <Counter value={status.proposalsOpen} label="Proposals" hint={status.proposalsOpen === 0n ? "nothing to decide" : "wait for a decision"} to="/proposals" />
-      <Counter value={status.resources} label="Resources" hint={status.publications === 1n ? "in 1 publication" : `in ${status.publications.toLocaleString("en")} publications`} to="/templates" />
+      <Counter value={status.nodesOnline} label="Connected" wantsAttention={offline > 0n} hint={status.nodes === 0n ? "none yet" : offline === 0n ? "all of them" : `${offline.toLocaleString("en")} not connected`} to="/nodes" search={offline === 0n ? {} : { filter: "state!=online" }} />
+      <Counter value={status.nodesInSync} label="In sync" wantsAttention={behind > 0n} hint={status.nodes === 0n ? "none yet" : behind === 0n ? "all of them" : `${behind.toLocaleString("en")} behind`} to="/nodes" search={behind === 0n ? {} : { filter: "in_sync=false" }} />
+      <Counter value={status.conflictsOpen} label="Conflicts" wantsAttention={status.conflictsOpen > 0n} hint={status.conflictsOpen === 0n ? "nothing to decide" : "need a person"} to="/conflicts" />
+      <Counter value={status.proposalsOpen} label="Proposals" wantsAttention={status.proposalsOpen > 0n} hint={status.proposalsOpen === 0n ? "nothing to decide" : "wait for a decision"} to="/proposals" />
+      <Counter value={status.resources} label="Resources" hint={status.publications === 1n ? "and 1 publication" : `and ${status.publications.toLocaleString("en")} publications`} to="/templates" />
     </nav>
   );
 }

@@ -18,6 +18,9 @@ type ButtonProps = Common & {
   size?: "xs" | "sm";
 };
 
+/** The reason reaches everybody: mouse, keyboard and finger. */
+const SHOWN = { hover: true, focus: true, touch: true };
+
 const LOOKS = {
   primary: { variant: "filled" },
   default: { variant: "default" },
@@ -41,8 +44,9 @@ export function Button(props: ButtonProps) {
       aria-describedby={isOff ? reasonId : undefined}
       className={isOff ? "is-off" : undefined}
       onClick={(event) => {
-        if (isOff) event.preventDefault();
-        else onClick?.(event);
+        // A form that is sent while it cannot be says why itself.
+        if (!isOff) onClick?.(event);
+        else if (type !== "submit") event.preventDefault();
       }}
     >
       {children}
@@ -50,7 +54,7 @@ export function Button(props: ButtonProps) {
   );
   if (!isOff) return button;
   return (
-    <Tooltip label={disabledReason} multiline maw={320}>
+    <Tooltip label={disabledReason} multiline maw={320} events={SHOWN}>
       <span>
         {button}
         <span id={reasonId} hidden>
@@ -67,7 +71,7 @@ type IconButtonProps = Common & { label: string; icon: Icon };
 export function IconButton({ label, icon: Glyph, onClick, disabledReason, isBusy }: IconButtonProps) {
   const isOff = disabledReason !== undefined;
   return (
-    <Tooltip label={disabledReason ?? label}>
+    <Tooltip label={disabledReason ?? label} events={SHOWN}>
       <ActionIcon
         variant="subtle"
         color="gray"

@@ -1,7 +1,7 @@
 // Dialogs: forms over the page, and the question before an act that takes something away.
 import { Modal } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type FormEvent, type ReactNode, useRef, useState } from "react";
 
 import { Button } from "./Button";
 import { CopyCli } from "./copy";
@@ -9,15 +9,27 @@ import { ProblemNote } from "./feedback";
 import { TextField } from "./TextField";
 import { tellDone } from "./toast";
 
-type DialogProps = { title: string; onClose: () => void; size?: string; children: ReactNode };
+type DialogProps = {
+  title: string;
+  onClose: () => void;
+  size?: string;
+  /** It cannot be closed, only answered. */
+  isFixed?: boolean;
+  /** A slip of the pointer beside it does not close it. */
+  keepsOnClickOutside?: boolean;
+  children: ReactNode;
+};
 
-export function Dialog({ title, onClose, size = "lg", children }: DialogProps) {
+export function Dialog({ title, onClose, size = "lg", isFixed = false, keepsOnClickOutside = false, children }: DialogProps) {
   return (
     <Modal
       opened
       onClose={onClose}
       title={title}
       size={size}
+      withCloseButton={!isFixed}
+      closeOnEscape={!isFixed}
+      closeOnClickOutside={!isFixed && !keepsOnClickOutside}
       closeButtonProps={{ "aria-label": "Close dialog" }}
       transitionProps={{ duration: 0 }}
       // The library's dialog has a <header>, which would be a second banner of the page.
@@ -45,8 +57,14 @@ type FormDialogProps<T> = {
   children: ReactNode;
 };
 
+const LEAVING = "What you typed is not saved. Close once more to throw it away.";
+
 /** A form that acts. A failure stands in the form, and nothing that was typed is lost. */
 export function FormDialog<T>(props: FormDialogProps<T>) {
+  // Set before anything is drawn anew: the second click of a double one finds it.
+  const isSent = useRef(false);
+  const [isDirty, setDirty] = useState(false);
+  const [notice, setNotice] = useState<string>();
   const act = useMutation({
     mutationFn: props.act,
     onSuccess: (result) => {
@@ -54,16 +72,36 @@ export function FormDialog<T>(props: FormDialogProps<T>) {
       props.onClose();
       props.onDone?.(result);
     },
+    onError: () => {
+      isSent.current = false;
+    },
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (props.disabledReason === undefined && !act.isPending) act.mutate();
+    setNotice(props.disabledReason);
+    if (props.disabledReason !== undefined || isSent.current) return;
+    isSent.current = true;
+    act.mutate();
+  };
+  const typed = () => {
+    setDirty(true);
+    setNotice(undefined);
+    if (act.error) act.reset();
+  };
+  const leave = () => {
+    if (isDirty && notice !== LEAVING) setNotice(LEAVING);
+    else props.onClose();
   };
   return (
-    <Dialog title={props.title} onClose={props.onClose} {...(props.size ? { size: props.size } : {})}>
-      <form onSubmit={submit} className="form">
+    <Dialog title={props.title} onClose={leave} keepsOnClickOutside={isDirty} {...(props.size ? { size: props.size } : {})}>
+      <form onSubmit={submit} onInput={typed} className="form">
         {props.children}
-        {act.error ? <ProblemNote error={act.error} /> : null}
+        {act.error ? <ProblemNote error={act.error} isAct /> : null}
+        {notice !== undefined ? (
+          <p role="alert" className="form-notice">
+            {notice}
+          </p>
+        ) : null}
         <div className="form-actions">
           {props.cli ? <CopyCli command={props.cli} /> : null}
           <Button onClick={props.onClose}>Cancel</Button>

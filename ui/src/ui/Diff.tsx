@@ -1,11 +1,11 @@
 // What differs: place by place, and inside texts line by line. Told by signs and words, not by colour alone.
 import type { ReactNode } from "react";
 
+import { gathered, isSealedJson, isTextJson, type Place, readValue, type ShownPlace } from "./difference";
 import { Empty } from "./feedback";
 import { TextDiff } from "./TextDiff";
 
-/** One place that differs; values are JSON, empty where there is none. */
-export type Place = { path: string; from: string; to: string };
+export { isSealed, type Place, readValue } from "./difference";
 
 /** Texts up to this length without line breaks stand side by side. */
 const SHORT = 160;
@@ -21,10 +21,12 @@ type DifferencesProps = {
 /** Every place that differs, with what stands there on both sides. */
 export function Differences({ of, from = "Before", to = "After", empty }: DifferencesProps) {
   if (of.length === 0) return <>{empty ?? <Empty title="No difference">Both have the same content.</Empty>}</>;
+  const places = gathered(of);
   return (
-    <ul className="diff" aria-label={`${of.length.toLocaleString("en")} ${of.length === 1 ? "place differs" : "places differ"}`}>
-      {of.map((place) => (
-        <li key={place.path} className="diff-place">
+    <ul className="diff" aria-label={`${places.length.toLocaleString("en")} ${places.length === 1 ? "place differs" : "places differ"}`}>
+      {places.map((place, at) => (
+        // Values of one name in several scopes have the same path.
+        <li key={`${place.path} ${at}`} className="diff-place">
           <p className="diff-path">
             <bdi>{placeName(place.path)}</bdi>
           </p>
@@ -35,12 +37,14 @@ export function Differences({ of, from = "Before", to = "After", empty }: Differ
   );
 }
 
-function Difference({ place, from, to }: { place: Place; from: string; to: string }) {
+function Difference({ place, from, to }: { place: ShownPlace; from: string; to: string }) {
   if (place.path.endsWith("/$order")) return <p className="diff-word">The order of the list changed.</p>;
+  if (place.line) return <VariableSide place={place} line={place.line} />;
   const before = readValue(place.from);
-  const after = readValue(place.to);
+  const after = isSealedJson(place.from) && isSealedJson(place.to) ? { text: "sensitive, replaced", isText: false } : readValue(place.to);
+  const areTexts = isTextJson(place.from) && isTextJson(place.to);
   const isLong = [before, after].some(({ text }) => text.includes("\n") || text.length > SHORT);
-  if (isLong && before.isText && after.isText) {
+  if ((isLong || areTexts) && before.isText && after.isText) {
     return <TextDiff from={before.text} to={after.text} label={`${placeName(place.path)}, line by line`} />;
   }
   return (
@@ -53,27 +57,16 @@ function Difference({ place, from, to }: { place: Place; from: string; to: strin
   );
 }
 
-type Shown = { text: string; isText: boolean };
-
-/** A JSON value as a person reads it; what is no text is told in words. */
-export function readValue(json: string): Shown {
-  if (json === "") return { text: "nothing", isText: false };
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    return { text: json, isText: true };
-  }
-  if (value === null) return { text: "null", isText: false };
-  if (value === "") return { text: "an empty text", isText: false };
-  if (typeof value === "string") return { text: value, isText: true };
-  if (isSealed(value)) return { text: "a sealed value", isText: false };
-  return { text: typeof value === "object" ? JSON.stringify(value, undefined, 2) : String(value), isText: true };
-}
-
-/** Whether a value is sensitive: a reference, or what stands for a value that is never given back. */
-export function isSealed(value: unknown): boolean {
-  return typeof value === "object" && value !== null && ("$secret" in value || "HasValue" in value);
+/** A value that came or went as a whole: which, where it applies, and what it is. */
+function VariableSide({ place, line }: { place: ShownPlace; line: NonNullable<ShownPlace["line"]> }) {
+  const text = `${line.name}, ${line.scope}: ${line.value}`;
+  const isAdded = place.from === "";
+  return (
+    <dl className="diff-sides">
+      <dt>{isAdded ? "Added" : "Removed"}</dt>
+      <dd>{isAdded ? <ins className="diff-value">{text}</ins> : <del className="diff-value">{text}</del>}</dd>
+    </dl>
+  );
 }
 
 /** A JSON pointer as a person reads it. */

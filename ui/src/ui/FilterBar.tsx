@@ -4,6 +4,7 @@ import { X } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 
 import type { Facet } from "../api/generated/atoll/v1/common_pb";
+import { actionWords } from "../audit/words";
 import { IconButton } from "./Button";
 import { TextField } from "./TextField";
 import { stateLabel } from "./state";
@@ -18,10 +19,11 @@ type FilterBarProps = {
   facets?: readonly Facet[] | undefined;
   /** Facets to offer, and what to call them. */
   facetLabels?: Record<string, string>;
+  placeholder?: string;
   aside?: ReactNode;
 };
 
-export function FilterBar({ label, value, onChange, facets = [], facetLabels = {}, aside }: FilterBarProps) {
+export function FilterBar({ label, value, onChange, facets = [], facetLabels = {}, placeholder = "name, key=value, key!=value", aside }: FilterBarProps) {
   const [text, setText] = useState(value);
   const field = useRef<HTMLInputElement>(null);
   const applied = useRef(value);
@@ -54,7 +56,7 @@ export function FilterBar({ label, value, onChange, facets = [], facetLabels = {
             isHiddenLabel
             value={text}
             onChange={setText}
-            placeholder="name, key=value, key!=value"
+            placeholder={placeholder}
             monospace
             inputRef={field}
             onKeyDown={(event) => {
@@ -93,6 +95,7 @@ export function FilterBar({ label, value, onChange, facets = [], facetLabels = {
 
 function stateLabelFor(field: string, value: string): string {
   if (field === "state") return stateLabel(value);
+  if (field === "action") return actionWords(value);
   if (field === "in_sync") return value === "true" ? "In sync" : "Behind";
   if (field === "has_draft") return value === "true" ? "With a draft" : "All released";
   return value;

@@ -31,6 +31,8 @@ type ListViewProps<Row> = {
   onFilter: (filter: string) => void;
   order?: string;
   onOrder?: (order: string) => void;
+  /** Shows what can be written into the filter. */
+  placeholder?: string;
   /** Fields offered as chips with their counts. */
   facetLabels?: Record<string, string>;
   facets?: readonly Facet[] | undefined;
@@ -61,6 +63,7 @@ export function ListView<Row>(props: ListViewProps<Row>) {
         onChange={onFilter}
         facets={props.facets ?? list.facets}
         {...(props.facetLabels ? { facetLabels: props.facetLabels } : {})}
+        {...(props.placeholder ? { placeholder: props.placeholder } : {})}
         aside={props.aside}
       />
       {props.bar}

@@ -17,10 +17,10 @@ export function Loading({ what }: { what: string }) {
 }
 
 /** A failure, with what to do about it. */
-export function ProblemNote({ error, onRetry }: { error: unknown; onRetry?: (() => void) | undefined }) {
-  const problem = problemOf(error);
+export function ProblemNote({ error, onRetry, isAct = false }: { error: unknown; onRetry?: (() => void) | undefined; isAct?: boolean }) {
+  const problem = problemOf(error, isAct);
   return (
-    <Alert color="red" variant="outline" icon={<CircleAlert aria-hidden />} title={problem.title} role="alert">
+    <Alert className="note" color="red" variant="outline" icon={<CircleAlert aria-hidden />} title={problem.title} role="alert">
       <Text size="sm">{problem.text}</Text>
       <Text size="xs" c="dimmed" mt={4}>
         Reason: {problem.reason}
@@ -39,7 +39,7 @@ export function ProblemNote({ error, onRetry }: { error: unknown; onRetry?: (() 
 /** Something to know before going on. */
 export function Note({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <Alert color="yellow" variant="outline" icon={<TriangleAlert aria-hidden />} title={title}>
+    <Alert className="note" color="yellow" variant="outline" icon={<TriangleAlert aria-hidden />} title={title}>
       {children}
     </Alert>
   );

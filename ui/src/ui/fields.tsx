@@ -2,24 +2,33 @@
 import {
   Checkbox as MantineCheckbox,
   NativeSelect,
-  PasswordInput,
   SegmentedControl,
   TagsInput,
   Textarea,
 } from "@mantine/core";
-import type { ReactNode } from "react";
+import { Eye, EyeOff } from "lucide-react";
+import { type ReactNode, useState } from "react";
 
+import { IconButton } from "./Button";
 import { type FieldProps, given } from "./TextField";
 
 export { TextField } from "./TextField";
 
-/** For what nobody shall read over a shoulder. */
+/** For what nobody shall read over a shoulder. Keys and certificates have many lines, which a password field would lose. */
 export function SecretField({ label, value, onChange, description, required }: FieldProps) {
+  const [isShown, setShown] = useState(false);
   return (
-    <PasswordInput
+    <Textarea
       label={label}
       value={value}
+      autosize
+      minRows={1}
+      maxRows={24}
+      spellCheck={false}
       autoComplete="off"
+      autoCapitalize="off"
+      classNames={{ input: isShown ? "monospace" : "secret-hidden" }}
+      rightSection={<IconButton label={isShown ? "Hide what is typed" : "Show what is typed"} icon={isShown ? EyeOff : Eye} onClick={() => setShown(!isShown)} />}
       {...given({ description, required })}
       onChange={(event) => onChange(event.currentTarget.value)}
     />

@@ -25,7 +25,8 @@ function close(id: number): void {
 
 function show(title: string, text: string, isFailure: boolean): void {
   const id = nextId++;
-  change([...toasts, { id, title, text, isFailure }]);
+  const others = toasts.filter((toast) => toast.title !== title || toast.text !== text);
+  change([...others, { id, title, text, isFailure }]);
   if (!isFailure) setTimeout(() => close(id), SHOWN_MS);
 }
 
@@ -34,7 +35,7 @@ export function tellDone(title: string, text = ""): void {
 }
 
 export function tellProblem(error: unknown): void {
-  const problem = problemOf(error);
+  const problem = problemOf(error, true);
   show(problem.title, problem.text, true);
 }
 

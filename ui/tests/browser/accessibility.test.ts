@@ -37,13 +37,16 @@ test.for(["light", "dark"] as const)("axe finds nothing on any page in %s", { ti
   await tab.context.close();
 });
 
-test("at 640 pixels and twice the size nothing scrolls sideways", { timeout: 120_000 }, async () => {
-  const tab = await signedIn(browser, fleet, { viewport: { width: 640, height: 800 } });
+test.for([320, 640])("at %i pixels nothing scrolls sideways, nor the whole page away", { timeout: 120_000 }, async (width) => {
+  const tab = await signedIn(browser, fleet, { viewport: { width, height: 800 } });
   for (const [name, path] of Object.entries(pages(scene))) {
     await tab.page.goto(path);
     await settled(tab.page);
-    const overflow = await tab.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(overflow, name).toBeLessThanOrEqual(0);
+    const overflow = await tab.page.evaluate(() => {
+      const root = document.documentElement;
+      return { wide: root.scrollWidth - root.clientWidth, high: root.scrollHeight - root.clientHeight };
+    });
+    expect(overflow, name).toEqual({ wide: 0, high: 0 });
   }
   await tab.context.close();
 });

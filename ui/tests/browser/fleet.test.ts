@@ -82,9 +82,11 @@ test("labels, group and standing are changed by hand, and every other tab sees i
 
   await page.getByRole("button", { name: "Cordon" }).click();
   await page.getByLabel("Why").fill("disk is being changed");
-  await page.getByRole("button", { name: "Cordon the node" }).click();
+  await page.getByRole("button", { name: "Cordon the node" }).dblclick();
   await page.getByText("disk is being changed", { exact: false }).first().waitFor();
   await other.page.getByRole("gridcell").filter({ hasText: "Cordoned" }).waitFor();
+  const cordons = await fleet.json<unknown[]>("audit", "list", "--filter", "action=node.cordon");
+  expect(cordons, "a double click does it once").toHaveLength(1);
   await page.getByRole("button", { name: "Uncordon" }).click();
   await page.getByRole("button", { name: "Uncordon the node" }).click();
   await other.page.getByRole("gridcell").filter({ hasText: "Online" }).waitFor();

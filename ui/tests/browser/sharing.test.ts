@@ -100,7 +100,7 @@ test("a conflict is counted, shown place by place, answered, and everybody gets 
     return true;
   });
   await page.goto("/conflicts");
-  await page.getByText(/Everything is in sync/).first().waitFor();
+  await page.getByText(/No open conflict/).first().waitFor();
 });
 
 test("a variable set says what a node gets and why, and keeps what is sensitive", async () => {

@@ -185,7 +185,7 @@ async fn check_priority(database: &impl Database, record: &PublicationRecord, al
                 "PRIORITY_TIE",
                 format!(
                     "publication {} brings \"{name}\" too, with the same priority {}; give this one a higher or lower \
-                     --priority, so that it is plain which one wins",
+                     priority, so that it is plain which one wins",
                     other.name, record.priority
                 ),
             ));

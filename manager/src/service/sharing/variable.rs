@@ -113,7 +113,7 @@ pub async fn set(
         } else if is_sensitive(&Value::Object(fields.clone())) && !value.is_null() {
             return Err(Error::precondition(
                 "SENSITIVE",
-                format!("{} is sensitive; write its value with --sensitive, so that it is sealed", new.name),
+                format!("{} is sensitive; mark the value as sensitive too, so that it is sealed", new.name),
             ));
         }
         fields.insert("Value".to_owned(), value.clone());
@@ -123,7 +123,7 @@ pub async fn set(
     caller.record(
         &mut tx,
         "variable.set",
-        set,
+        &result.0.record.name,
         json!({ "name": new.name, "scope": scope.to_string(), "sensitive": sensitive }),
     );
     tx.commit().await?;
@@ -151,7 +151,12 @@ pub async fn unset(
         Ok(())
     })
     .await?;
-    caller.record(&mut tx, "variable.unset", set, json!({ "name": name, "scope": scope.to_string() }));
+    caller.record(
+        &mut tx,
+        "variable.unset",
+        &result.0.record.name,
+        json!({ "name": name, "scope": scope.to_string() }),
+    );
     tx.commit().await?;
     Ok(result)
 }

@@ -12,6 +12,7 @@ import { Section } from "../../ui/Page";
 import { Time } from "../../ui/time";
 import { kindOf, ResourceLink } from "../ResourceLink";
 import { pageOf } from "../resource/kind";
+import { useResource } from "../resource/read";
 import { type Answer, type Draft, forgetDraft, readDraft } from "./draft";
 import { shownJson } from "./place";
 import { PlaceName } from "./PlaceName";
@@ -56,6 +57,7 @@ export function Settled({ conflict }: { conflict: Conflict }) {
   });
   return (
     <>
+      <PublishNote conflict={conflict} />
       <Section title="How it was settled">
         <p className="conflict-plain">
           {act.data ? (
@@ -89,6 +91,23 @@ export function Settled({ conflict }: { conflict: Conflict }) {
       </Section>
       <Unsent id={conflict.id} />
     </>
+  );
+}
+
+/** What was decided and is not released yet: the next step. */
+function PublishNote({ conflict }: { conflict: Conflict }) {
+  const { resource: about } = conflict;
+  const kind = kindOf(about?.kind ?? "");
+  const { data } = useResource(kind, about?.id ?? "");
+  const resource = data?.resource;
+  if (!resource?.hasDraft || resource.state !== "ok") return null;
+  return (
+    <Note title="The result waits for a release">
+      Nodes get it when it is published.{" "}
+      <Link to={pageOf(kind)} params={{ name: resource.name }} search={{ tab: "publish" }} className="row-link">
+        Publish it
+      </Link>
+    </Note>
   );
 }
 

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useRef, useState } from "react";
 
 import { api } from "../../api/client";
-import type { Conflict, ResolveConflictResponse } from "../../api/generated/atoll/v1/sharing_pb";
+import type { Conflict, Resource } from "../../api/generated/atoll/v1/sharing_pb";
 import { staleTopics } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { CopyCli } from "../../ui/copy";
@@ -11,6 +11,7 @@ import { Empty, ProblemNote } from "../../ui/feedback";
 import { Checkbox, TextArea } from "../../ui/fields";
 import { Section } from "../../ui/Page";
 import { tellDone } from "../../ui/toast";
+import { findOpenConflict } from "../resource/read";
 import { ChangedNote } from "./Changed";
 import { resolveCommand } from "./command";
 import { answeredCount, choicesOf, type Draft, revisionsOf, stateOf, takeRest } from "./draft";
@@ -22,7 +23,15 @@ import { useDraft } from "./useDraft";
 import { useElementNames } from "./useElementNames";
 import { useQuestionKeys } from "./useQuestionKeys";
 
-type ConflictFormProps = { conflict: Conflict; onResolved: () => void };
+/** What came of the answers. */
+export type Next = {
+  /** The version that was released; empty where none was. */
+  version: string;
+  /** The next open question about the same resource; empty where there is none. */
+  conflictId: string;
+};
+
+type ConflictFormProps = { conflict: Conflict; onResolved: (next: Next) => void };
 
 export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
   const { places } = conflict;
@@ -36,9 +45,10 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
   }, []);
   const names = useElementNames(conflict);
   const sides = sideNames(conflict);
-  const sending = useSending(conflict, draft, () => {
+  const isSending = useRef(false);
+  const sending = useSending(conflict, draft, (next) => {
     answering.forget();
-    onResolved();
+    onResolved(next);
   });
   const index = Math.min(current, places.length - 1);
   const place = places[index];
@@ -49,7 +59,10 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
   const open = places.length - answeredCount(places, draft);
   const whyNot = answering.isChanged ? "The conflict changed: look at the new values first" : open > 0 ? openWords(open) : undefined;
   const submit = () => {
-    if (whyNot === undefined && !sending.isPending) sending.mutate();
+    // A second press may come before the first one is drawn.
+    if (whyNot !== undefined || isSending.current) return;
+    isSending.current = true;
+    sending.mutate(undefined, { onSettled: () => (isSending.current = false) });
   };
   useQuestionKeys({ next: () => go(index + 1), previous: () => go(index - 1), submit });
   if (!place) return <Empty title="No open place is left">The sides go together by now. The resource shows what came of it.</Empty>;
@@ -110,13 +123,25 @@ function openWords(count: number): string {
   return count === 1 ? "One question is still open" : `${count} questions are still open`;
 }
 
+/** The next question about the same resource, where one answer was not the last. */
+async function nextQuestion(about: Resource | undefined): Promise<string> {
+  if (!about) return "";
+  try {
+    const { resource } = await api.sharing.getResource({ kind: about.kind, resource: about.id });
+    return resource?.state === "conflict" ? await findOpenConflict(resource) : "";
+  } catch {
+    // The answer is taken; only where to go next is not known.
+    return "";
+  }
+}
+
 /**
  * Sends the answers. They name sides, so the question is read once more before: answers to what it was must not decide
  * what it has become.
  */
-function useSending(conflict: Conflict, draft: Draft, onResolved: () => void) {
+function useSending(conflict: Conflict, draft: Draft, onResolved: (next: Next) => void) {
   const queries = useQueryClient();
-  return useMutation<ResolveConflictResponse | "changed">({
+  return useMutation<Next | "changed">({
     mutationFn: async () => {
       const now = await api.sharing.getConflict({ id: conflict.id });
       if (now.conflict?.state !== conflict.state || revisionsOf(now.conflict).join() !== revisionsOf(conflict).join()) {
@@ -124,12 +149,14 @@ function useSending(conflict: Conflict, draft: Draft, onResolved: () => void) {
         return "changed";
       }
       const { message, release } = draft;
-      return api.sharing.resolveConflict({ id: conflict.id, choices: choicesOf(conflict.places, draft), message, release });
+      const { release: made } = await api.sharing.resolveConflict({ id: conflict.id, choices: choicesOf(conflict.places, draft), message, release });
+      return { version: made?.version ?? "", conflictId: await nextQuestion(conflict.resource) };
     },
-    onSuccess: (result) => {
-      if (result === "changed") return;
-      tellDone("The conflict is resolved", result.release ? `Released as ${result.release.version}.` : "The result waits for a release.");
-      onResolved();
+    onSuccess: (next) => {
+      if (next === "changed") return;
+      if (next.conflictId) tellDone(`One more question about ${conflict.resource?.name ?? "it"} is open`, "Your answer is saved.");
+      else tellDone("The conflict is resolved", next.version ? `Released as ${next.version}.` : "The result waits for a release.");
+      onResolved(next);
       for (const topic of [...staleTopics("conflict.resolve"), "status"]) void queries.invalidateQueries({ queryKey: [topic] });
     },
     // Somebody else may have answered: what the question is now says who.

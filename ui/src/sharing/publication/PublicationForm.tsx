@@ -12,7 +12,7 @@ import { FormDialog } from "../../ui/Dialog";
 import { ListField, TextField } from "../../ui/fields";
 import { newId } from "../resource/write";
 import { ItemsField } from "./ItemsField";
-import { Reach, useReach } from "./Reach";
+import { Reach, sentence, useReach } from "./Reach";
 import { MODES, newWish, publicationOf, setCommand, type Wish, whyNotSaved, wishOf } from "./wish";
 
 type PublicationFormProps = {
@@ -36,7 +36,7 @@ export function PublicationForm({ publication, onSaved, onClose }: PublicationFo
       submit={publication ? "Save the publication" : "Create the publication"}
       size="xl"
       cli={whyNot ? undefined : setCommand(wish)}
-      disabledReason={whyNot}
+      disabledReason={whyNot ?? (reach.data?.problem ? sentence(reach.data.problem) : undefined)}
       act={() => api.sharing.savePublication({ publication: publicationOf(wish), requestId })}
       done={publication ? "The publication was saved" : "The publication was created"}
       onDone={(saved) => {

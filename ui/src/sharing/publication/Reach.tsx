@@ -68,6 +68,6 @@ function Names({ title, names, count }: { title: string; names: readonly string[
   );
 }
 
-function sentence(text: string): string {
+export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

@@ -13,6 +13,7 @@ import { Segments, TextField } from "../../ui/fields";
 import { Section } from "../../ui/Page";
 import { SimpleTable } from "../../ui/SimpleTable";
 import { tellDone } from "../../ui/toast";
+import { ConflictNote } from "../resource/ConflictNote";
 import type { Kind } from "../resource/kind";
 import { useDifference } from "../resource/read";
 import { refresh } from "../resource/write";
@@ -24,7 +25,9 @@ type PublishProps = { kind: Kind; resource: Resource };
 export function PublishTab({ kind, resource }: PublishProps) {
   return (
     <div className="form">
-      {resource.hasDraft ? (
+      {resource.state === "conflict" ? (
+        <ConflictNote resource={resource} />
+      ) : resource.hasDraft ? (
         <ReleaseForm kind={kind} resource={resource} />
       ) : (
         <Note title="Nothing new to publish">
@@ -34,7 +37,7 @@ export function PublishTab({ kind, resource }: PublishProps) {
       )}
       <Followers resource={resource} />
       {resource.version ? <SyncProgress kind={kind} resource={resource} /> : null}
-      {resource.hasDraft ? <WhatIsNew kind={kind} resource={resource} /> : null}
+      {resource.hasDraft && resource.state !== "conflict" ? <WhatIsNew kind={kind} resource={resource} /> : null}
     </div>
   );
 }
@@ -45,7 +48,7 @@ function ReleaseForm({ kind, resource }: PublishProps) {
   const [typed, setTyped] = useState("");
   const version = step === "own" ? typed : nextVersion(resource.version, step as Step);
   const problem = step === "own" ? versionProblem(typed, resource.version) : undefined;
-  const reason = resource.state === "conflict" ? "Answer the open question first" : resource.state !== "ok" ? "It is deleted; restore a revision first" : problem;
+  const reason = resource.state !== "ok" ? "It is deleted; restore a revision first" : problem;
   const release = useMutation({
     mutationFn: () => api.sharing.releaseResource({ kind: kind.name, resource: resource.id, version }),
     onSuccess: ({ release: made }) => {
@@ -105,7 +108,7 @@ function Followers({ resource }: { resource: Resource }) {
                 getId={(carrier) => carrier.name}
                 empty={
                   <p className="page-lead">
-                    No publication carries it, so a release reaches nobody yet. <Link to="/publications">Publications</Link> say which nodes get what.
+                    No publication carries it, so a release reaches nobody yet. <Link to="/publications" className="row-link">Publications</Link> say which nodes get what.
                   </p>
                 }
                 columns={[

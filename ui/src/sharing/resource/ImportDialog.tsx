@@ -108,7 +108,7 @@ function FileResult({ kind, file, onWrite, onClose }: FileResultProps) {
       </p>
       {result.kind === "failed" ? <ProblemNote error={result.error} /> : null}
       {result.kind === "conflict" ? (
-        <Link to="/conflicts/$id" params={{ id: result.conflictId }} onClick={onClose}>
+        <Link to="/conflicts/$id" params={{ id: result.conflictId }} className="row-link" onClick={onClose}>
           Answer the question
         </Link>
       ) : null}

@@ -1,5 +1,4 @@
 // What stands around every page of one resource: its name, its state, and what waits.
-import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
 import type { GetResourceResponse, Resource } from "../../api/generated/atoll/v1/sharing_pb";
@@ -10,8 +9,8 @@ import { Page } from "../../ui/Page";
 import { State } from "../../ui/state";
 import { Time } from "../../ui/time";
 import { madeBy } from "../revision/words";
+import { ConflictNote } from "./ConflictNote";
 import { type Kind, shortId } from "./kind";
-import { useOpenConflict } from "./read";
 
 type FrameProps = {
   kind: Kind;
@@ -75,21 +74,5 @@ function Changed({ answer }: { answer: GetResourceResponse }) {
         </>
       ) : null}
     </>
-  );
-}
-
-function ConflictNote({ resource }: { resource: Resource }) {
-  const asked = useOpenConflict(resource);
-  return (
-    <Note title="Two edits do not merge">
-      Nothing is lost, and what is released stays as it is until the question is answered.{" "}
-      {asked.data ? (
-        <Link to="/conflicts/$id" params={{ id: asked.data }}>
-          Answer the question
-        </Link>
-      ) : (
-        <Link to="/conflicts">See the open questions</Link>
-      )}
-    </Note>
   );
 }

@@ -16,7 +16,7 @@ function make(to: "/templates/$name" | "/variable-sets/$name"): readonly Column<
     {
       id: "name",
       header: "Name",
-      width: "minmax(14rem, 2.5fr)",
+      width: "minmax(12rem, 2.5fr)",
       sortKey: "name",
       cell: (resource) => (
         <Link to={to} params={{ name: resource.name }} className="row-link" title={resource.name}>
@@ -25,17 +25,17 @@ function make(to: "/templates/$name" | "/variable-sets/$name"): readonly Column<
       ),
     },
     { id: "state", header: "State", width: "minmax(8rem, 0.8fr)", sortKey: "state", cell: (resource) => <State of={resource.state} /> },
-    { id: "version", header: "Latest version", width: "minmax(8rem, 0.7fr)", sortKey: "version", cell: (resource) => resource.version || "not published" },
+    { id: "version", header: "Latest version", width: "minmax(9.5rem, 0.7fr)", sortKey: "version", cell: (resource) => resource.version || "not published" },
     {
       id: "draft",
       header: "Draft",
-      width: "minmax(6rem, 0.6fr)",
+      width: "minmax(6.5rem, 0.6fr)",
       sortKey: "has_draft",
       cell: (resource) => (resource.hasDraft ? <State of="draft" reason="The newest revision is not released yet." /> : <span className="resource-dim">none</span>),
     },
-    { id: "publications", header: "Publications", width: "minmax(10rem, 1.2fr)", sortKey: "publication", cell: (resource) => <Publications of={resource.publications} /> },
+    { id: "publications", header: "Publications", width: "minmax(8.5rem, 1.2fr)", sortKey: "publication", cell: (resource) => <Publications of={resource.publications} /> },
     { id: "changed", header: "Changed", width: "minmax(8rem, 0.8fr)", sortKey: "changed_ms", cell: (resource) => <Time at={resource.changedMs} /> },
-    { id: "by", header: "By", width: "minmax(8rem, 0.8fr)", sortKey: "changed_by", cell: (resource) => <bdi title={resource.changedBy}>{resource.changedBy}</bdi> },
+    { id: "by", header: "By", width: "minmax(6.5rem, 0.8fr)", sortKey: "changed_by", cell: (resource) => <bdi title={resource.changedBy}>{resource.changedBy}</bdi> },
   ];
 }
 

@@ -1,7 +1,7 @@
 // An edit from its begin to its save. It remembers the revision it began from: the manager merges with whatever was saved
 // meanwhile, and nothing that is typed is touched by news.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 
 import type { GetResourceResponse, SaveResourceResponse } from "../../api/generated/atoll/v1/sharing_pb";
 import { tellDone, tellProblem } from "../../ui/toast";
@@ -51,13 +51,15 @@ export function useEditing({ kind, newest, onSaved, readBase }: Options): Editin
   const [problem, setProblem] = useState<string>();
   const [draft, setDraft] = useState(() => findDraft(id));
   const isDirty = edit !== undefined && edit.content !== edit.start && writeContent(edit.content) !== writeContent(edit.start);
-  useKept(id, edit, isDirty);
+  const kept = useKept(id, edit, isDirty);
+  const isSending = useRef(false);
 
   const start = (): Edit | undefined => {
     const content = contentOf(newest);
     return content && { base: newest.revision?.id ?? "", start: content, content, message: "" };
   };
   const end = () => {
+    kept.forget();
     if (edit) dropDraft(id, edit.base);
     setEdit(undefined);
     setDraft(undefined);
@@ -71,6 +73,9 @@ export function useEditing({ kind, newest, onSaved, readBase }: Options): Editin
       refresh(queries);
       tellDone(...outcome(answer));
       onSaved(answer);
+    },
+    onSettled: () => {
+      isSending.current = false;
     },
   });
   return {
@@ -93,7 +98,10 @@ export function useEditing({ kind, newest, onSaved, readBase }: Options): Editin
     setMessage: (message) => setEdit((before) => before && { ...before, message }),
     discard: end,
     save: () => {
-      if (edit && isDirty && problem === undefined && !saving.isPending) saving.mutate(edit);
+      // A second press may come before the first one is drawn.
+      if (!edit || !isDirty || problem !== undefined || isSending.current) return;
+      isSending.current = true;
+      saving.mutate(edit);
     },
     isSaving: saving.isPending,
     error: saving.error,
@@ -102,14 +110,35 @@ export function useEditing({ kind, newest, onSaved, readBase }: Options): Editin
   };
 }
 
-function useKept(resource: string, edit: Edit | undefined, isDirty: boolean): void {
+/** Keeps what is typed after a pause, and at once when the page goes. What is saved or discarded is not kept again. */
+function useKept(resource: string, edit: Edit | undefined, isDirty: boolean): { forget: () => void } {
+  const waiting = useRef<Draft>(undefined);
   useEffect(() => {
+    waiting.current = undefined;
     if (!edit || !isDirty) return;
     const { base: revision, content, message } = edit;
-    const keep = () => keepDraft({ resource, revision, content, message, atMs: Date.now() });
-    const timer = setTimeout(keep, PAUSE_MS);
+    waiting.current = { resource, revision, content, message, atMs: Date.now() };
+    const timer = setTimeout(() => keepWaiting(waiting), PAUSE_MS);
     return () => clearTimeout(timer);
   }, [resource, edit, isDirty]);
+  useEffect(() => {
+    const keep = () => keepWaiting(waiting);
+    window.addEventListener("pagehide", keep);
+    return () => {
+      window.removeEventListener("pagehide", keep);
+      keep();
+    };
+  }, []);
+  return {
+    forget: () => {
+      waiting.current = undefined;
+    },
+  };
+}
+
+function keepWaiting(waiting: RefObject<Draft | undefined>): void {
+  if (waiting.current) keepDraft(waiting.current);
+  waiting.current = undefined;
 }
 
 async function reopen(draft: Draft, readBase: Options["readBase"]): Promise<Edit> {
@@ -120,7 +149,7 @@ async function reopen(draft: Draft, readBase: Options["readBase"]): Promise<Edit
 
 function outcome(answer: SaveResourceResponse): [string, string] {
   if (!answer.changed) return ["Nothing changed", "The content is the same as before."];
-  if (answer.conflictId !== "") return ["Saved, and a question arose", "Your edit and a newer one do not merge. Nothing is lost."];
+  if (answer.conflictId !== "") return ["Saved. It does not merge by itself: answer the question", "Nothing is lost. The page leads to the question."];
   const isMerged = answer.resource !== undefined && !answer.resource.heads.includes(answer.revision?.id ?? "");
   return isMerged ? ["Saved and merged", "Somebody saved meanwhile; both edits are in the newest revision."] : ["Saved as a draft", "Publish it when nodes shall get it."];
 }

@@ -67,6 +67,6 @@ export const RESULT_WORDS: Record<ImportResult["kind"], string> = {
   written: "Written as a new revision",
   same: "The same already",
   exists: "There is one already",
-  conflict: "Written, and a question arose",
+  conflict: "Written. It does not merge by itself",
   failed: "Not imported",
 };

@@ -21,16 +21,19 @@ export function useDifference(kind: Kind, id: string, from: string, to: string, 
   });
 }
 
-/** The open question about a resource, if there is one. */
-export function useOpenConflict(resource: Resource) {
+/** The id of the open question about a resource; empty if there is none. */
+export async function findOpenConflict(resource: Pick<Resource, "id" | "name">, signal?: AbortSignal): Promise<string> {
   // Words of a filter may not hold an equals sign, and the name may hold blanks: all words must be in it.
   const filter = resource.name.replaceAll("=", " ");
+  const { conflicts } = await api.sharing.listConflicts({ options: { filter, pageSize: 200 } }, signal ? { signal } : {});
+  return conflicts.find((conflict) => conflict.resource?.id === resource.id)?.id ?? "";
+}
+
+/** The open question about a resource, if there is one. */
+export function useOpenConflict(resource: Resource) {
   return useQuery({
     queryKey: ["conflicts", "of", resource.id],
-    queryFn: async ({ signal }) => {
-      const { conflicts } = await api.sharing.listConflicts({ options: { filter, pageSize: 200 } }, { signal });
-      return conflicts.find((conflict) => conflict.resource?.id === resource.id)?.id ?? "";
-    },
+    queryFn: ({ signal }) => findOpenConflict(resource, signal),
     enabled: resource.state === "conflict",
   });
 }

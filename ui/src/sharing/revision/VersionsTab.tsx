@@ -113,7 +113,7 @@ function useColumns(
     const drawn: Column<Revision> = {
       id: "graph",
       header: "Graph",
-      width: `${Math.max(widthPx + 24, 76)}px`,
+      width: `${Math.max(widthPx + 24, 76) / 16}rem`,
       cell: (revision) => {
         const row = places.get(revision.id);
         return row ? (
@@ -134,19 +134,19 @@ function wordColumns(
   return [
     { id: "revision", header: "Revision", width: "7rem", cell: (revision) => <Copyable text={revision.id} shown={shortId(revision.id)} /> },
     { id: "release", header: "Release", width: "6.5rem", cell: (revision) => <Release revision={revision} resource={resource} /> },
-    { id: "origin", header: "What", width: "minmax(5.5rem, 0.6fr)", cell: (revision) => originLabel(revision.origin) },
-    { id: "author", header: "By", width: "minmax(7rem, 1fr)", cell: (revision) => <bdi title={madeBy(revision)}>{madeByShort(revision)}</bdi> },
-    { id: "at", header: "When", width: "8rem", cell: (revision) => <Time at={revision.atMs} /> },
+    { id: "origin", header: "What", width: "9.5rem", cell: (revision) => originLabel(revision.origin) },
+    { id: "author", header: "By", width: "minmax(6rem, 1fr)", cell: (revision) => <bdi title={madeBy(revision)}>{madeByShort(revision)}</bdi> },
+    { id: "at", header: "When", width: "7.5rem", cell: (revision) => <Time at={revision.atMs} /> },
     {
       id: "message",
       header: "Message",
-      width: "minmax(7rem, 1.5fr)",
+      width: "minmax(6rem, 1.5fr)",
       cell: (revision) => (revision.message ? <bdi title={revision.message}>{revision.message}</bdi> : <span className="resource-dim">none</span>),
     },
     {
       id: "parents",
       header: "Made from",
-      width: "minmax(7rem, 1.5fr)",
+      width: "minmax(6rem, 1.5fr)",
       cell: (revision) => <bdi title={madeFrom(revision, known)}>{madeFrom(revision, known)}</bdi>,
     },
     {

@@ -9,7 +9,7 @@ import { IconButton } from "../../ui/Button";
 import { CopyCli } from "../../ui/copy";
 import { type Column, DataGrid } from "../../ui/DataGrid";
 import { readValue } from "../../ui/Diff";
-import { Answer, Empty } from "../../ui/feedback";
+import { Answer, Empty, Note } from "../../ui/feedback";
 import { Section } from "../../ui/Page";
 import { State } from "../../ui/state";
 import { GridPlace } from "../resource/GridPlace";
@@ -32,6 +32,11 @@ export function EffectiveTab({ resource, content, place, onPlace, onValues }: Ef
   return (
     <div className="form">
       <ModeSwitch mode="effective" onMode={(mode) => mode === "values" && onValues()} />
+      {place.node === "" && resource.hasDraft ? (
+        <Note title="This is the draft">
+          Worked out from the draft; {resource.version ? `nodes have ${resource.version} until it is published.` : "nodes get nothing of it until it is published."}
+        </Note>
+      ) : null}
       <PlaceForm key={JSON.stringify(place)} place={place} known={known} onPlace={onPlace} />
       <Section title={`What applies for ${placeText(place)}`} actions={<CopyCli command={effectiveCommand(resource.name, place)} />}>
         <p className="page-lead">

@@ -1,0 +1,23 @@
+// The open question of a resource, and the way to it.
+import { Link } from "@tanstack/react-router";
+
+import type { Resource } from "../../api/generated/atoll/v1/sharing_pb";
+import { Note } from "../../ui/feedback";
+import { useOpenConflict } from "./read";
+
+export function ConflictNote({ resource }: { resource: Resource }) {
+  const asked = useOpenConflict(resource);
+  return (
+    <Note title="Two edits do not merge">
+      Nothing is lost, and what is released stays as it is until the question is answered. Shown is what both edits came from; the edits
+      themselves are under Versions and in the question.{" "}
+      {asked.data ? (
+        <Link to="/conflicts/$id" params={{ id: asked.data }} className="row-link">
+          Answer the question
+        </Link>
+      ) : (
+        <Link to="/conflicts" className="row-link">See the open questions</Link>
+      )}
+    </Note>
+  );
+}
