@@ -10,7 +10,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use atoll_agent::config::{FileFormat, FilesConfig};
-use atoll_agent::files::{Adapter, Host};
+use atoll_agent::files::handover::RETRY;
+use atoll_agent::files::{Adapter, Handed, Handover, Host};
 use atoll_node::domain::document::{Audience, Document, DocumentKind, Lane, Report};
 use atoll_node::domain::id::{NodeId, PublicationId, ResourceId, RevisionId, SecretId};
 use atoll_node::domain::kind::Kind;
@@ -134,7 +135,7 @@ impl Server {
         let replica = self.node.0.lock().unwrap();
         let edit = |report: &Report| match report {
             Report::Revision(edit) => Some((edit.base_unknown, edit.provenance.author.clone())),
-            Report::Applied(_) => None,
+            Report::Applied(_) | Report::Returned(_) => None,
         };
         replica.outbox().values().filter_map(edit).collect()
     }
@@ -210,6 +211,40 @@ fn a_wrong_edit_stays_with_a_note_and_is_kept_aside_when_something_newer_comes()
     server.adapter.tick(true);
     assert_eq!(fs::read_to_string(server.file("json.rejected")).unwrap(), "{ half again");
     assert!(server.read().contains("\"90\""), "{}", server.read());
+}
+
+#[tokio::test]
+async fn a_reload_command_that_failed_is_run_again_without_a_change() {
+    let mut server = Server::start(FileFormat::Json);
+    let mended = server.directory.path().join("mended");
+    let script = format!("test -e {} || {{ echo broken >&2; exit 1; }}", mended.display());
+    let reload_command = ["sh", "-c", &script].map(str::to_owned).to_vec();
+    let mut handover = Handover::new(&FilesConfig { reload_command, ..FilesConfig::default() });
+    server.publish("80", EditMode::Propose);
+    let batch = server.adapter.tick(true);
+    let Handed::Failed(text) = handover.hand_over(&batch).await else { panic!("it did not fail") };
+    assert!(text.contains("broken"), "{text}");
+    assert!(handover.problem().unwrap().contains("it is run again at"));
+
+    // Not in a circle, and without a word about what is known.
+    let batch = server.adapter.tick(false);
+    assert_eq!(handover.hand_over(&batch).await, Handed::Nothing);
+    tokio::time::sleep(RETRY.0).await;
+    assert_eq!(handover.hand_over(&batch).await, Handed::FailedAgain);
+    assert!(handover.problem().unwrap().contains("failed 2 times"));
+    // Something new does not wait.
+    server.publish("90", EditMode::Propose);
+    let batch = server.adapter.tick(true);
+    assert!(matches!(handover.hand_over(&batch).await, Handed::Failed(_)));
+
+    fs::write(&mended, "").unwrap();
+    tokio::time::sleep(RETRY.0).await;
+    let batch = server.adapter.tick(false);
+    assert_eq!(handover.hand_over(&batch).await, Handed::Done);
+    assert_eq!(handover.problem(), None);
+    server.adapter.settled(&batch);
+    let batch = server.adapter.tick(false);
+    assert_eq!(handover.hand_over(&batch).await, Handed::Nothing);
 }
 
 #[test]

@@ -209,8 +209,34 @@ pub fn verify(purpose: Purpose, bytes: &[u8], signature: &[u8], key: &VerifyingK
 pub enum Report {
     /// An edit that was made on the node.
     Revision(Box<RevisionReport>),
+    /// A document of the manager that the manager itself turned out not to have any more.
+    Returned(Box<ReturnedReport>),
     /// What an adapter did with a document.
     Applied(AppliedReport),
+}
+
+impl Report {
+    /// The revision that it brings, or that it is about.
+    #[must_use]
+    pub fn revision(&self) -> Option<crate::id::RevisionId> {
+        match self {
+            Self::Revision(report) => Some(report.id),
+            Self::Returned(report) => Some(report.revision),
+            Self::Applied(_) => None,
+        }
+    }
+
+    /// The same report, saying that nobody holds what it was made from. `None` where it says so already.
+    #[must_use]
+    pub fn without_parents(&self) -> Option<Self> {
+        let mut report = self.clone();
+        let is_lost = match &mut report {
+            Self::Revision(report) => &mut report.lost_parents,
+            Self::Returned(report) => &mut report.lost_parents,
+            Self::Applied(_) => return None,
+        };
+        (!std::mem::replace(is_lost, true)).then_some(report)
+    }
 }
 
 /// An edit with everything needed to take it in.
@@ -224,6 +250,23 @@ pub struct RevisionReport {
     /// The edit was not made from a known revision, so it is proposed and does not run on the node either.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub base_unknown: bool,
+    /// The manager asked for the parents, and this node does not hold them either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost_parents: bool,
+}
+
+/// A document that the node holds and a restored manager has lost. Its signature is the manager's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnedReport {
+    /// The revision it carries, or that it is about: for the node's own order. The document says it again, signed.
+    pub revision: crate::id::RevisionId,
+    /// The bytes that were signed, which are JSON.
+    pub document: String,
+    #[serde(with = "hex")]
+    pub signature: Vec<u8>,
+    /// The manager asked for what it was made from, and this node does not hold that either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost_parents: bool,
 }
 
 /// What an adapter did with a document.

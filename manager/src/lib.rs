@@ -21,3 +21,4 @@ mod service;
 mod store;
 mod task;
 mod tls;
+mod twins;

@@ -15,6 +15,7 @@ use crate::pulse::Pulse;
 use crate::store::fleet::{NodeEventRecord, SeenRecord, node_events_put, seen_acknowledge, seen_list, seen_put};
 use crate::store::sharing::{ExceptionRecord, exception_put};
 use crate::store::{Store, Tx};
+use crate::twins::{self, Twins};
 
 /// What is seen of every node, by any replica of the manager.
 #[derive(Debug)]
@@ -22,8 +23,9 @@ pub struct Presence {
     seen: DashMap<NodeId, SeenRecord>,
     pulse: Arc<Pulse>,
     unwritten: Mutex<Unwritten>,
-    /// Documents that nodes would not take, waiting to be written: key, code, text.
+    /// What is not as usual on nodes, such as documents that they would not take, waiting to be written.
     refused: Mutex<Vec<(NodeId, Refusal)>>,
+    twins: Twins,
     /// What happened to nodes, waiting to be written.
     events: Mutex<Vec<NodeEventRecord>>,
 }
@@ -54,7 +56,7 @@ pub struct Reach {
     pub acknowledged: u64,
 }
 
-/// Key, code and text of a document that was not taken.
+/// Key, code and text of what is not as usual, such as a document that was not taken.
 pub type Refusal = (String, String, String);
 
 /// Most refusals that wait to be written; a node repeats what is lost beyond it at its next connection.
@@ -75,6 +77,7 @@ impl Presence {
             pulse,
             unwritten: Mutex::default(),
             refused: Mutex::default(),
+            twins: Twins::default(),
             events: Mutex::default(),
         };
         for (node, mut seen) in seen_list(store).await? {
@@ -118,6 +121,14 @@ impl Presence {
                 self.happened(node, at_ms, "version", text);
             }
             _ => {}
+        }
+    }
+
+    /// Takes up which process of a node calls. Where two of them do, that stands with the node until it is over.
+    pub fn called(&self, node: NodeId, boot: &str, now: Timestamp) {
+        if self.twins.called(node, boot, now) {
+            tracing::warn!(%node, "two processes call in turn with the identity of one node: its data directory was copied");
+            self.refused(node, vec![(twins::SUBJECT.to_owned(), twins::CODE.to_owned(), twins::TEXT.to_owned())]);
         }
     }
 

@@ -8,6 +8,7 @@ mod m20261120_000002_fleet;
 mod m20261120_000003_sharing;
 mod m20261120_000004_feed;
 mod m20261201_000005_web;
+mod m20261205_000006_restore;
 mod table;
 
 /// Every step, oldest first.
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000003_sharing::Migration),
             Box::new(m20261120_000004_feed::Migration),
             Box::new(m20261201_000005_web::Migration),
+            Box::new(m20261205_000006_restore::Migration),
         ]
     }
 }

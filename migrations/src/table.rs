@@ -33,6 +33,13 @@ pub(crate) async fn create(
     manager.create_table(table.to_owned()).await
 }
 
+/// Adds a column to a table that is there.
+pub(crate) async fn add_column(manager: &SchemaManager<'_>, name: &'static str, column: Column) -> Result<(), DbErr> {
+    let mut table = Table::alter();
+    table.table(Alias::new(name)).add_column(definition(column));
+    manager.alter_table(table.to_owned()).await
+}
+
 /// Creates an index; the name is made from the table and the columns.
 pub(crate) async fn index(
     manager: &SchemaManager<'_>,

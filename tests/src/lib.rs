@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 pub use agent::Agent;
 pub use cli::{Answer, Cli};
-pub use manager::{Fleet, FleetOptions};
+pub use manager::{Fleet, FleetOptions, copy};
 
 /// How long anything in a test may take before it counts as never happening.
 pub const PATIENCE: Duration = Duration::from_secs(30);

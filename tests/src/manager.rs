@@ -91,6 +91,20 @@ impl Fleet {
         self.wait_until_ready();
     }
 
+    /// Stops the manager, copies its directory as a backup, and starts it again.
+    pub fn back_up(&mut self) {
+        self.manager.stop();
+        copy(&self.path("manager"), &self.path("backup"));
+        self.restart_manager();
+    }
+
+    /// Stops the manager and puts its directory back to what it was at the backup. It is not started.
+    pub fn put_back(&mut self) {
+        self.manager.stop();
+        fs::remove_dir_all(self.path("manager")).expect("the directory can be removed");
+        copy(&self.path("backup"), &self.path("manager"));
+    }
+
     /// From the next start on the manager runs without the wrapper's limits.
     pub fn lift_limits(&mut self) {
         self.options.wrapper.clear();
@@ -154,6 +168,12 @@ impl Fleet {
         let _ = stream.read_to_string(&mut answer);
         answer
     }
+}
+
+/// Copies a directory with its files as they are.
+pub fn copy(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-a").args([from, to]).status().expect("cp can be started");
+    assert!(done.success(), "{} cannot be copied", from.display());
 }
 
 fn launch(directory: &Path, server: &str, node_port: u16, metrics_port: u16, options: &FleetOptions) -> Process {

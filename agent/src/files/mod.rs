@@ -7,6 +7,7 @@ pub mod adapter;
 pub mod content;
 pub mod disk;
 pub mod environment;
+pub mod handover;
 pub mod host;
 pub mod memory;
 pub mod naming;
@@ -15,5 +16,6 @@ pub mod reload;
 mod run;
 
 pub use adapter::Adapter;
+pub use handover::{Handed, Handover};
 pub use host::Host;
 pub use run::run;

@@ -9,6 +9,8 @@ use tokio::time::timeout;
 
 /// How much of what the command complained about is reported.
 const COMPLAINT_LIMIT_BYTES: usize = 500;
+/// How long is read on after a command has ended: what it said last may still be in the pipe.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Runs a command without a shell.
 ///
@@ -46,18 +48,24 @@ async fn finish(
     stderr: Option<ChildStderr>,
     complaint: &mut Vec<u8>,
 ) -> std::io::Result<std::process::ExitStatus> {
-    // Read while it runs, or a talkative command would wait for a reader for ever. What it started and left running
-    // may hold the pipe open, so its own end is enough.
+    // Read while it runs, or a talkative command would wait for a reader for ever.
     let read = async {
         if let Some(stderr) = stderr {
             drain(stderr, complaint).await;
         }
-        std::future::pending::<()>().await;
     };
-    tokio::select! {
-        status = child.wait() => status,
-        () = read => Err(std::io::ErrorKind::Interrupted.into()),
+    tokio::pin!(read);
+    let mut is_read = false;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            () = &mut read, if !is_read => is_read = true,
+        }
+    };
+    if !is_read && timeout(LAST_WORDS, read).await.is_err() {
+        tracing::debug!("what the command started and left running holds its standard error open");
     }
+    status
 }
 
 async fn drain(mut stderr: ChildStderr, complaint: &mut Vec<u8>) {
@@ -78,6 +86,14 @@ mod tests {
 
     fn shell(script: &str) -> Vec<String> {
         ["sh", "-c", script].map(str::to_owned).to_vec()
+    }
+
+    #[tokio::test]
+    async fn the_last_words_of_a_command_that_ends_at_once_are_heard() {
+        for _ in 0..50 {
+            let failed = reload(&shell("echo broken >&2; exit 1"), Duration::from_secs(20)).await.unwrap_err();
+            assert!(failed.contains("broken"), "{failed}");
+        }
     }
 
     #[tokio::test]

@@ -12,8 +12,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::adapter::{Adapter, Batch};
+use super::handover::{Handed, Handover};
 use super::host::NodeHost;
-use super::reload::reload;
 use crate::AgentError;
 use crate::config::FilesConfig;
 
@@ -30,31 +30,33 @@ pub async fn run(
 ) -> Result<(), AgentError> {
     let host = NodeHost { node: node.clone(), runtime: Handle::current() };
     let mut changes = node.watch();
-    let mut adapter = Adapter::new(host, config.clone(), data_directory.join("files.json"));
+    let mut handover = Handover::new(&config);
+    let poll = Duration::from_millis(config.poll_ms);
+    let mut adapter = Adapter::new(host, config, data_directory.join("files.json"));
     let mut changed = true;
     while !shutdown.is_cancelled() {
         let (returned, batch) = round(adapter, changed).await?;
         adapter = returned;
-        let found = adapter.problems();
-        problems.send_if_modified(|shown| (shown != found).then(|| shown.clone_from(found)).is_some());
         for (resource, revision, text) in &batch.failed {
             report(&node, (*resource, *revision), ApplyOutcome::Failed, text).await;
         }
-        if batch.needs_reload() {
-            tokio::select! {
-                () = shutdown.cancelled() => break,
-                () = hand_over(&node, &config, &batch) => {}
+        let handed = tokio::select! {
+            () = shutdown.cancelled() => break,
+            handed = handover.hand_over(&batch) => handed,
+        };
+        match handed {
+            Handed::Nothing | Handed::FailedAgain => {}
+            Handed::Failed(text) => report_all(&node, &batch, ApplyOutcome::Failed, &text).await,
+            Handed::Done => {
+                report_all(&node, &batch, ApplyOutcome::Applied, "").await;
+                adapter = settle(adapter, batch).await?;
             }
-            adapter = spawn_blocking(move || {
-                adapter.settled(&batch);
-                adapter
-            })
-            .await
-            .map_err(|_| AgentError::Stopped("the files adapter"))?;
         }
+        let found = problems_of(&adapter, &handover);
+        problems.send_if_modified(|shown| (*shown != found).then(|| shown.clone_from(&found)).is_some());
         changed = tokio::select! {
             () = shutdown.cancelled() => break,
-            () = sleep(Duration::from_millis(config.poll_ms)) => false,
+            () = sleep(poll) => false,
             announced = changes.changed() => announced.is_ok(),
         };
         if changed {
@@ -73,18 +75,25 @@ async fn round(mut adapter: Adapter<NodeHost>, changed: bool) -> Result<(Adapter
     .map_err(|_| AgentError::Stopped("the files adapter"))
 }
 
-/// Lets the server read its files, and says how that went.
-async fn hand_over(node: &Node, config: &FilesConfig, batch: &Batch) {
-    let outcome = reload(&config.reload_command, Duration::from_millis(config.reload_timeout_ms)).await;
-    let (outcome, text) = match outcome {
-        Ok(()) => (ApplyOutcome::Applied, String::new()),
-        Err(text) => {
-            tracing::warn!(reason = text, "the reload command failed; the files are in place");
-            (ApplyOutcome::Failed, text)
-        }
-    };
+async fn settle(mut adapter: Adapter<NodeHost>, batch: Batch) -> Result<Adapter<NodeHost>, AgentError> {
+    spawn_blocking(move || {
+        adapter.settled(&batch);
+        adapter
+    })
+    .await
+    .map_err(|_| AgentError::Stopped("the files adapter"))
+}
+
+/// What a person should look at, by file; the reload command is named as its setting is.
+fn problems_of(adapter: &Adapter<NodeHost>, handover: &Handover) -> BTreeMap<String, String> {
+    let mut problems = adapter.problems().clone();
+    problems.extend(handover.problem().map(|text| ("reload_command".to_owned(), text)));
+    problems
+}
+
+async fn report_all(node: &Node, batch: &Batch, outcome: ApplyOutcome, text: &str) {
     for (_, resource, revision) in &batch.pending {
-        report(node, (*resource, *revision), outcome, &text).await;
+        report(node, (*resource, *revision), outcome, text).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Kinds of shared resources. A kind is one file: schema, how its values merge, what must hold, and its outside form.
 
+mod outside;
 mod step_template;
 pub mod variable_set;
 
@@ -8,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::outside::Outside;
 use crate::sharing::merge::Strategy;
 use crate::sharing::path::Path;
 use crate::sharing::text::TextMode;
@@ -42,9 +44,7 @@ pub(crate) trait KindRules: Strategy + Sync {
     /// Counted up whenever a body of the kind changes its meaning or shape.
     fn schema_version(&self) -> u32;
     fn default_text_mode(&self) -> TextMode;
-    /// Brings the outside form into normal form, with list keys taken over from `parent`.
-    fn import(&self, outside: &Value, parent: Option<&Value>) -> Result<Imported, String>;
-    fn export(&self, body: &Value, metadata: &Value) -> Value;
+    fn outside(&self) -> &'static Outside;
     /// Everything that must hold of a body, whoever wrote it.
     fn check(&self, body: &Value) -> Vec<Problem>;
 }
@@ -84,13 +84,13 @@ impl Kind {
     /// # Errors
     /// Says what is missing or of the wrong shape, and where.
     pub fn import(self, outside: &Value, parent: Option<&Value>) -> Result<Imported, String> {
-        self.rules().import(outside, parent)
+        outside::import(outside, parent, self.rules().outside())
     }
 
     /// The outside form. Import followed by export gives back an equal document.
     #[must_use]
     pub fn export(self, body: &Value, metadata: &Value) -> Value {
-        self.rules().export(body, metadata)
+        outside::export(body, metadata)
     }
 
     /// The rules of the kind that a body breaks; none for a sound one.

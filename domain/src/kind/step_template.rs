@@ -1,8 +1,9 @@
 //! Step templates: the JSON of Octopus action templates, as exported and as its community library publishes them.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Imported, KindRules, Problem};
+use super::outside::Outside;
+use super::{KindRules, Problem};
 use crate::sharing::keyed_list::{self, Identity, text_mark};
 use crate::sharing::merge::Strategy;
 use crate::sharing::path::Path;
@@ -10,14 +11,24 @@ use crate::sharing::text::TextMode;
 
 pub(super) struct StepTemplate;
 
-/// Fields that change without the content changing: counters, time stamps, ids of one server, export notes.
-const VOLATILE: [&str; 9] =
-    ["$Meta", "$revision", "Id", "LastModifiedAt", "LastModifiedBy", "LastModifiedOn", "Links", "SpaceId", "Version"];
-
-/// Lists whose elements have an identity: found again by id, then by name. An empty name is one too: it is how
-/// Octopus calls the primary package of a step.
-const LISTS: [&str; 3] = ["Parameters", "Packages", "GitDependencies"];
-const BY_ID_THEN_NAME: Identity = Identity { marks: &[|element| text_mark(element, "Id"), name_of], seed: name_of };
+/// Volatile are counters, time stamps, ids of one server and export notes. List elements are found again by id, then by
+/// name; an empty name is one too: it is how Octopus calls the primary package of a step.
+static OUTSIDE: Outside = Outside {
+    expected: "a step template is a JSON object with Name, ActionType and Properties",
+    volatile: &[
+        "$Meta",
+        "$revision",
+        "Id",
+        "LastModifiedAt",
+        "LastModifiedBy",
+        "LastModifiedOn",
+        "Links",
+        "SpaceId",
+        "Version",
+    ],
+    lists: &["Parameters", "Packages", "GitDependencies"],
+    identity: Identity { marks: &[|element| text_mark(element, "Id"), name_of], seed: name_of },
+};
 
 fn name_of(element: &Value) -> Option<String> {
     element.get("Name").and_then(Value::as_str).map(str::to_owned)
@@ -51,38 +62,8 @@ impl KindRules for StepTemplate {
         TextMode::Review
     }
 
-    fn import(&self, outside: &Value, parent: Option<&Value>) -> Result<Imported, String> {
-        let Value::Object(fields) = outside else {
-            return Err("a step template is a JSON object with Name, ActionType and Properties".to_owned());
-        };
-        let (mut body, mut metadata) = (Map::new(), Map::new());
-        for (key, value) in fields {
-            if VOLATILE.contains(&key.as_str()) {
-                metadata.insert(key.clone(), value.clone());
-                continue;
-            }
-            let value = match value {
-                Value::Array(elements) if LISTS.contains(&key.as_str()) => {
-                    keyed_list::normalise(elements, parent.and_then(|body| body.get(key)), BY_ID_THEN_NAME)
-                }
-                _ => value.clone(),
-            };
-            body.insert(key.clone(), value);
-        }
-        Ok(Imported { body: Value::Object(body), metadata: Value::Object(metadata) })
-    }
-
-    fn export(&self, body: &Value, metadata: &Value) -> Value {
-        let mut out = Map::new();
-        for (key, value) in body.as_object().into_iter().chain(metadata.as_object()).flatten() {
-            let value = if keyed_list::is_keyed_list(value) {
-                Value::Array(keyed_list::denormalise(value))
-            } else {
-                value.clone()
-            };
-            out.insert(key.clone(), value);
-        }
-        Value::Object(out)
+    fn outside(&self) -> &'static Outside {
+        &OUTSIDE
     }
 
     fn check(&self, body: &Value) -> Vec<Problem> {

@@ -172,10 +172,4 @@ impl ManagerLink {
     pub fn acknowledged(&self, lane: Lane) -> u64 {
         self.lanes.get(&lane).map_or(0, |state| state.acknowledged)
     }
-
-    /// Whether nothing is under way and nothing is owed.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.in_flight.is_empty()
-    }
 }

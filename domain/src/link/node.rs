@@ -1,7 +1,5 @@
 //! The node's half of the link: what to say first, and when to call again.
 
-use crate::id::{Incarnation, ManagerEpoch};
-
 /// Shortest and longest wait before a node calls again.
 pub const RETRY_MS: (u64, u64) = (200, 60_000);
 
@@ -12,17 +10,6 @@ pub fn retry_delay_ms(attempt: u32, random: u32) -> u64 {
     let ceiling = RETRY_MS.0.saturating_mul(1 << attempt.min(16)).min(RETRY_MS.1);
     let jittered = ceiling.saturating_mul(u64::from(random)) / u64::from(u32::MAX);
     jittered.max(RETRY_MS.0 / 2)
-}
-
-/// What identifies one run of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NodeRun {
-    /// The life of the data directory.
-    pub incarnation: Incarnation,
-    /// The life of the process.
-    pub boot: uuid::Uuid,
-    /// The manager's life as the node last knew it.
-    pub epoch: Option<ManagerEpoch>,
 }
 
 /// When to renew a certificate: at half its life, moved by up to a tenth either way so that nodes that joined together

@@ -21,6 +21,17 @@ pub struct Fork {
     pub state: ForkState,
     /// What the manager last said about it.
     pub message: String,
+    /// The own revision, kept where another one runs: a manager that lost it can have it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<OwnRevision>>,
+}
+
+/// The newest revision that was made on the node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OwnRevision {
+    pub header: Header,
+    pub provenance: Provenance,
+    pub body: Option<Value>,
 }
 
 /// Where a fork stands.
@@ -121,6 +132,10 @@ pub fn decided(fork: Fork, decision: &ForkDecision) -> Option<Fork> {
     }
     let mut fork = Fork { state: decision.state, message: decision.message.clone(), ..fork };
     if let Some(merged) = &decision.merged {
+        if fork.head == fork.own_head {
+            let (header, provenance, body) = (fork.header, fork.provenance, fork.body);
+            fork.own = Some(Box::new(OwnRevision { header, provenance, body }));
+        }
         fork.head = merged.revision;
         fork.header = merged.header.clone();
         fork.provenance = merged.provenance.clone();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::merge::{Conflict, ConflictReason, Merged, Side, merge};
@@ -15,6 +16,18 @@ use crate::kind::Kind;
 #[derive(Debug, Clone, Default)]
 pub struct History {
     revisions: BTreeMap<RevisionId, Revision>,
+    grafts: BTreeMap<RevisionId, Graft>,
+}
+
+/// What stands for parents that are lost: a restored manager gets revisions back whose parents nobody holds any more.
+///
+/// It only adds to what the revision says itself, so a lost parent that turns up later takes its place again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Graft {
+    /// Revisions that it certainly contains; empty where nobody knows any.
+    pub parents: BTreeSet<RevisionId>,
+    /// Places that the lost revisions may have written, beside those that the revision names.
+    pub touched: TouchedPaths,
 }
 
 /// Why a revision cannot join the history yet, or ever.
@@ -67,6 +80,33 @@ impl History {
         Ok(())
     }
 
+    /// Adds a revision whose parents are lost.
+    ///
+    /// # Errors
+    /// Names what stands for the parents and is not here either.
+    pub fn insert_grafted(&mut self, revision: Revision, graft: Graft) -> Result<(), HistoryError> {
+        let missing: Vec<RevisionId> = graft.parents.iter().filter(|id| !self.contains(**id)).copied().collect();
+        if !missing.is_empty() {
+            return Err(HistoryError::MissingParents(missing));
+        }
+        self.grafts.insert(revision.id, graft);
+        self.revisions.insert(revision.id, revision);
+        Ok(())
+    }
+
+    /// The parents of a revision, and what stands for those that are lost.
+    fn parents<'a>(&'a self, revision: &'a Revision) -> impl Iterator<Item = RevisionId> + Clone + 'a {
+        let grafted = self.grafts.get(&revision.id).into_iter().flat_map(|graft| &graft.parents);
+        revision.header.parents.iter().chain(grafted).copied()
+    }
+
+    /// Whether a revision, or one that it came from, names another as its parent, be that one here or not.
+    #[must_use]
+    pub fn names(&self, later: RevisionId, earlier: RevisionId) -> bool {
+        let ancestry = self.ancestry(later);
+        ancestry.iter().filter_map(|id| self.get(*id)).any(|revision| revision.header.parents.contains(&earlier))
+    }
+
     #[must_use]
     pub fn get(&self, id: RevisionId) -> Option<&Revision> {
         self.revisions.get(&id)
@@ -95,7 +135,7 @@ impl History {
     #[must_use]
     pub fn heads(&self) -> BTreeSet<RevisionId> {
         let parents: BTreeSet<RevisionId> =
-            self.revisions.values().flat_map(|revision| revision.header.parents.iter().copied()).collect();
+            self.revisions.values().flat_map(|revision| self.parents(revision)).collect();
         self.revisions.keys().filter(|id| !parents.contains(id)).copied().collect()
     }
 
@@ -103,19 +143,20 @@ impl History {
     #[must_use]
     pub fn depths(&self) -> BTreeMap<RevisionId, usize> {
         let mut depths: BTreeMap<RevisionId, usize> = BTreeMap::new();
+        // Each is looked into once: what stands for lost parents might otherwise lead round in a circle.
+        let mut looked_into: BTreeSet<RevisionId> = BTreeSet::new();
         for revision in self.iter() {
             let mut waiting = vec![revision];
-            while let Some(revision) = waiting.last() {
-                let parents = revision.header.parents.iter();
-                let open: Vec<&Revision> =
-                    parents.clone().filter(|id| !depths.contains_key(*id)).filter_map(|id| self.get(*id)).collect();
-                if open.is_empty() {
-                    let depth = parents.filter_map(|id| depths.get(id)).max().map_or(0, |deepest| deepest + 1);
-                    depths.insert(revision.id, depth);
-                    waiting.pop();
-                } else {
+            while let Some(revision) = waiting.last().copied() {
+                let parents = self.parents(revision);
+                if looked_into.insert(revision.id) {
+                    let open = parents.filter(|id| !looked_into.contains(id)).filter_map(|id| self.get(id));
                     waiting.extend(open);
+                    continue;
                 }
+                let depth = parents.filter_map(|id| depths.get(&id)).max().map_or(0, |deepest| deepest + 1);
+                depths.entry(revision.id).or_insert(depth);
+                waiting.pop();
             }
         }
         depths
@@ -129,7 +170,7 @@ impl History {
         while let Some(next) = open.pop() {
             let Some(revision) = self.revisions.get(&next) else { continue };
             if seen.insert(next) {
-                open.extend(revision.header.parents.iter().copied());
+                open.extend(self.parents(revision));
             }
         }
         seen
@@ -169,6 +210,9 @@ impl History {
         for id in self.ancestry(side).difference(&self.ancestry(other)) {
             if let Some(revision) = self.revisions.get(id) {
                 touched.extend(&revision.header.touched);
+            }
+            if let Some(graft) = self.grafts.get(id) {
+                touched.extend(&graft.touched);
             }
         }
         touched

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::history::merge_checked;
 use super::keyed_list::ITEMS;
-use super::merge::{Conflict, ConflictReason, Side};
+use super::merge::{Conflict, Side};
 use super::path::Path;
 use super::text::TextMode;
 use super::touched::difference;
@@ -116,10 +116,4 @@ pub fn conflict_summary(conflict: &Conflict) -> Value {
         fields.insert("message".to_owned(), Value::String(message.clone()));
     }
     out
-}
-
-/// Whether everything that is open only waits for a look at a clean merge of lines.
-#[must_use]
-pub fn only_review(conflicts: &[Conflict]) -> bool {
-    !conflicts.is_empty() && conflicts.iter().all(|conflict| conflict.reason == ConflictReason::TextReview)
 }

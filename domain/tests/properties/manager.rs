@@ -288,6 +288,7 @@ impl Manager {
             body: resource.body(revision.id),
             state: proposal.state,
             message: String::new(),
+            own: proposal.merged.and(resource.own_of(proposal.own)).map(Box::new),
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use atoll_domain::document::RevisionReport;
 use atoll_domain::id::{BodyHash, ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
-use atoll_domain::sharing::fork::{ForkDecision, ForkState, MergedFork};
+use atoll_domain::sharing::fork::{ForkDecision, ForkState, MergedFork, OwnRevision};
 use atoll_domain::sharing::history::{History, HistoryError, Meeting};
 use atoll_domain::sharing::offer::Version;
 use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
@@ -101,6 +101,12 @@ impl Resource {
         let parents = BTreeSet::from([self.released, own]);
         let revision = Revision::writing(self.id, self.kind, parents, Some(&body), touched);
         self.add(revision, Some(body), Origin::Resolution)
+    }
+
+    /// A revision as its node keeps it.
+    pub fn own_of(&self, id: RevisionId) -> Option<OwnRevision> {
+        let header = self.history.get(id)?.header.clone();
+        Some(OwnRevision { header, provenance: self.provenance[&id].clone(), body: self.body(id) })
     }
 
     pub fn decision(&self, proposal: &Proposal) -> ForkDecision {

@@ -18,7 +18,10 @@ use super::audit::events_after;
 use super::fleet::{
     JoinTokenRecord, SeenRecord, join_token_create, join_token_use, seen_acknowledge, seen_list, seen_put,
 };
-use super::sharing::{ResourceRecord, ResourceState, resource_create, resource_get, resource_update};
+use super::sharing::{
+    ExceptionRecord, ResourceRecord, ResourceState, exception_put, exceptions_clear_older, exceptions_of,
+    resource_create, resource_get, resource_update,
+};
 use super::tx::{AuditEntry, SignedRow};
 use super::{Store, Tx, feed};
 use crate::clock;
@@ -246,6 +249,36 @@ async fn what_is_seen_of_thousands_of_nodes_is_written_at_once_and_again() {
             let wanted = if behind.contains(&node) { (2, 0) } else { (3, 7) };
             assert_eq!((seen.acknowledged, seen.last_seen_ms), wanted);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_not_noticed_again_is_forgotten_and_nothing_else() {
+    on_both(async |store| {
+        let node = NodeId(Uuid::from_u128(1));
+        let noticed = |subject: &str, code: &str, since_ms: i64| ExceptionRecord {
+            node,
+            subject: subject.to_owned(),
+            code: code.to_owned(),
+            text: String::new(),
+            since_ms,
+            revision: None,
+        };
+        committed(&store, async |tx| {
+            for exception in [noticed("a", "CLONED", 1), noticed("b", "CLONED", 9), noticed("c", "REJECTED", 1)] {
+                exception_put(tx, &exception).await.unwrap();
+            }
+            // Seen again: it stays.
+            exception_put(tx, &noticed("d", "CLONED", 1)).await.unwrap();
+            exception_put(tx, &noticed("d", "CLONED", 5)).await.unwrap();
+            exceptions_clear_older(tx, "CLONED", 5).await.unwrap();
+        })
+        .await;
+        let mut left: Vec<String> =
+            exceptions_of(&store, node).await.unwrap().into_iter().map(|exception| exception.subject).collect();
+        left.sort();
+        assert_eq!(left, ["b", "c", "d"]);
     })
     .await;
 }

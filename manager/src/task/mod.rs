@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use atoll_domain::time::Timestamp;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +11,9 @@ use crate::clock;
 use crate::error::Result;
 use crate::service::{Caller, Services, sharing, telemetry};
 use crate::store::fleet::node_events_prune;
+use crate::store::sharing::exceptions_clear_older;
 use crate::store::work::{WorkRecord, work_finish, work_list, work_postpone};
+use crate::twins;
 
 /// How often the feed is looked at for what other replicas of the manager have committed.
 const POLL: Duration = Duration::from_millis(500);
@@ -112,15 +115,17 @@ pub async fn samples(services: Arc<Services>, cancel: CancellationToken) {
         }
         report(telemetry::sample::take(&services, clock::now()).await, "how the fleet is cannot be written");
         if taken.is_multiple_of(PRUNE_EVERY) {
-            report(prune(&services).await, "old events of nodes cannot be forgotten");
+            report(prune(&services, clock::now()).await, "old events of nodes cannot be forgotten");
         }
         taken = taken.wrapping_add(1);
     }
 }
 
-async fn prune(services: &Services) -> Result<()> {
+async fn prune(services: &Services, now: Timestamp) -> Result<()> {
     let tx = services.store.begin().await?;
     node_events_prune(&tx).await?;
+    // It is written anew each time both have called, so an old one says that only one does.
+    exceptions_clear_older(&tx, twins::CODE, now.0 - twins::OVER_AFTER_MS).await?;
     tx.commit().await?;
     Ok(())
 }

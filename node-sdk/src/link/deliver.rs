@@ -130,7 +130,8 @@ async fn push(
         // Somebody else's revision may have arrived by now as well.
         order.blocked.retain(|number| settled.blocked.contains(number));
     }
-    Ok(!settled.delivered.is_empty() || !settled.first.is_empty() || !settled.blocked.is_empty())
+    let moved = [&settled.delivered, &settled.first, &settled.blocked].iter().any(|numbers| !numbers.is_empty());
+    Ok(moved || settled.without_parents > 0)
 }
 
 /// What the answers mean for what is sent next.
@@ -140,6 +141,8 @@ struct Settled {
     first: BTreeSet<u64>,
     blocked: BTreeSet<u64>,
     returned: BTreeSet<RevisionId>,
+    /// Reports that say now that nobody holds their parents: they can be sent again.
+    without_parents: usize,
 }
 
 fn settle(inner: &Inner, results: &[ReportResult], returned: &BTreeSet<RevisionId>) -> Result<Settled, NodeError> {
@@ -183,9 +186,18 @@ fn plan_settling(
                     tracing::warn!(
                         number = result.number,
                         missing = result.missing_revisions.join(", "),
-                        "a report waits: the manager needs revisions that this node does not hold either"
+                        "the manager has lost revisions that this node does not hold either"
                     );
-                    settled.blocked.insert(result.number);
+                    // The manager takes it in without them then. It asks again only if it cannot.
+                    match replica.outbox().get(&result.number).and_then(Report::without_parents) {
+                        Some(report) => {
+                            writes.push(Write::PutReport(result.number, Box::new(report)));
+                            settled.without_parents += 1;
+                        }
+                        None => {
+                            settled.blocked.insert(result.number);
+                        }
+                    }
                 }
                 wanted.extend(held);
             }
@@ -209,17 +221,13 @@ fn plan_settling(
 
 /// Which of the missing revisions this node can send.
 fn held(replica: &Replica, waiting: &BTreeMap<RevisionId, u64>, missing: &[RevisionId]) -> Vec<RevisionId> {
-    let returning: BTreeSet<RevisionId> =
-        replica.plan_returning(missing).iter().filter_map(|write| revision_of(write).copied()).collect();
+    let returning: BTreeSet<RevisionId> = replica.plan_returning(missing).iter().filter_map(revision_of).collect();
     missing.iter().copied().filter(|id| waiting.contains_key(id) || returning.contains(id)).collect()
 }
 
-fn revision_of(write: &Write) -> Option<&RevisionId> {
+fn revision_of(write: &Write) -> Option<RevisionId> {
     match write {
-        Write::PutReport(_, report) => match report.as_ref() {
-            Report::Revision(revision) => Some(&revision.id),
-            Report::Applied(_) => None,
-        },
+        Write::PutReport(_, report) => report.revision(),
         _ => None,
     }
 }
@@ -228,8 +236,8 @@ fn revision_of(write: &Write) -> Option<&RevisionId> {
 pub(super) fn waiting_revisions(replica: &Replica) -> BTreeMap<RevisionId, u64> {
     let mut waiting = BTreeMap::new();
     for (number, report) in replica.outbox() {
-        if let Report::Revision(revision) = report {
-            waiting.entry(revision.id).or_insert(*number);
+        if let Some(revision) = report.revision() {
+            waiting.entry(revision).or_insert(*number);
         }
     }
     waiting
@@ -269,6 +277,7 @@ mod tests {
             body: Some(body),
             state,
             message: String::new(),
+            own: None,
         };
         let mut replica = Replica::default();
         replica.apply(vec![Write::PutFork(Box::new(fork))]);
@@ -294,6 +303,18 @@ mod tests {
 
         let (writes, settled) = plan_settling(&replica, &[needs(3, head)], &settled.returned);
         assert_eq!((writes.len(), settled.blocked), (0, BTreeSet::from([3])));
+    }
+
+    #[test]
+    fn a_report_whose_parents_nobody_holds_says_so_once() {
+        let (mut replica, head) = replica();
+        replica.apply(replica.plan_returning(&[head]));
+        let (writes, settled) = plan_settling(&replica, &[needs(7, Digest::of(b"lost"))], &BTreeSet::new());
+        assert_eq!((settled.without_parents, settled.blocked.len()), (1, 0));
+        replica.apply(writes);
+        assert!(matches!(&replica.outbox()[&7], Report::Revision(report) if report.lost_parents));
+        let (_, settled) = plan_settling(&replica, &[needs(7, Digest::of(b"lost"))], &BTreeSet::new());
+        assert_eq!((settled.without_parents, settled.blocked), (0, BTreeSet::from([7])));
     }
 
     #[test]

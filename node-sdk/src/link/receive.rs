@@ -172,9 +172,8 @@ fn take(inner: &Inner, changes: &Changes) -> Result<Ack, NodeError> {
 fn return_forks(inner: &Inner) -> Result<(), NodeError> {
     inner.change(|replica| {
         let waiting = super::deliver::waiting_revisions(replica);
-        let heads: Vec<RevisionId> =
-            replica.forks().map(|fork| fork.head).filter(|head| !waiting.contains_key(head)).collect();
-        Ok((replica.plan_returning(&heads), ()))
+        let revisions = replica.fork_revisions().into_iter().filter(|revision| !waiting.contains_key(revision));
+        Ok((replica.plan_returning(&revisions.collect::<Vec<RevisionId>>()), ()))
     })
 }
 

@@ -181,7 +181,7 @@ fn a_preview_says_what_would_change_and_changes_nothing() {
     // What could not be saved says why, with the words that saving would have used.
     let tie = preview(&["other", "--group", "/eu", "--template", "T"]);
     assert_eq!(tie.code, 1);
-    assert!(tie.json()["problem"].as_str().unwrap().contains("--priority"), "{tie:?}");
+    assert!(tie.json()["problem"].as_str().unwrap().contains("a higher or lower priority"), "{tie:?}");
     assert!(preview(&["p", "--template", "Nothing"]).json()["problem"].as_str().unwrap().contains("Nothing"));
 }
 

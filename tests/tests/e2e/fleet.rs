@@ -2,7 +2,7 @@
 
 use atoll_domain::fleet::enrolment::JoinToken;
 use atoll_node::{JoinOptions, NodeError};
-use atoll_tests::{Fleet, FleetOptions, eventually};
+use atoll_tests::{Agent, Fleet, FleetOptions, copy, eventually};
 use serde_json::json;
 
 use crate::samples::template;
@@ -160,4 +160,27 @@ fn a_crowd_that_joins_at_once_gets_as_many_places_as_the_token_has_and_each_name
     });
     assert_eq!(late, 5, "five places were left");
     assert_eq!(fleet.cli.json(&["node", "list"]).as_array().unwrap().len(), 20);
+}
+
+#[test]
+fn a_data_directory_that_was_copied_is_noticed() {
+    let fleet = Fleet::start();
+    let mut node = fleet.join("n", "/eu", &[]);
+    // A node that is merely started again is no clone.
+    for _ in 0..2 {
+        node.process.stop();
+        node.restart();
+        eventually("it is back", || (fleet.cli.json(&["status"])["nodesOnline"] == "1").then_some(()));
+    }
+    assert!(!fleet.cli.run(&["node", "get", "n"]).contains("CLONED"));
+
+    node.process.stop();
+    copy(&node.data, &fleet.path("twin"));
+    node.restart();
+    let _twin = Agent::start(fleet.directory.path(), "twin", None);
+    let shown = eventually("the manager says that it runs twice", || {
+        let shown = fleet.cli.run(&["node", "get", "n"]);
+        shown.contains("CLONED").then_some(shown)
+    });
+    assert!(shown.contains("its data directory was copied") && shown.contains("join it anew"), "{shown}");
 }

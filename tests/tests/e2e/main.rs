@@ -11,6 +11,7 @@ mod contract;
 mod fleet;
 mod merge;
 mod real_templates;
+mod restore;
 mod samples;
 mod secrets;
 mod sharing;

@@ -125,7 +125,7 @@ fn a_sensitive_value_is_never_taken_from_an_argument_or_overwritten_in_the_clear
     let argument = fleet.cli.attempt(&["vars", "set", "Database", "Key", "value", "--sensitive"]);
     argument.refused(2, "standard input");
     assert_eq!(fleet.cli.attempt_with_input(&["vars", "set", "Database", "Key", "--sensitive"], "x").code, 0);
-    fleet.cli.attempt(&["vars", "set", "Database", "Key", "open"]).refused(6, "--sensitive");
+    fleet.cli.attempt(&["vars", "set", "Database", "Key", "open"]).refused(6, "as sensitive too");
 }
 
 #[test]

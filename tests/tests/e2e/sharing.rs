@@ -86,7 +86,7 @@ fn a_pinned_version_stays_and_the_higher_priority_wins() {
     fleet
         .cli
         .attempt(&["publication", "set", "prod", "--group", "/eu/prod", "--template", "T@1.0.0"])
-        .refused(6, "--priority");
+        .refused(6, "a higher or lower priority");
     fleet.cli.run(&["publication", "set", "prod", "--group", "/eu/prod", "--priority", "10", "--template", "T@1.0.0"]);
     let mut newer = template("T");
     newer["Description"] = json!("newer");

@@ -4,9 +4,10 @@ mod check;
 pub mod effective;
 pub mod scope;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Imported, KindRules, Problem};
+use super::outside::Outside;
+use super::{KindRules, Problem};
 use crate::sharing::keyed_list::{self, Identity, text_mark};
 use crate::sharing::merge::Strategy;
 use crate::sharing::path::Path;
@@ -16,14 +17,15 @@ pub(super) struct VariableSet;
 
 pub(crate) const VARIABLES: &str = "Variables";
 
-/// Fields that change without the content changing.
-const VOLATILE: [&str; 8] =
-    ["$revision", "Id", "LastModifiedBy", "LastModifiedOn", "Links", "SpaceId", "VariableSetId", "Version"];
-
 /// A variable is found again by its id; one without is known by its name and scope, since a name may occur often.
-const BY_ID_THEN_NAME_AND_SCOPE: Identity = Identity {
-    marks: &[|element| text_mark(element, "Id"), name_and_scope, |element| text_mark(element, "Name")],
-    seed: name_and_scope,
+static OUTSIDE: Outside = Outside {
+    expected: "a variable set is an object with Name and Variables",
+    volatile: &["$revision", "Id", "LastModifiedBy", "LastModifiedOn", "Links", "SpaceId", "VariableSetId", "Version"],
+    lists: &[VARIABLES],
+    identity: Identity {
+        marks: &[|element| text_mark(element, "Id"), name_and_scope, |element| text_mark(element, "Name")],
+        seed: name_and_scope,
+    },
 };
 
 fn name_and_scope(variable: &Value) -> Option<String> {
@@ -53,39 +55,8 @@ impl KindRules for VariableSet {
         TextMode::Review
     }
 
-    fn import(&self, outside: &Value, parent: Option<&Value>) -> Result<Imported, String> {
-        let Value::Object(fields) = outside else {
-            return Err("a variable set is an object with Name and Variables".to_owned());
-        };
-        let (mut body, mut metadata) = (Map::new(), Map::new());
-        for (key, value) in fields {
-            if VOLATILE.contains(&key.as_str()) {
-                metadata.insert(key.clone(), value.clone());
-                continue;
-            }
-            let value = match value {
-                Value::Array(elements) if key == VARIABLES => {
-                    let known = parent.and_then(|body| body.get(VARIABLES));
-                    keyed_list::normalise(elements, known, BY_ID_THEN_NAME_AND_SCOPE)
-                }
-                _ => value.clone(),
-            };
-            body.insert(key.clone(), value);
-        }
-        Ok(Imported { body: Value::Object(body), metadata: Value::Object(metadata) })
-    }
-
-    fn export(&self, body: &Value, metadata: &Value) -> Value {
-        let mut out = Map::new();
-        for (key, value) in body.as_object().into_iter().chain(metadata.as_object()).flatten() {
-            let value = if keyed_list::is_keyed_list(value) {
-                Value::Array(keyed_list::denormalise(value))
-            } else {
-                value.clone()
-            };
-            out.insert(key.clone(), value);
-        }
-        Value::Object(out)
+    fn outside(&self) -> &'static Outside {
+        &OUTSIDE
     }
 
     fn check(&self, body: &Value) -> Vec<Problem> {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Previous, Replica, Write, report_of};
+use super::returning::report_of;
+use super::{Previous, Replica, Write};
 use crate::id::{NodeId, RevisionId};
 use crate::kind::{Kind, Problem};
 use crate::sharing::fork::{Fork, ForkState};
@@ -118,6 +119,7 @@ impl Replica {
             body: Some(imported.body.clone()),
             state: if base_unknown { ForkState::Unapplied } else { ForkState::Local },
             message: String::new(),
+            own: None,
         };
         let report = report_of(&revision.header, revision.id, provenance, Some(imported.body), base_unknown);
         let mut writes = vec![Write::PutReport(self.next_report, Box::new(report))];

@@ -4,19 +4,20 @@
 //! applies it here, so memory is never ahead of the disk and a crash at any point loses nothing that was acknowledged.
 
 mod edit;
+mod returning;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::document::{Audience, Document, DocumentKind, Lane, Report, RevisionReport};
+use crate::document::{Audience, Document, DocumentKind, Lane, Report};
 use crate::id::{ManagerEpoch, ResourceId, RevisionId};
 use crate::kind::Kind;
 use crate::secret::{SealedValue, WrappedKey};
 use crate::sharing::fork::{Fork, ForkDecision, ForkState, decided};
 use crate::sharing::offer::{EditMode, Effective, Offer, effective};
-use crate::sharing::revision::{Header, Provenance, Revision};
+use crate::sharing::revision::Revision;
 
 pub use edit::{Edit, EditBase, EditError, OUTBOX_LIMIT};
 
@@ -71,6 +72,15 @@ pub struct Arrived {
     pub document: Document,
 }
 
+/// A document that the node holds, with what is needed to hold it against another.
+#[derive(Debug)]
+struct Held {
+    generation: u64,
+    content: Content,
+    /// As the manager signed it, where a manager that lost it can use it.
+    signed: Option<Stored>,
+}
+
 /// One batch that arrived.
 #[derive(Debug, Default)]
 pub struct Incoming {
@@ -109,7 +119,7 @@ pub struct Running {
 /// The replica of one node.
 #[derive(Debug, Default)]
 pub struct Replica {
-    documents: BTreeMap<DocumentKey, (u64, Content)>,
+    documents: BTreeMap<DocumentKey, Held>,
     cursors: BTreeMap<Lane, u64>,
     epoch: Option<ManagerEpoch>,
     forks: BTreeMap<ResourceId, Fork>,
@@ -165,6 +175,8 @@ impl Replica {
             staged.retain(|arrived| !incoming.left.contains(&arrived.document.audience));
         }
         let (mut writes, mut refused) = (Vec::new(), Vec::new());
+        let mut going: Vec<DocumentKey> = Vec::new();
+        let is_starting_over = self.offered_again.is_some();
         let mut forks = self.forks.clone();
         for arrived in self.staged.remove(&incoming.lane).unwrap_or_default() {
             let key = (arrived.document.audience.clone(), arrived.document.key.clone());
@@ -172,21 +184,24 @@ impl Replica {
                 seen.insert(key.clone());
             }
             // A manager of another life counts its generations anew: while starting over its word is the newer one.
-            let is_older = self.documents.get(&key).is_some_and(|(held, _)| *held > arrived.document.generation);
+            let is_older = self.documents.get(&key).is_some_and(|held| held.generation > arrived.document.generation);
             if is_older && self.offered_again.is_none() {
                 continue;
             }
             if arrived.document.deleted {
                 writes.extend(self.remember(&key));
+                going.push(key.clone());
                 writes.push(Write::RemoveDocument(key));
                 continue;
             }
             match read(&arrived.document) {
-                Ok(Content::Fork(decision)) => {
-                    writes.extend(decide(&mut forks, &decision));
-                    writes.push(Write::PutDocument(key, Box::new(arrived.stored)));
-                }
-                Ok(_) => {
+                Ok(content) => {
+                    if self.documents.get(&key).is_some_and(|held| held.content != content) {
+                        going.push(key.clone());
+                    }
+                    if let Content::Fork(decision) = &content {
+                        writes.extend(decide(&mut forks, decision));
+                    }
                     writes.extend(self.remember(&key));
                     writes.push(Write::PutDocument(key, Box::new(arrived.stored)));
                 }
@@ -200,8 +215,14 @@ impl Replica {
         if incoming.complete
             && let Some(offered) = self.offered_again.take()
         {
-            let stale = self.documents.keys().filter(|key| !offered.contains(*key)).cloned();
-            writes.extend(stale.map(Write::RemoveDocument));
+            let stale: Vec<DocumentKey> =
+                self.documents.keys().filter(|key| !offered.contains(*key)).cloned().collect();
+            going.extend(stale.iter().cloned());
+            writes.extend(stale.into_iter().map(Write::RemoveDocument));
+        }
+        if is_starting_over {
+            // What goes now may be what a restored manager has lost: it is kept before it is replaced.
+            writes.extend(self.return_documents(&going));
         }
         if let Some(lane) = incoming.lane {
             let reached = self.reached.entry(lane).or_default();
@@ -218,7 +239,7 @@ impl Replica {
 
     /// Keeps the state that is about to be replaced: somebody may be editing a file written from it.
     fn remember(&self, key: &DocumentKey) -> Option<Write> {
-        let Some((_, Content::Offer(offer))) = self.documents.get(key) else { return None };
+        let Content::Offer(offer) = &self.documents.get(key)?.content else { return None };
         let previous = Previous { revision: offer.revision, body: Some(offer.body.clone()) };
         Some(Write::PutPrevious(offer.resource, Box::new(previous)))
     }
@@ -234,7 +255,8 @@ impl Replica {
                     if let Ok(document) = serde_json::from_slice::<Document>(&stored.document)
                         && let Ok(content) = read(&document)
                     {
-                        self.documents.insert(key, (document.generation, content));
+                        let signed = matches!(content, Content::Offer(_) | Content::Fork(_)).then_some(*stored);
+                        self.documents.insert(key, Held { generation: document.generation, content, signed });
                     }
                 }
                 Write::RemoveDocument(key) => {
@@ -277,8 +299,8 @@ impl Replica {
 
     fn offers(&self) -> BTreeMap<ResourceId, Vec<&Offer>> {
         let mut offers: BTreeMap<ResourceId, Vec<&Offer>> = BTreeMap::new();
-        for (_, content) in self.documents.values() {
-            if let Content::Offer(offer) = content {
+        for held in self.documents.values() {
+            if let Content::Offer(offer) = &held.content {
                 offers.entry(offer.resource).or_default().push(offer);
             }
         }
@@ -306,7 +328,7 @@ impl Replica {
 
     /// Sealed values that the node holds.
     pub fn secrets(&self) -> impl Iterator<Item = &SealedValue> {
-        self.documents.values().filter_map(|(_, content)| match content {
+        self.documents.values().filter_map(|held| match &held.content {
             Content::Secret(sealed) => Some(sealed),
             _ => None,
         })
@@ -314,7 +336,7 @@ impl Replica {
 
     /// Audience keys that were wrapped for the node.
     pub fn key_wraps(&self) -> impl Iterator<Item = &WrappedKey> {
-        self.documents.values().filter_map(|(_, content)| match content {
+        self.documents.values().filter_map(|held| match &held.content {
             Content::KeyWrap(wrapped) => Some(wrapped),
             _ => None,
         })
@@ -325,34 +347,6 @@ impl Replica {
     pub fn plan_report(&self, report: Report) -> Vec<Write> {
         vec![Write::PutReport(self.next_report, Box::new(report))]
     }
-
-    /// Plans the delivery of revisions that the manager turned out not to have: it lost them, and this node holds them.
-    #[must_use]
-    pub fn plan_returning(&self, missing: &[RevisionId]) -> Vec<Write> {
-        let mut writes = Vec::new();
-        let held = self.forks.values().map(|fork| (fork.head, &fork.header, &fork.provenance, fork.body.clone()));
-        let offers = self.offers();
-        let offered = offers
-            .values()
-            .flatten()
-            .map(|offer| (offer.revision, &offer.header, &offer.provenance, Some(offer.body.clone())));
-        let wanted = held.chain(offered).filter(|(id, ..)| missing.contains(id));
-        for (number, (id, header, provenance, body)) in (self.next_report..).zip(wanted) {
-            let report = report_of(header, id, provenance.clone(), body, false);
-            writes.push(Write::PutReport(number, Box::new(report)));
-        }
-        writes
-    }
-}
-
-fn report_of(
-    header: &Header,
-    id: RevisionId,
-    provenance: Provenance,
-    body: Option<Value>,
-    base_unknown: bool,
-) -> Report {
-    Report::Revision(Box::new(RevisionReport { id, header: header.clone(), provenance, body, base_unknown }))
 }
 
 fn decide(forks: &mut BTreeMap<ResourceId, Fork>, decision: &ForkDecision) -> Vec<Write> {

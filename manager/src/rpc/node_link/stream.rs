@@ -88,6 +88,7 @@ pub async fn open(
     };
     check_protocol(hello.protocol_version).map_err(status)?;
     let link = begin(&services, &node, &hello);
+    services.presence.called(node.id, &hello.boot_id, clock::now());
     services.presence.connected(node.id, seen(&services, &node, &link, &hello));
     let registration = services.hub.register(node.id, &shutdown);
     metrics::gauge!("atoll_nodes_connected").increment(1.0);
@@ -123,7 +124,7 @@ fn seen(services: &Services, node: &NodeRecord, link: &ManagerLink, hello: &v1::
     let now = clock::now();
     let before = services.presence.get(node.id);
     if !before.incarnation.is_empty() && before.incarnation != hello.incarnation {
-        tracing::warn!(node = %node.name, "the node's data directory is another than before: restored or cloned");
+        tracing::warn!(node = %node.name, "the node's data directory is another than before");
     }
     SeenRecord {
         online: true,

@@ -1,8 +1,9 @@
 //! Questions for a person: shown per place with base, both sides and who made them, and answered.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use atoll_domain::id::RevisionId;
+use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::merge::Conflict;
@@ -24,7 +25,7 @@ use crate::service::{Caller, Services};
 use crate::store::fleet::node_get;
 use crate::store::sharing::{
     ConflictRecord, ReleaseRecord, ResourceRecord, RevisionRecord, conflict_list, conflict_put, forks_open,
-    resource_get, resource_lock, resource_update,
+    resource_get, resource_list, resource_lock, resource_update,
 };
 use crate::store::{Database, Tx};
 
@@ -55,7 +56,15 @@ pub struct PlaceView {
     pub right_by: Option<RevisionRecord>,
 }
 
-impl Listed for ConflictView {
+/// A question with what lists are filtered and ordered by: no history is needed for it.
+#[derive(Debug)]
+struct ConflictRow<'a> {
+    record: ConflictRecord,
+    resource: &'a ResourceRecord,
+    node: String,
+}
+
+impl Listed for ConflictRow<'_> {
     const FIELDS: &'static [&'static str] = &["state", "node", "resource", "kind", "opened_ms"];
     const FACETS: &'static [&'static str] = &["state", "node", "kind"];
     fn title(&self) -> String {
@@ -73,19 +82,34 @@ impl Listed for ConflictView {
     }
 }
 
+/// # Errors
+/// A filter, an order or a page token that is not one.
 pub async fn list(services: &Services, options: &Options) -> Result<Page<ConflictView>> {
     let mut options = options.clone();
     if !options.filter.contains("state") {
         options.filter.push_str(" state=open");
     }
     let nodes = services.nodes().await?;
+    let resources = resource_list(&services.store).await?;
+    let named: BTreeMap<ResourceId, &ResourceRecord> =
+        resources.iter().map(|resource| (resource.id, resource)).collect();
     let mut records = conflict_list(&services.store).await?;
     records.sort_by_key(|record| record.opened_ms);
-    let mut views = Vec::with_capacity(records.len());
-    for record in records {
-        views.push(view(&services.store, record, &nodes).await?);
+    let row = |record: ConflictRecord| {
+        let resource = *named.get(&record.resource)?;
+        Some(ConflictRow { node: node_name(&nodes, &record), resource, record })
+    };
+    let rows = page(records.into_iter().filter_map(row).collect(), &options)?;
+    let mut items = Vec::with_capacity(rows.items.len());
+    for row in rows.items {
+        items.push(view(&services.store, row.record, &nodes).await?);
     }
-    page(views, &options)
+    Ok(Page { items, next_page_token: rows.next_page_token, total: rows.total, facets: rows.facets })
+}
+
+fn node_name(nodes: &Nodes, record: &ConflictRecord) -> String {
+    let name = record.node.map(|node| nodes.name(node).unwrap_or_else(|| node.to_string()));
+    name.unwrap_or_default()
 }
 
 /// Shows a question.
@@ -123,13 +147,12 @@ async fn view(database: &impl Database, record: ConflictRecord, nodes: &Arc<Node
         (None, Some((places, body))) => (places, body),
         _ => (Vec::new(), Value::Null),
     };
-    let node = record.node.map(|node| nodes.name(node).unwrap_or_else(|| node.to_string()));
     let metadata = loaded.metadata(loaded.shown()?);
     Ok(ConflictView {
         merged: if merged.is_null() { merged } else { loaded.record.kind.export(&merged, &metadata) },
         node_side: node_side(&loaded, &record),
         resource: loaded.record,
-        node: node.unwrap_or_default(),
+        node: node_name(nodes, &record),
         nodes: Arc::clone(nodes),
         record,
         revisions,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::history::{Loaded, load};
 use super::read::Difference;
 use super::release::release_in;
-use super::{offer, save};
+use super::{offer, save, waiting};
 use crate::clock;
 use crate::directory::Nodes;
 use crate::error::{Error, Result};
@@ -154,7 +154,16 @@ pub struct ProposalView {
     pub state: &'static str,
 }
 
-impl Listed for ProposalView {
+/// A fork with what lists are filtered and ordered by: no history is needed for it.
+#[derive(Debug)]
+struct ProposalRow<'a> {
+    record: ForkRecord,
+    resource: &'a ResourceRecord,
+    node: String,
+    state: &'static str,
+}
+
+impl Listed for ProposalRow<'_> {
     const FIELDS: &'static [&'static str] = &["state", "node", "resource", "kind", "since_ms"];
     const FACETS: &'static [&'static str] = &["state", "node"];
     fn title(&self) -> String {
@@ -172,23 +181,45 @@ impl Listed for ProposalView {
     }
 }
 
+/// # Errors
+/// A filter, an order or a page token that is not one.
 pub async fn list(services: &Services, options: &Options) -> Result<Page<ProposalView>> {
     let nodes = services.nodes().await?;
-    let resources: BTreeMap<ResourceId, ResourceRecord> =
-        resource_list(&services.store).await?.into_iter().map(|resource| (resource.id, resource)).collect();
+    let resources = resource_list(&services.store).await?;
     let mut forks = fork_list(&services.store).await?;
     forks.sort_by_key(|fork| std::cmp::Reverse(fork.since_ms));
+    let open: Vec<ForkRecord> = forks.iter().filter(|fork| !fork.state.is_closed()).cloned().collect();
+    let accepted = waiting::accepted(services, &open, &resources).await?;
+    let named: BTreeMap<ResourceId, &ResourceRecord> =
+        resources.iter().map(|resource| (resource.id, resource)).collect();
+    let row = |fork: ForkRecord| {
+        let resource = *named.get(&fork.resource)?;
+        Some(ProposalRow {
+            node: node_name(&nodes, &fork),
+            state: state_name(&fork, accepted.contains(&fork.id)),
+            resource,
+            record: fork,
+        })
+    };
+    let rows = page(forks.into_iter().filter_map(row).collect(), options)?;
     let mut histories: BTreeMap<ResourceId, Loaded> = BTreeMap::new();
-    let mut views = Vec::with_capacity(forks.len());
-    for fork in forks {
-        let Some(resource) = resources.get(&fork.resource) else { continue };
-        let loaded = match histories.entry(fork.resource) {
+    let mut items = Vec::with_capacity(rows.items.len());
+    for row in rows.items {
+        let loaded = match histories.entry(row.resource.id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(load(&services.store, resource.clone()).await?),
+            Entry::Vacant(place) => place.insert(load(&services.store, row.resource.clone()).await?),
         };
-        views.push(view(services, fork, loaded, &nodes).await?);
+        items.push(view(services, row.record, loaded, &nodes).await?);
     }
-    page(views, options)
+    Ok(Page { items, next_page_token: rows.next_page_token, total: rows.total, facets: rows.facets })
+}
+
+fn node_name(nodes: &Nodes, fork: &ForkRecord) -> String {
+    nodes.name(fork.node).unwrap_or_else(|| format!("{} (removed)", fork.node))
+}
+
+fn state_name(fork: &ForkRecord, is_accepted: bool) -> &'static str {
+    if is_accepted && fork.state != ForkState::Declined { "accepted" } else { fork.state.name() }
 }
 
 async fn view(services: &Services, record: ForkRecord, loaded: &Loaded, nodes: &Nodes) -> Result<ProposalView> {
@@ -204,8 +235,8 @@ async fn view(services: &Services, record: ForkRecord, loaded: &Loaded, nodes: &
     };
     let accepted = loaded.record.heads.iter().any(|head| loaded.history.descends(*head, record.head));
     Ok(ProposalView {
-        node: nodes.name(record.node).unwrap_or_else(|| format!("{} (removed)", record.node)),
-        state: if accepted && record.state != ForkState::Declined { "accepted" } else { record.state.name() },
+        node: node_name(nodes, &record),
+        state: state_name(&record, accepted),
         resource: loaded.record.clone(),
         differences: differences(released.as_ref(), own.as_ref()),
         record,

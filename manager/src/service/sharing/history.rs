@@ -56,12 +56,19 @@ pub async fn load(database: &impl Database, record: ResourceRecord) -> Result<Lo
     // Parents first; each round places at least one, so the rounds are bounded by the number of revisions.
     while !waiting.is_empty() {
         let before = waiting.len();
-        waiting.retain(|record| history.insert(record.revision.clone()).is_err());
+        waiting.retain(|record| place(&mut history, record).is_err());
         if waiting.len() == before {
             return Err(Error::internal(format!("the history of {} has revisions without parents", record.id)));
         }
     }
     Ok(Loaded { record, history, provenance })
+}
+
+fn place(history: &mut History, record: &RevisionRecord) -> std::result::Result<(), HistoryError> {
+    match &record.graft {
+        Some(graft) => history.insert_grafted(record.revision.clone(), graft.clone()),
+        None => history.insert(record.revision.clone()),
+    }
 }
 
 impl Loaded {
@@ -110,8 +117,22 @@ impl Loaded {
         proof: Option<ReportProof>,
         now: Timestamp,
     ) -> Result<()> {
-        let record = RevisionRecord { revision: revision.clone(), provenance, stored_ms: now.0 };
-        self.history.insert(revision).map_err(history_error)?;
+        let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft: None };
+        self.add_record(tx, record, body, proof).await
+    }
+
+    /// The same for one whose parents may be lost.
+    ///
+    /// # Errors
+    /// Its parents, or what stands for them, are not here.
+    pub async fn add_record(
+        &mut self,
+        tx: &Tx,
+        record: RevisionRecord,
+        body: Option<&Value>,
+        proof: Option<ReportProof>,
+    ) -> Result<()> {
+        place(&mut self.history, &record).map_err(history_error)?;
         revision_put(tx, &record, body, proof).await?;
         self.provenance.entry(record.revision.id).or_insert(record);
         Ok(())

@@ -1,5 +1,7 @@
 //! Taking in what nodes report. Everything is stored before it is judged, and nothing is thrown away.
 
+mod check;
+mod returned;
 #[cfg(test)]
 mod tests;
 
@@ -9,25 +11,25 @@ use atoll_domain::canonical;
 use atoll_domain::document::{AppliedReport, ApplyOutcome, Purpose, Report, RevisionReport, verify};
 use atoll_domain::fleet::enrolment::identity_key;
 use atoll_domain::id::{NodeId, RevisionId};
-use atoll_domain::kind::Kind;
-use atoll_domain::secret::scoped_references;
 use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::history::Graft;
 use atoll_domain::sharing::offer::EditMode;
 use atoll_domain::sharing::revision::Revision;
 use atoll_domain::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::history::{Loaded, load};
 use super::release::release_in;
 use super::{fork, save};
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
-    ExceptionRecord, ForkRecord, ReportProof, ResourceState, applied_put, exception_clear, exception_put, fork_list,
-    forks_open, publication_list, quarantine_put, resource_get, resource_lock, revision_made_again, revision_report,
+    ExceptionRecord, ForkRecord, ReportProof, ResourceState, RevisionRecord, applied_put, exception_clear,
+    exception_put, forks_between, forks_open, publication_list, quarantine_put, resource_get, resource_lock,
+    revision_made_again, revision_report,
 };
 
 /// A report as it came.
@@ -53,15 +55,15 @@ pub enum Outcome {
 /// # Errors
 /// The database does not answer; the node keeps the report and sends it again.
 pub async fn receive(services: &Services, node: &NodeRecord, signed: &SignedReport, now: Timestamp) -> Result<Outcome> {
-    match read(node, signed) {
-        Err(reason) => quarantine(services, node, signed, &reason, now).await,
+    let taken = match read(node, signed) {
+        Err(reason) => return quarantine(services, node, signed, &reason, now).await,
         Ok(Report::Applied(applied)) => receive_applied(services, node.id, &applied).await,
-        Ok(Report::Revision(report)) => match receive_revision(services, node, signed, &report, now).await {
-            Err(error) if error.kind == crate::error::ErrorKind::Invalid => {
-                quarantine(services, node, signed, &error.text, now).await
-            }
-            other => other,
-        },
+        Ok(Report::Revision(report)) => receive_revision(services, node, signed, &report, now).await,
+        Ok(Report::Returned(report)) => returned::receive_returned(services, node, &report, now).await,
+    };
+    match taken {
+        Err(error) if error.kind == ErrorKind::Invalid => quarantine(services, node, signed, &error.text, now).await,
+        other => other,
     }
 }
 
@@ -96,6 +98,11 @@ async fn quarantine(
     tx.commit().await?;
     tracing::warn!(node = %node.name, reason, "report quarantined");
     Ok(Outcome::Quarantined(reason.to_owned()))
+}
+
+/// The parents of a revision that are not here.
+fn missing_parents(loaded: &Loaded, revision: &Revision) -> Vec<RevisionId> {
+    revision.header.parents.iter().filter(|id| !loaded.history.contains(**id)).copied().collect()
 }
 
 async fn receive_applied(services: &Services, node: NodeId, report: &AppliedReport) -> Result<Outcome> {
@@ -136,6 +143,11 @@ async fn receive_revision(
     let mut tx = services.store.begin().await?;
     resource_lock(&tx, revision.header.resource).await?;
     let Some(record) = resource_get(&tx, revision.header.resource).await? else {
+        let parents = &revision.header.parents;
+        // The database may have been restored to before the resource: the node has it then, and sends it first.
+        if !parents.is_empty() && !report.lost_parents {
+            return Ok(Outcome::NeedParents(parents.iter().copied().collect()));
+        }
         return Err(Error::invalid(
             "UNKNOWN_RESOURCE",
             "the report is about a resource that this manager does not have",
@@ -146,16 +158,23 @@ async fn receive_revision(
     }
     let mut loaded = load(&tx, record).await?;
     let known = loaded.history.contains(revision.id);
-    if known && heard(&tx, &loaded, node, &revision).await? && !made_again(&tx, node, &revision, &signed.report).await?
-    {
-        return Ok(Outcome::Duplicate);
+    let is_own = report.provenance.node == Some(node.id);
+    if known {
+        let wish = wish_of(&tx, &loaded, node, &revision).await?;
+        // What others made, and this node only held, is nobody's wish.
+        if !is_own || is_settled(&tx, wish, &revision, &signed.report).await? {
+            return Ok(Outcome::Duplicate);
+        }
     }
-    let parents = &revision.header.parents;
-    let missing: Vec<RevisionId> = parents.iter().filter(|id| !loaded.history.contains(**id)).copied().collect();
-    if !missing.is_empty() {
+    let missing = missing_parents(&loaded, &revision);
+    if !missing.is_empty() && !report.lost_parents {
         return Ok(Outcome::NeedParents(missing));
     }
-    check_edit(&tx, &loaded, &revision, report).await?;
+    check::check_revision(&tx, &loaded, &revision, report.body.as_ref()).await?;
+    let proof = ReportProof { report: signed.report.clone(), signature: signed.signature.clone() };
+    if !is_own {
+        return returned::keep(tx, loaded, node, revision, report, proof, now).await;
+    }
     let Some(mode) = edit_mode(&tx, node, &loaded).await? else {
         return Err(Error::invalid(
             "NOT_PUBLISHED",
@@ -165,17 +184,20 @@ async fn receive_revision(
             ),
         ));
     };
-    let proof = ReportProof { report: signed.report.clone(), signature: signed.signature.clone() };
     if known {
         // Who made it first stays on record; a second maker has a fork of his own.
-        let is_own = loaded.provenance.get(&revision.id).is_some_and(|known| known.provenance.node == Some(node.id));
-        if is_own {
+        let is_first = loaded.provenance.get(&revision.id).is_some_and(|known| known.provenance.node == Some(node.id));
+        if is_first {
             revision_made_again(&tx, revision.id, proof).await?;
         }
     } else {
-        let (provenance, body) = (report.provenance.clone(), report.body.as_ref());
-        loaded.add(&tx, revision.clone(), provenance, body, Some(proof), now).await?;
+        let graft = (!missing.is_empty()).then(Graft::default);
+        let (revision, provenance) = (revision.clone(), report.provenance.clone());
+        let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
+        loaded.add_record(&tx, record, report.body.as_ref(), Some(proof)).await?;
     }
+    // What it was made from cannot be looked at, so it is not everybody's before a person has seen it.
+    let mode = if !missing.is_empty() && mode == EditMode::WriteThrough { EditMode::Propose } else { mode };
     let caller = Caller::node(&node.name, now);
     let said = judge(services, &mut tx, &mut loaded, node, &revision, mode, report.base_unknown, &caller).await?;
     let detail = json!({ "revision": revision.id, "mode": mode, "author": report.provenance.author });
@@ -184,53 +206,29 @@ async fn receive_revision(
     Ok(Outcome::Stored(said))
 }
 
-/// Whether this node's wish is on record. The same edit made on two nodes is one revision and two wishes.
-async fn heard(tx: &Tx, loaded: &Loaded, node: &NodeRecord, revision: &Revision) -> Result<bool> {
-    let forks = fork_list(tx).await?;
-    let mut own = forks.iter().filter(|fork| fork.node == node.id && fork.resource == revision.header.resource);
-    Ok(own.any(|fork| loaded.history.descends(fork.node_head, revision.id)))
+/// What is on record of a node's wish for a revision. The same edit made on two nodes is one revision and two wishes.
+#[derive(Debug, Clone, Copy)]
+struct Wish {
+    /// The node was heard about it.
+    is_heard: bool,
+    /// It was declined or taken back since, so that the same edit, made once more, is a new wish.
+    is_closed: bool,
 }
 
-/// Whether a revision that is here already was made once more, after it was declined or taken back: the same edit on the
-/// same parent is the same revision, and yet a new wish. A report that merely comes twice has the same bytes.
-async fn made_again(tx: &Tx, node: &NodeRecord, revision: &Revision, report: &[u8]) -> Result<bool> {
-    let closed = fork_list(tx).await?.into_iter().any(|fork| {
-        fork.node == node.id
-            && fork.resource == revision.header.resource
-            && fork.node_head == revision.id
-            && fork.state.is_closed()
-    });
-    Ok(closed && revision_report(tx, revision.id).await?.as_deref() != Some(report))
+async fn wish_of(tx: &Tx, loaded: &Loaded, node: &NodeRecord, revision: &Revision) -> Result<Wish> {
+    let own = forks_between(tx, node.id, loaded.record.id).await?;
+    Ok(Wish {
+        is_heard: own.iter().any(|fork| loaded.history.descends(fork.node_head, revision.id)),
+        is_closed: own.iter().any(|fork| fork.node_head == revision.id && fork.state.is_closed()),
+    })
 }
 
-/// An edit names every place that it changes, keeps the rules of its kind, and says who made it where.
-async fn check_edit(tx: &Tx, loaded: &Loaded, revision: &Revision, report: &RevisionReport) -> Result<()> {
-    if let [parent] = revision.header.parents.iter().collect::<Vec<_>>().as_slice() {
-        let parent_body = loaded.body(tx, **parent).await?;
-        revision
-            .check_touched(parent_body.as_ref(), report.body.as_ref())
-            .map_err(|error| Error::invalid("BAD_REVISION", error.to_string()))?;
-        check_secrets(loaded.record.kind, parent_body.as_ref(), report.body.as_ref())?;
-    } else {
-        return Err(Error::invalid("BAD_REVISION", "an edit of a node has exactly one parent"));
+/// Whether a report brings nothing new. One that merely comes twice has the same bytes.
+async fn is_settled(tx: &Tx, wish: Wish, revision: &Revision, report: &[u8]) -> Result<bool> {
+    if !wish.is_heard || !wish.is_closed {
+        return Ok(wish.is_heard);
     }
-    match &report.body {
-        Some(body) => save::check(loaded.record.kind, body),
-        None => Ok(()),
-    }
-}
-
-/// A node sees references to values that it may not read. It must not be able to move one to where it could.
-fn check_secrets(kind: Kind, parent: Option<&Value>, body: Option<&Value>) -> Result<()> {
-    let pairs = |body: Option<&Value>| body.map(|body| scoped_references(kind, body)).unwrap_or_default();
-    let before = pairs(parent);
-    if pairs(body).iter().all(|pair| before.contains(pair)) {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        "MOVED_SECRET",
-        "an edit on a node cannot move a sealed value or change its scope; change it at the manager",
-    ))
+    Ok(revision_report(tx, revision.id).await?.as_deref() == Some(report))
 }
 
 /// The edit mode of the publication that wins at this node for this resource.

@@ -22,6 +22,8 @@ pub struct Model {
     pub stored_ms: i64,
     pub report: Option<Vec<u8>>,
     pub signature: Option<Vec<u8>>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub graft: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -51,6 +51,14 @@ pub async fn forks_of(database: &impl Database, node: NodeId) -> Result<Vec<Fork
     query.all(database.connection()).await?.into_iter().map(fork_of).collect()
 }
 
+/// The forks of a node of one resource, closed ones too.
+pub async fn forks_between(database: &impl Database, node: NodeId, resource: ResourceId) -> Result<Vec<ForkRecord>> {
+    let query = fork::Entity::find()
+        .filter(fork::Column::Node.eq(node.to_string()))
+        .filter(fork::Column::Resource.eq(resource.to_string()));
+    query.all(database.connection()).await?.into_iter().map(fork_of).collect()
+}
+
 /// The forks in a state.
 pub async fn forks_in(database: &impl Database, state: ForkState) -> Result<Vec<ForkRecord>> {
     let query = fork::Entity::find().filter(fork::Column::State.eq(state.name()));
@@ -159,6 +167,16 @@ pub async fn exception_put(tx: &Tx, record: &ExceptionRecord) -> Result<()> {
 
 pub async fn exception_clear(tx: &Tx, node: NodeId, subject: &str) -> Result<()> {
     node_exception::Entity::delete_by_id((node.to_string(), subject.to_owned())).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// Forgets what has not been noticed again since a moment.
+pub async fn exceptions_clear_older(tx: &Tx, code: &str, before_ms: i64) -> Result<()> {
+    node_exception::Entity::delete_many()
+        .filter(node_exception::Column::Code.eq(code))
+        .filter(node_exception::Column::SinceMs.lt(before_ms))
+        .exec(tx.connection())
+        .await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use atoll_domain::canonical;
 use atoll_domain::id::{BodyHash, NodeId, ResourceId, RevisionId};
+use atoll_domain::sharing::history::Graft;
 use atoll_domain::sharing::revision::{Header, Provenance, Revision};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, Unchanged};
@@ -17,6 +18,8 @@ pub struct RevisionRecord {
     pub revision: Revision,
     pub provenance: Provenance,
     pub stored_ms: i64,
+    /// Where its parents are lost.
+    pub graft: Option<Graft>,
 }
 
 /// The signed report that brought a revision: what proves, later and elsewhere, who made it.
@@ -29,7 +32,9 @@ pub struct ReportProof {
 fn record(row: &revision::Model) -> Result<RevisionRecord> {
     let header: Header = stored_json("revision", &row.header)?;
     let revision = Revision { id: stored("revision id", &row.id)?, header };
-    Ok(RevisionRecord { revision, provenance: stored_json("provenance", &row.provenance)?, stored_ms: row.stored_ms })
+    let graft = row.graft.as_deref().map(|graft| stored_json("graft", graft)).transpose()?;
+    let provenance = stored_json("provenance", &row.provenance)?;
+    Ok(RevisionRecord { revision, provenance, stored_ms: row.stored_ms, graft })
 }
 
 /// The whole history of a resource.
@@ -61,6 +66,7 @@ pub async fn revision_put(
         stored_ms: Set(record.stored_ms),
         report: Set(report),
         signature: Set(signature),
+        graft: Set(record.graft.as_ref().map(json).transpose()?),
     };
     revision::Entity::insert(row)
         .on_conflict(OnConflict::column(revision::Column::Id).do_nothing().to_owned())

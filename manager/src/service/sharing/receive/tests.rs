@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use atoll_domain::document::{Purpose, Report, RevisionReport, sign};
+use atoll_domain::document::{
+    Audience, Document, DocumentKind, Lane, Purpose, Report, ReturnedReport, RevisionReport, sign,
+};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::Selector;
-use atoll_domain::id::{Digest, NodeId, RevisionId, TokenId};
+use atoll_domain::id::{Digest, NodeId, PublicationId, RevisionId, TokenId};
 use atoll_domain::kind::Kind;
 use atoll_domain::secret::SymmetricKey;
-use atoll_domain::sharing::offer::{EditMode, VersionPolicy};
+use atoll_domain::sharing::history::Meeting;
+use atoll_domain::sharing::offer::{EditMode, Offer, VersionPolicy};
 use atoll_domain::sharing::path::TouchedPaths;
 use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
 use ed25519_dalek::SigningKey;
@@ -18,10 +21,12 @@ use super::{Outcome, SignedReport, receive};
 use crate::config::Given;
 use crate::hub::Hub;
 use crate::keys::Keyring;
+use crate::service::sharing::history::{Loaded, load};
 use crate::service::sharing::{publication, release, save};
 use crate::service::{Caller, Services};
 use crate::store::Store;
 use crate::store::fleet::{NodeRecord, node_create_many};
+use crate::store::sharing::{fork_list, resource_get};
 use crate::{clock, rpc};
 
 struct Setting {
@@ -114,7 +119,14 @@ impl Setting {
             message: String::new(),
             metadata: Value::Null,
         };
-        RevisionReport { id: revision.id, header: revision.header.clone(), provenance, body, base_unknown: false }
+        RevisionReport {
+            id: revision.id,
+            header: revision.header.clone(),
+            provenance,
+            body,
+            base_unknown: false,
+            lost_parents: false,
+        }
     }
 
     fn edit(&self, parent: RevisionId, parent_body: &Value, body: Value) -> RevisionReport {
@@ -211,4 +223,146 @@ async fn unknown_kinds_broken_rules_and_foreign_resources_are_kept_aside() {
     let elsewhere = atoll_domain::id::ResourceId(clock::new_id());
     let foreign = Revision::child(elsewhere, Kind::StepTemplate, BTreeSet::new(), None, &setting.body);
     quarantined_with(&setting.send(setting.report_of(&foreign, Some(setting.body.clone()))).await, "does not have");
+}
+
+impl Setting {
+    async fn loaded(&self) -> Loaded {
+        let record = resource_get(&self.services.store, self.resource).await.unwrap().unwrap();
+        load(&self.services.store, record).await.unwrap()
+    }
+
+    /// An administrator's edit of the one head.
+    async fn saved(&self, content: &Value) -> RevisionId {
+        let wish = save::Save {
+            kind: Kind::StepTemplate,
+            resource: Some("T".to_owned()),
+            content: content.to_string().into_bytes(),
+            base: Some(self.head.to_string()),
+            message: String::new(),
+            imported: false,
+            request_id: None,
+        };
+        save::save(&self.services, &Caller::manager(clock::now()), wish).await.unwrap().revision
+    }
+
+    /// A report of something that this node did not make.
+    fn held(&self, revision: &Revision, body: Value, origin: Origin) -> RevisionReport {
+        let own = self.report_of(revision, Some(body));
+        let provenance = Provenance { node: None, author: "root".to_owned(), origin, ..own.provenance.clone() };
+        RevisionReport { provenance, ..own }
+    }
+
+    fn offered(&self, version: &str, key: &SigningKey) -> ReturnedReport {
+        let body = self.edited("released");
+        let parents = BTreeSet::from([Digest::of(b"lost")]);
+        let revision = Revision::child(self.resource, Kind::StepTemplate, parents, Some(&self.body), &body);
+        let held = self.held(&revision, body.clone(), Origin::Edit);
+        let publication = PublicationId(clock::new_id());
+        let offer = Offer {
+            publication,
+            priority: 0,
+            edit_mode: EditMode::Propose,
+            resource: self.resource,
+            kind: Kind::StepTemplate,
+            name: "T".to_owned(),
+            version: version.parse().unwrap(),
+            revision: revision.id,
+            header: revision.header,
+            provenance: held.provenance,
+            body,
+        };
+        let audience = Audience::Publication(publication);
+        let document =
+            Document::new(audience, Lane::Content, DocumentKind::Resource, "resource".to_owned(), 1, &offer).unwrap();
+        let bytes = document.to_bytes().unwrap();
+        let signature = sign(Purpose::Document, &bytes, key).to_vec();
+        let document = String::from_utf8(bytes).unwrap();
+        ReturnedReport { revision: offer.revision, document, signature, lost_parents: false }
+    }
+
+    async fn give_back(&self, report: ReturnedReport) -> Outcome {
+        let report = serde_json::to_vec(&Report::Returned(Box::new(report))).unwrap();
+        let signature = sign(Purpose::Report, &report, &self.identity).to_vec();
+        self.send_signed(SignedReport { number: 1, report, signature }).await
+    }
+}
+
+#[tokio::test]
+async fn merges_answers_and_imports_that_a_node_returns_are_history_and_nothing_more() {
+    let setting = setting().await;
+    let edit = setting.edit(setting.head, &setting.body, setting.edited("2"));
+    setting.send(edit.clone()).await;
+    let mut other = setting.body.clone();
+    other["Properties"]["b"] = json!("2");
+    let other = setting.saved(&other).await;
+    let before = setting.loaded().await;
+    let Meeting::Settled { revision: merge, body } =
+        before.meet(&setting.services.store, edit.id, other).await.unwrap()
+    else {
+        panic!("the two do not merge");
+    };
+    let merged = body.unwrap();
+    assert!(matches!(setting.send(setting.held(&merge, merged.clone(), Origin::Merge)).await, Outcome::Stored(_)));
+    assert_eq!(setting.send(setting.held(&merge, merged.clone(), Origin::Merge)).await, Outcome::Duplicate);
+
+    // Somebody's answer names what it changes beside what merges; one that hides something is kept aside.
+    let mut answered = merged.clone();
+    answered["Properties"]["a"] = json!("3");
+    let answer = |touched: TouchedPaths| {
+        let parents = BTreeSet::from([edit.id, other]);
+        Revision::writing(setting.resource, Kind::StepTemplate, parents, Some(&answered), touched)
+    };
+    let hiding = answer(TouchedPaths::default());
+    quarantined_with(
+        &setting.send(setting.held(&hiding, answered.clone(), Origin::Resolution)).await,
+        "does not admit",
+    );
+    let honest = answer(std::iter::once("/Properties/a".parse().unwrap()).collect());
+    assert!(matches!(
+        setting.send(setting.held(&honest, answered.clone(), Origin::Resolution)).await,
+        Outcome::Stored(_)
+    ));
+    let import = Revision::child(setting.resource, Kind::StepTemplate, BTreeSet::new(), None, &setting.edited("4"));
+    let import = setting.held(&import, setting.edited("4"), Origin::Import);
+    assert!(matches!(setting.send(import).await, Outcome::Stored(_)));
+
+    let after = setting.loaded().await;
+    assert_eq!((after.record.heads, after.record.released), (before.record.heads, before.record.released));
+    assert_eq!(fork_list(&setting.services.store).await.unwrap().len(), 1, "only its own edit is its wish");
+    // Nobody signed that an administrator wrote this.
+    assert_eq!(after.provenance[&honest.id].provenance.author, "node:n");
+    assert_eq!(after.provenance[&merge.id].provenance.author, "manager");
+}
+
+#[tokio::test]
+async fn only_the_managers_own_signature_releases_what_comes_back() {
+    let setting = setting().await;
+    quarantined_with(&setting.give_back(setting.offered("2.0.0", &setting.identity)).await, "signature does not fit");
+    let offered = setting.offered("2.0.0", &setting.services.keys.documents);
+    let lost = Outcome::NeedParents(vec![Digest::of(b"lost")]);
+    assert_eq!(setting.give_back(offered.clone()).await, lost);
+    let offered = ReturnedReport { lost_parents: true, ..offered };
+    assert!(matches!(setting.give_back(offered.clone()).await, Outcome::Stored(_)));
+    let released = setting.loaded().await.record.released;
+    assert_eq!(released, Some(("2.0.0".parse().unwrap(), offered.revision)));
+    assert_eq!(setting.give_back(offered).await, Outcome::Duplicate);
+}
+
+#[tokio::test]
+async fn an_edit_whose_parents_nobody_has_is_proposed_and_asks_where_it_differs() {
+    let setting = setting().await;
+    let edit = setting.edit(Digest::of(b"lost"), &setting.body, setting.edited("2"));
+    assert_eq!(setting.send(edit.clone()).await, Outcome::NeedParents(vec![Digest::of(b"lost")]));
+    let released = setting.loaded().await.record.released;
+    let edit = RevisionReport { lost_parents: true, ..edit };
+    assert!(matches!(setting.send(edit.clone()).await, Outcome::Stored(_)));
+    let after = setting.loaded().await;
+    assert_eq!(after.record.released, released);
+    let fork = fork_list(&setting.services.store).await.unwrap().remove(0);
+    assert_eq!((fork.head, fork.conflict.is_some()), (edit.id, true));
+    let Meeting::Open(merged) = after.meet(&setting.services.store, edit.id, setting.head).await.unwrap() else {
+        panic!("nobody was asked");
+    };
+    let places: Vec<String> = merged.conflicts.iter().map(|conflict| conflict.path.to_string()).collect();
+    assert_eq!(places, ["/Properties/a"], "it speaks of what it says that it changed");
 }

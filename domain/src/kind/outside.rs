@@ -1,0 +1,48 @@
+//! The outside form that the kinds share: an object of which some fields are volatile and some lists have keyed elements.
+
+use serde_json::{Map, Value};
+
+use super::Imported;
+use crate::sharing::keyed_list::{self, Identity};
+
+/// What differs between the kinds.
+pub(crate) struct Outside {
+    /// What the document must be, in words.
+    pub expected: &'static str,
+    /// Fields that change without the content changing.
+    pub volatile: &'static [&'static str],
+    /// Lists whose elements are found again by their identity.
+    pub lists: &'static [&'static str],
+    pub identity: Identity,
+}
+
+/// Brings the outside form into normal form, with list keys taken over from `parent`.
+pub(super) fn import(outside: &Value, parent: Option<&Value>, form: &Outside) -> Result<Imported, String> {
+    let Value::Object(fields) = outside else { return Err(form.expected.to_owned()) };
+    let (mut body, mut metadata) = (Map::new(), Map::new());
+    for (key, value) in fields {
+        if form.volatile.contains(&key.as_str()) {
+            metadata.insert(key.clone(), value.clone());
+            continue;
+        }
+        let value = match value {
+            Value::Array(elements) if form.lists.contains(&key.as_str()) => {
+                keyed_list::normalise(elements, parent.and_then(|body| body.get(key)), form.identity)
+            }
+            _ => value.clone(),
+        };
+        body.insert(key.clone(), value);
+    }
+    Ok(Imported { body: Value::Object(body), metadata: Value::Object(metadata) })
+}
+
+/// The outside form again, with the volatile fields among the others.
+pub(super) fn export(body: &Value, metadata: &Value) -> Value {
+    let mut out = Map::new();
+    for (key, value) in body.as_object().into_iter().chain(metadata.as_object()).flatten() {
+        let is_list = keyed_list::is_keyed_list(value);
+        let value = if is_list { Value::Array(keyed_list::denormalise(value)) } else { value.clone() };
+        out.insert(key.clone(), value);
+    }
+    Value::Object(out)
+}

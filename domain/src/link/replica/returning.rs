@@ -1,0 +1,93 @@
+//! What goes back to a manager that has lost it: its database was restored from a backup.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Content, DocumentKey, Held, Replica, Write};
+use crate::document::{Report, ReturnedReport, RevisionReport};
+use crate::id::RevisionId;
+use crate::sharing::fork::{Fork, ForkState};
+use crate::sharing::revision::{Header, Provenance};
+
+impl Replica {
+    /// Plans the delivery of revisions that the manager turned out not to have: it lost them, and this node holds them.
+    /// What the manager itself said goes back as it was signed; the node's own edits go as they went the first time.
+    #[must_use]
+    pub fn plan_returning(&self, missing: &[RevisionId]) -> Vec<Write> {
+        let mut wanted: BTreeSet<RevisionId> = missing.iter().copied().collect();
+        let own = self.forks.values().filter_map(own_edit);
+        let signed = self.documents.values().filter_map(|held| returned(held, carried(held)?));
+        let merged = self.forks.values().map(running_edit);
+        let reports =
+            own.chain(signed).chain(merged).filter(|report| report.revision().is_some_and(|id| wanted.remove(&id)));
+        self.numbered(reports)
+    }
+
+    /// Documents that are about to be replaced or dropped. As many as the node holds at most, whatever the outbox has.
+    pub(super) fn return_documents(&self, keys: &[DocumentKey]) -> Vec<Write> {
+        let going = keys.iter().filter_map(|key| self.documents.get(key));
+        self.numbered(going.filter_map(|held| returned(held, about(held)?)))
+    }
+
+    /// The revisions to return after starting over: what was made here, and what runs instead of it.
+    #[must_use]
+    pub fn fork_revisions(&self) -> Vec<RevisionId> {
+        self.forks.values().flat_map(|fork| [fork.own_head, fork.head]).collect()
+    }
+
+    fn numbered(&self, reports: impl Iterator<Item = Report>) -> Vec<Write> {
+        (self.next_report..).zip(reports).map(|(number, report)| Write::PutReport(number, Box::new(report))).collect()
+    }
+}
+
+/// The revision whose content a document brings.
+fn carried(held: &Held) -> Option<RevisionId> {
+    match &held.content {
+        Content::Offer(offer) => Some(offer.revision),
+        Content::Fork(decision) => decision.merged.as_ref().map(|merged| merged.revision),
+        Content::Secret(_) | Content::KeyWrap(_) => None,
+    }
+}
+
+/// The revision that a document is about, where a manager can do something with it. What became of an edit that is part
+/// of a release says nothing that the release does not say.
+fn about(held: &Held) -> Option<RevisionId> {
+    match &held.content {
+        Content::Fork(decision) if decision.state == ForkState::Absorbed => None,
+        Content::Fork(decision) => carried(held).or(Some(decision.of)),
+        _ => carried(held),
+    }
+}
+
+fn returned(held: &Held, revision: RevisionId) -> Option<Report> {
+    let signed = held.signed.as_ref()?;
+    let document = String::from_utf8(signed.document.clone()).ok()?;
+    let signature = signed.signature.clone();
+    Some(Report::Returned(Box::new(ReturnedReport { revision, document, signature, lost_parents: false })))
+}
+
+fn own_edit(fork: &Fork) -> Option<Report> {
+    let base_unknown = fork.state == ForkState::Unapplied;
+    match &fork.own {
+        Some(own) => {
+            Some(report_of(&own.header, fork.own_head, own.provenance.clone(), own.body.clone(), base_unknown))
+        }
+        None => (fork.head == fork.own_head).then(|| running_edit(fork)),
+    }
+}
+
+fn running_edit(fork: &Fork) -> Report {
+    report_of(&fork.header, fork.head, fork.provenance.clone(), fork.body.clone(), fork.state == ForkState::Unapplied)
+}
+
+pub(super) fn report_of(
+    header: &Header,
+    id: RevisionId,
+    provenance: Provenance,
+    body: Option<Value>,
+    base_unknown: bool,
+) -> Report {
+    let header = header.clone();
+    Report::Revision(Box::new(RevisionReport { id, header, provenance, body, base_unknown, lost_parents: false }))
+}

@@ -1,0 +1,295 @@
+//! What nodes return to a manager that has lost it: its database was restored from a backup.
+//!
+//! What carries the manager's own signature is its own word, and counts as it counted before. Everything else is history,
+//! and runs nowhere before an administrator has looked at it.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::document::{Audience, Document, DocumentKind, ReturnedReport, RevisionReport};
+use atoll_domain::id::RevisionId;
+use atoll_domain::sharing::fork::{ForkDecision, ForkState, MergedFork};
+use atoll_domain::sharing::history::{Graft, Meeting};
+use atoll_domain::sharing::offer::Offer;
+use atoll_domain::sharing::path::{Path, TouchedPaths};
+use atoll_domain::sharing::revision::{Provenance, Revision, RevisionError};
+use atoll_domain::sharing::touched::difference;
+use atoll_domain::time::Timestamp;
+use serde_json::json;
+
+use super::{Outcome, missing_parents};
+use crate::error::{Error, Result};
+use crate::service::sharing::history::{Loaded, kind_word, load};
+use crate::service::sharing::release::release_in;
+use crate::service::sharing::{fork, offer, save};
+use crate::service::{Caller, Services};
+use crate::store::Tx;
+use crate::store::fleet::NodeRecord;
+use crate::store::sharing::{
+    ReleaseRecord, ReportProof, ResourceRecord, ResourceState, RevisionRecord, forks_between, release_create,
+    release_list, resource_create, resource_get, resource_lock, resource_named,
+};
+
+/// Takes back a document that the manager signed itself.
+pub(super) async fn receive_returned(
+    services: &Services,
+    node: &NodeRecord,
+    report: &ReturnedReport,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let bad = |error: atoll_domain::document::DocumentError| Error::invalid("BAD_DOCUMENT", error.to_string());
+    let key = services.keys.documents.verifying_key();
+    let document = Document::open(report.document.as_bytes(), &report.signature, &key).map_err(bad)?;
+    match document.kind {
+        DocumentKind::Resource => {
+            take_offer(services, node, &document.read().map_err(bad)?, report.lost_parents, now).await
+        }
+        DocumentKind::Fork if document.audience == Audience::Node(node.id) => {
+            take_decision(services, node, &document.read().map_err(bad)?, report.lost_parents, now).await
+        }
+        _ => Err(Error::invalid("BAD_DOCUMENT", "a node returns what was offered to it and what was said to it alone")),
+    }
+}
+
+/// What was released becomes released again, unless something newer is here.
+async fn take_offer(
+    services: &Services,
+    node: &NodeRecord,
+    offer: &Offer,
+    is_lost: bool,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let revision = Revision::verify(offer.revision, offer.header.clone(), Some(&offer.body)).map_err(bad_revision)?;
+    let mut tx = services.store.begin().await?;
+    resource_lock(&tx, offer.resource).await?;
+    let caller = Caller::node(&node.name, now);
+    let record = match resource_get(&tx, offer.resource).await? {
+        Some(record) => record,
+        None => create(&tx, offer, &caller).await?,
+    };
+    let mut loaded = load(&tx, record).await?;
+    let releases = release_list(&tx, offer.resource).await?;
+    let known = loaded.history.contains(revision.id);
+    if known && releases.iter().any(|release| release.version == offer.version) {
+        return Ok(Outcome::Duplicate);
+    }
+    let missing = missing_parents(&loaded, &revision);
+    if !known && !missing.is_empty() && !is_lost {
+        return Ok(Outcome::NeedParents(missing));
+    }
+    let is_newest = releases.first().is_none_or(|newest| offer.version > newest.version);
+    if !known {
+        let graft = match missing.is_empty() {
+            true => None,
+            false => Some(graft_of(&tx, &loaded, offer, is_newest).await?),
+        };
+        let (revision, provenance) = (revision.clone(), offer.provenance.clone());
+        let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
+        loaded.add_record(&tx, record, Some(&offer.body), None).await?;
+    }
+    if is_newest {
+        bring_forward(services, &mut tx, &mut loaded, offer, &caller).await?;
+    } else if releases.iter().all(|release| release.version != offer.version) {
+        // An older version: whoever is pinned to it finds it again.
+        release_create(&tx, offer.resource, &release_of(offer, &caller)).await?;
+        offer::refresh_resource(services, &mut tx, &loaded).await?;
+    }
+    let detail = json!({ "revision": revision.id, "version": offer.version });
+    caller.record(&mut tx, "node.return", &loaded.record.name, detail);
+    tx.commit().await?;
+    Ok(Outcome::Stored("the manager had lost it, and has it again".to_owned()))
+}
+
+fn release_of(offer: &Offer, caller: &Caller) -> ReleaseRecord {
+    ReleaseRecord {
+        version: offer.version,
+        revision: offer.revision,
+        at_ms: caller.now.0,
+        released_by: caller.name.clone(),
+    }
+}
+
+/// A resource that was made after the backup.
+async fn create(tx: &Tx, offer: &Offer, caller: &Caller) -> Result<ResourceRecord> {
+    if let Some(other) = resource_named(tx, offer.kind, &offer.name).await?
+        && other.state != ResourceState::Deleted
+    {
+        return Err(Error::invalid(
+            "NAME_TAKEN",
+            format!("another {} is named \"{}\" by now; rename one of them", kind_word(offer.kind), offer.name),
+        ));
+    }
+    let record = ResourceRecord {
+        id: offer.resource,
+        kind: offer.kind,
+        name: offer.name.clone(),
+        text_mode: offer.kind.default_text_mode(),
+        state: ResourceState::Ok,
+        heads: BTreeSet::new(),
+        heads_version: 1,
+        released: None,
+        changed_ms: caller.now.0,
+        changed_by: caller.name.clone(),
+    };
+    resource_create(tx, &record).await?;
+    Ok(record)
+}
+
+/// What stands for the lost parents of a release. The newest version contains what is here, if that is what the backup
+/// brought: then nothing is asked. Where it may have been written after the restore, every difference is a question: the
+/// clock decides between taking and asking, never between two contents.
+async fn graft_of(tx: &Tx, loaded: &Loaded, offer: &Offer, is_newest: bool) -> Result<Graft> {
+    let Provenance { node, at, .. } = &offer.provenance;
+    let is_older = |head: &RevisionId| {
+        let stored = loaded.provenance.get(head).map(|record| record.stored_ms);
+        stored.is_some_and(|stored| stored <= at.0) && !loaded.history.names(*head, offer.revision)
+    };
+    // A node's clock is nothing to go by.
+    if !is_newest || node.is_some() || !loaded.record.heads.iter().all(is_older) {
+        return Ok(Graft { parents: BTreeSet::new(), touched: std::iter::once(Path::root()).collect() });
+    }
+    let mut graft = Graft { parents: loaded.record.heads.clone(), touched: TouchedPaths::default() };
+    for head in &graft.parents {
+        let before = loaded.body(tx, *head).await?;
+        graft.touched.extend(&difference(before.as_ref(), Some(&offer.body)));
+    }
+    Ok(graft)
+}
+
+/// The newest version counts for everybody again, as far as it merges with what is here.
+async fn bring_forward(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &mut Loaded,
+    offer: &Offer,
+    caller: &Caller,
+) -> Result<()> {
+    save::add_head(tx, loaded, offer.revision, caller).await?;
+    let history = &loaded.history;
+    let follows = loaded.record.released.is_none_or(|(_, released)| {
+        history.descends(offer.revision, released) || history.descends(released, offer.revision)
+    });
+    // What was released since the restore is not taken away from the nodes by what was released before.
+    if follows && loaded.record.state == ResourceState::Ok {
+        release_in(services, caller, tx, loaded, Some(offer.version), offer.revision).await?;
+    }
+    Ok(())
+}
+
+/// What was said about the node's own edit is so again: what it was put together to, and whether it was declined.
+async fn take_decision(
+    services: &Services,
+    node: &NodeRecord,
+    decision: &ForkDecision,
+    is_lost: bool,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let mut tx = services.store.begin().await?;
+    resource_lock(&tx, decision.resource).await?;
+    let record = match resource_get(&tx, decision.resource).await? {
+        Some(record) => record,
+        None if !is_lost => return Ok(Outcome::NeedParents(vec![decision.of])),
+        None => return Err(Error::invalid("UNKNOWN_RESOURCE", "the resource is not here, and nobody has it")),
+    };
+    let mut loaded = load(&tx, record).await?;
+    let mut missing: Vec<RevisionId> =
+        Some(decision.of).filter(|of| !loaded.history.contains(*of)).into_iter().collect();
+    let merged = decision.merged.as_ref().map(verified).transpose()?;
+    if let Some(merged) = &merged {
+        missing.extend(missing_parents(&loaded, merged).into_iter().filter(|id| *id != decision.of));
+    }
+    if !missing.is_empty() && !is_lost {
+        return Ok(Outcome::NeedParents(missing));
+    }
+    if let (Some(revision), Some(said)) = (merged, &decision.merged) {
+        let graft = (!missing_parents(&loaded, &revision).is_empty()).then(Graft::default);
+        let provenance = said.provenance.clone();
+        let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
+        loaded.add_record(&tx, record, said.body.as_ref(), None).await?;
+    }
+    let caller = Caller::node(&node.name, now);
+    let said = say_again(services, &mut tx, &mut loaded, node, decision, &caller).await?;
+    caller.record(
+        &mut tx,
+        "node.return",
+        &loaded.record.name,
+        json!({ "revision": decision.of, "state": decision.state }),
+    );
+    tx.commit().await?;
+    Ok(Outcome::Stored(said))
+}
+
+fn verified(merged: &MergedFork) -> Result<Revision> {
+    Revision::verify(merged.revision, merged.header.clone(), merged.body.as_ref()).map_err(bad_revision)
+}
+
+async fn say_again(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &mut Loaded,
+    node: &NodeRecord,
+    decision: &ForkDecision,
+    caller: &Caller,
+) -> Result<String> {
+    let forks = forks_between(tx, node.id, decision.resource).await?;
+    let about = |fork: &crate::store::sharing::ForkRecord| fork.node_head == decision.of && !fork.state.is_closed();
+    let Some(mut known) = forks.into_iter().find(about) else {
+        return Ok("kept in the history".to_owned());
+    };
+    if decision.state == ForkState::Declined {
+        known.state = ForkState::Declined;
+        known.message.clone_from(&decision.message);
+        fork::close_question(tx, &mut known, None).await?;
+        fork::tell(services, tx, loaded, &known).await?;
+        return Ok(known.message);
+    }
+    // Whether it is a question is seen anew.
+    known.state = if decision.state == ForkState::Conflict { known.state } else { decision.state };
+    known.message.clone_from(&decision.message);
+    if let Some(merged) = &decision.merged
+        && loaded.history.descends(merged.revision, known.head)
+    {
+        known.head = merged.revision;
+    }
+    fork::rebase(services, tx, loaded, known, caller).await
+}
+
+/// What others made, and this node only held: it becomes history. Nobody has signed who made it, so it is said to come
+/// from this node, unless it is what rules make of its parents.
+pub(super) async fn keep(
+    mut tx: Tx,
+    mut loaded: Loaded,
+    node: &NodeRecord,
+    revision: Revision,
+    report: &RevisionReport,
+    proof: ReportProof,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let graft = (!missing_parents(&loaded, &revision).is_empty()).then(Graft::default);
+    let provenance = if is_merge(&tx, &loaded, &revision).await? {
+        loaded.merge_provenance(&revision.header.parents)
+    } else {
+        Provenance { author: format!("node:{}", node.name), node: Some(node.id), ..report.provenance.clone() }
+    };
+    let id = revision.id;
+    let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
+    loaded.add_record(&tx, record, report.body.as_ref(), Some(proof)).await?;
+    let caller = Caller::node(&node.name, now);
+    caller.record(&mut tx, "node.return", &loaded.record.name, json!({ "revision": id }));
+    tx.commit().await?;
+    Ok(Outcome::Stored("kept in the history".to_owned()))
+}
+
+async fn is_merge(tx: &Tx, loaded: &Loaded, revision: &Revision) -> Result<bool> {
+    let parents: Vec<RevisionId> = revision.header.parents.iter().copied().collect();
+    let [one, other] = parents[..] else { return Ok(false) };
+    if !missing_parents(loaded, revision).is_empty() {
+        return Ok(false);
+    }
+    let meeting = loaded.meet(tx, one, other).await?;
+    Ok(matches!(meeting, Meeting::Settled { revision: merged, .. } if merged.id == revision.id))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "reads better at map_err")]
+fn bad_revision(error: RevisionError) -> Error {
+    Error::invalid("BAD_REVISION", error.to_string())
+}
