@@ -49,7 +49,8 @@ export function createQueryClient(): QueryClient {
 
 /** Topics that an act makes old, by the first word of its name in the audit record. */
 const STALE: Record<string, readonly Topic[]> = {
-  node: ["node", "groups", "usages", "publications", "sync", "effective", "proposals", "conflicts"],
+  // A node also writes: what it edits or returns may be everybody's at once.
+  node: ["node", "resources", "resource", "groups", "usages", "publications", "sync", "effective", "proposals", "conflicts"],
   group: ["groups"],
   join_token: ["join-tokens"],
   resource: ["resources", "resource", "publications", "usages", "sync", "effective", "conflicts", "proposals"],

@@ -8,6 +8,7 @@ const WORDS: Record<string, string> = {
   "node.uncordon": "Node uncordoned",
   "node.remove": "Node removed",
   "node.edit": "Edited on a node",
+  "node.return": "Returned by a node",
   "group.create": "Group created",
   "group.delete": "Group deleted",
   "join_token.create": "Join token made",
