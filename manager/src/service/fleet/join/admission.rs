@@ -151,6 +151,11 @@ impl Known {
             names: node_names_taken(tx, &names).await?,
         })
     }
+
+    /// What was remembered of a token before may have been revoked since: this counts, for a repeated wish too.
+    fn is_good(&self, token: TokenId) -> bool {
+        self.tokens.get(&token).is_some_and(|token| !token.revoked)
+    }
 }
 
 async fn try_all(services: &Services, candidates: &[Candidate]) -> Result<Vec<Result<Admitted>>> {
@@ -161,6 +166,7 @@ async fn try_all(services: &Services, candidates: &[Candidate]) -> Result<Vec<Re
     let mut uses: BTreeMap<TokenId, u64> = BTreeMap::new();
     for candidate in candidates {
         let result = match known.nodes.remove(&candidate.wish.identity_key) {
+            _ if !known.is_good(candidate.wish.token) => Err(bad_token()),
             Some(node) => rejoin(services, &tx, node, candidate).await,
             None => new_node(&mut known, candidate).map(|record| Admitted { record, issued: None }),
         };
@@ -216,7 +222,7 @@ async fn rejoin(services: &Services, tx: &Tx, known: NodeRecord, candidate: &Can
 /// Decides on a new node, and takes its name and a use of its token for the rest of the batch.
 fn new_node(known: &mut Known, candidate: &Candidate) -> Result<NodeRecord> {
     let wish = &candidate.wish;
-    let token = known.tokens.get_mut(&wish.token).filter(|token| !token.revoked).ok_or_else(bad_token)?;
+    let token = known.tokens.get_mut(&wish.token).ok_or_else(bad_token)?;
     if known.names.contains(wish.name.as_str()) {
         return Err(Error::new(
             ErrorKind::AlreadyExists,

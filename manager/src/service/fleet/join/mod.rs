@@ -5,6 +5,8 @@
 
 mod admission;
 pub mod attempt;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
