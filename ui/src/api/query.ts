@@ -67,3 +67,11 @@ export function staleTopics(action: string): readonly Topic[] {
   const noun = action.split(".")[0] ?? "";
   return [...(STALE[noun] ?? []), "audit"];
 }
+
+/** What lies under these topics is read again where it is shown. */
+export function makeOld(queries: QueryClient, topics: Iterable<Topic>): void {
+  for (const topic of new Set(topics)) void queries.invalidateQueries({ queryKey: [topic] });
+}
+
+/** What an act on nodes touches. Their list is among it: whoever acted expects to see it. */
+export const NODE_TOPICS: readonly Topic[] = ["nodes", "node", "groups", "status"];

@@ -6,6 +6,7 @@ import { useState } from "react";
 
 import { api } from "../api/client";
 import { type ActOnNodesResponse, type FreezeNodesResponse, LabelChangeSchema } from "../api/generated/atoll/v1/fleet_pb";
+import { makeOld, NODE_TOPICS } from "../api/query";
 import { Dialog, FormDialog } from "../ui/Dialog";
 import { ListField, TextField } from "../ui/fields";
 import { Answer } from "../ui/feedback";
@@ -79,7 +80,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
       act={() => api.fleet.actOnNodes(asked())}
       done={(result) => `Done on ${result.done.toLocaleString("en")} of ${nodes}`}
       onDone={(result) => {
-        for (const topic of ["nodes", "node", "groups", "status"]) void queries.invalidateQueries({ queryKey: [topic] });
+        makeOld(queries, NODE_TOPICS);
         onDone(result);
       }}
       onClose={onClose}

@@ -6,6 +6,7 @@ import { useState } from "react";
 
 import { api } from "../api/client";
 import { LabelChangeSchema, type Node } from "../api/generated/atoll/v1/fleet_pb";
+import { makeOld, NODE_TOPICS } from "../api/query";
 import { quote } from "../ui/copy";
 import { Confirm, FormDialog } from "../ui/Dialog";
 import { ListField, TextField } from "../ui/fields";
@@ -42,7 +43,7 @@ function labelChange(set: Record<string, string>, remove: string[]) {
 function useRefresh(): () => void {
   const queries = useQueryClient();
   return () => {
-    for (const topic of ["nodes", "node", "groups", "status"]) void queries.invalidateQueries({ queryKey: [topic] });
+    makeOld(queries, NODE_TOPICS);
   };
 }
 

@@ -7,6 +7,7 @@ import { useCallback, useState } from "react";
 import { api } from "../api/client";
 import type { Node } from "../api/generated/atoll/v1/fleet_pb";
 import { useList } from "../api/list";
+import { useSearchChange } from "../shell/useSearchChange";
 import { Button } from "../ui/Button";
 import { quote } from "../ui/copy";
 import type { Column } from "../ui/DataGrid";
@@ -49,10 +50,7 @@ export function NodesPage() {
   const navigate = useNavigate();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const filter = search.filter ?? "";
-  const change = useCallback(
-    (next: Partial<typeof search>) => void navigate({ to: "/nodes", search: (before) => clean({ ...before, ...next }), replace: true }),
-    [navigate],
-  );
+  const change = useSearchChange<typeof search>("/nodes");
   const onFilter = useCallback(
     (next: string) => {
       setSelected(new Set());
@@ -135,8 +133,4 @@ export function NodesPage() {
       />
     </Page>
   );
-}
-
-function clean<T extends object>(search: T): T {
-  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value !== "")) as T;
 }

@@ -8,6 +8,7 @@ import { lazy, Suspense, useState } from "react";
 import { api } from "../api/client";
 import type { SavedView } from "../api/generated/atoll/v1/access_pb";
 import type { Node } from "../api/generated/atoll/v1/fleet_pb";
+import { useWho } from "../api/standing";
 import type { Column } from "../ui/DataGrid";
 import { MenuButton } from "../ui/MenuButton";
 import { tellDone, tellProblem } from "../ui/toast";
@@ -26,7 +27,7 @@ export function SavedViews({ search }: { search: Search }) {
     queryKey: ["views", SCREEN],
     queryFn: ({ signal }) => api.access.listSavedViews({ options: { filter: `screen=${SCREEN}`, pageSize: 200 } }, { signal }),
   });
-  const who = useQuery({ queryKey: ["who"], queryFn: ({ signal }) => api.access.whoAmI({}, { signal }) });
+  const who = useWho();
   const open = (view: SavedView) => {
     const query = new URLSearchParams(view.query);
     void navigate({ to: "/nodes", search: Object.fromEntries(query) as Search });

@@ -4,7 +4,7 @@ import { useEffect, useSyncExternalStore } from "react";
 
 import { api, tellSessionEnd } from "../api/client";
 import type { ListNodesResponse, Node } from "../api/generated/atoll/v1/fleet_pb";
-import { staleTopics } from "../api/query";
+import { makeOld, staleTopics, type Topic } from "../api/query";
 import { setManagerClock } from "./clock";
 import { LiveLink } from "./link";
 import type { LiveState, News, ToTab, ToWorker } from "./message";
@@ -93,7 +93,7 @@ function connectAlone(hear: (message: ToTab) => void): () => void {
 export class Patcher {
   #queries: QueryClient;
   #nodes = new Map<string, Node>();
-  #topics = new Set<string>();
+  #topics = new Set<Topic>();
   #render: ReturnType<typeof setTimeout> | undefined;
   #refetch: ReturnType<typeof setTimeout> | undefined;
 
@@ -105,8 +105,8 @@ export class Patcher {
     setManagerClock(news.managerNowMs);
     news.nodes.forEach((node) => this.#nodes.set(node.id, node));
     news.events.flatMap((event) => staleTopics(event.action)).forEach((topic) => this.#topics.add(topic));
-    if (news.incomplete) ["nodes", "node", "sync", "usages"].forEach((topic) => this.#topics.add(topic));
-    if (news.nodes.length > 0) ["sync", "usages"].forEach((topic) => this.#topics.add(topic));
+    if (news.incomplete) (["nodes", "node", "sync", "usages"] as const).forEach((topic) => this.#topics.add(topic));
+    if (news.nodes.length > 0) (["sync", "usages"] as const).forEach((topic) => this.#topics.add(topic));
     if (news.status) this.#queries.setQueryData(["status"], news.status);
     this.#render ??= setTimeout(() => this.#patch(), RENDER_MS);
     this.#refetch ??= setTimeout(() => this.#readAgain(), REFETCH_MS);
@@ -141,7 +141,7 @@ export class Patcher {
     this.#refetch = undefined;
     const topics = this.#topics;
     this.#topics = new Set();
-    for (const topic of topics) void this.#queries.invalidateQueries({ queryKey: [topic] });
+    makeOld(this.#queries, topics);
   }
 }
 

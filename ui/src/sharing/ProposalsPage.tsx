@@ -6,6 +6,7 @@ import { api } from "../api/client";
 import type { Proposal } from "../api/generated/atoll/v1/sharing_pb";
 import { useList } from "../api/list";
 import { NodeLink } from "../fleet/NodesPage";
+import { useSearchChange } from "../shell/useSearchChange";
 import { quote } from "../ui/copy";
 import type { Column } from "../ui/DataGrid";
 import { Empty } from "../ui/feedback";
@@ -43,15 +44,7 @@ export function ProposalsPage() {
   const navigate = useNavigate();
   const filter = search.filter ?? "";
   const order = search.order ?? "";
-  const change = useCallback(
-    (next: Partial<typeof search>) =>
-      void navigate({
-        to: "/proposals",
-        search: (before) => Object.fromEntries(Object.entries({ ...before, ...next }).filter(([, value]) => value !== "")),
-        replace: true,
-      }),
-    [navigate],
-  );
+  const change = useSearchChange<typeof search>("/proposals");
   const onFilter = useCallback((next: string) => change({ filter: next }), [change]);
   const list = useList(
     ["proposals", "list"],

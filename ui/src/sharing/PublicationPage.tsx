@@ -6,7 +6,7 @@ import { useState } from "react";
 
 import { api } from "../api/client";
 import type { Publication } from "../api/generated/atoll/v1/sharing_pb";
-import { staleTopics } from "../api/query";
+import { makeOld, staleTopics } from "../api/query";
 import { Button } from "../ui/Button";
 import { quote } from "../ui/copy";
 import { Confirm } from "../ui/Dialog";
@@ -132,7 +132,7 @@ function DeletePublication({ publication, onClose, onDeleted }: DeleteProps) {
       act={() => api.sharing.deletePublication({ name: publication.name })}
       done="The publication was deleted"
       onDone={() => {
-        for (const topic of [...staleTopics("publication.delete"), "status"]) void queries.invalidateQueries({ queryKey: [topic] });
+        makeOld(queries, [...staleTopics("publication.delete"), "status"]);
         onDeleted();
       }}
       onClose={onClose}

@@ -6,6 +6,7 @@ import { useCallback } from "react";
 import { api } from "../api/client";
 import type { Publication } from "../api/generated/atoll/v1/sharing_pb";
 import { useList } from "../api/list";
+import { useSearchChange } from "../shell/useSearchChange";
 import { Button } from "../ui/Button";
 import { quote } from "../ui/copy";
 import type { Column } from "../ui/DataGrid";
@@ -64,15 +65,7 @@ export function PublicationsPage() {
   const navigate = useNavigate();
   const filter = search.filter ?? "";
   const order = search.order ?? "";
-  const change = useCallback(
-    (next: Partial<typeof search>) =>
-      void navigate({
-        to: "/publications",
-        search: (before) => Object.fromEntries(Object.entries({ ...before, ...next }).filter(([, value]) => value !== "")),
-        replace: true,
-      }),
-    [navigate],
-  );
+  const change = useSearchChange<typeof search>("/publications");
   const onFilter = useCallback((next: string) => change({ filter: next }), [change]);
   const list = useList(
     ["publications", "list"],

@@ -4,6 +4,7 @@ import { Pencil, Send } from "lucide-react";
 import { useState } from "react";
 
 import type { GetResourceResponse } from "../api/generated/atoll/v1/sharing_pb";
+import { withoutEmpty } from "../shell/search";
 import { Button } from "../ui/Button";
 import { Answer, Note } from "../ui/feedback";
 import { type Tab, Tabs } from "../ui/Tabs";
@@ -12,7 +13,7 @@ import { contentOf, useResource } from "./resource/read";
 import { QUESTION_OPEN, whyNotPublished } from "./resource/reason";
 import { ResourceFrame } from "./resource/ResourceFrame";
 import { Shown } from "./resource/Shown";
-import { type ResourceSearch, useCommonTabs, withoutEmpty } from "./resource/tabs";
+import { type ResourceSearch, useCommonTabs } from "./resource/tabs";
 import { AboutDialog } from "./variable-set/AboutDialog";
 import { EffectiveTab } from "./variable-set/EffectiveTab";
 import { readPlace, writePlace } from "./variable-set/place";

@@ -1,11 +1,10 @@
 // What stands around every page: where one can go, what waits, how fresh it is, and who one is.
 import { Kbd, UnstyledButton, useMantineColorScheme } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { CircleUser, Search } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 
-import { api } from "../api/client";
+import { useStatus, useWho } from "../api/standing";
 import { useLive } from "../live/live";
 import { MenuButton } from "../ui/MenuButton";
 import { Toasts } from "../ui/toast";
@@ -67,7 +66,7 @@ export function Shell() {
 
 function Navigation({ isOpen, onGo }: { isOpen: boolean; onGo: () => void }) {
   const path = useRouterState({ select: (state) => state.location.pathname });
-  const status = useQuery({ queryKey: ["status"], queryFn: ({ signal }) => api.telemetry.getStatus({}, { signal }) });
+  const status = useStatus();
   const waiting = { conflicts: status.data?.conflictsOpen ?? 0n, proposals: status.data?.proposalsOpen ?? 0n };
   return (
     <nav className={isOpen ? "shell-nav is-open" : "shell-nav"} aria-label="Main">
@@ -99,7 +98,7 @@ function Navigation({ isOpen, onGo }: { isOpen: boolean; onGo: () => void }) {
 }
 
 function UserMenu({ onHelp }: { onHelp: () => void }) {
-  const who = useQuery({ queryKey: ["who"], queryFn: ({ signal }) => api.access.whoAmI({}, { signal }) });
+  const who = useWho();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const schemes = { auto: "As the system", light: "Light", dark: "Dark" } as const;
   return (

@@ -1,6 +1,5 @@
 // What addresses carry after the question mark. Every view can be sent to somebody else as it is.
 export type ListSearch = { filter?: string; order?: string };
-export type TabSearch = { tab?: string };
 
 type Raw = Record<string, unknown>;
 
@@ -26,3 +25,10 @@ export function texts<K extends string>(...keys: K[]): (raw: Raw) => { [key in K
 }
 
 export const listSearch: (raw: Raw) => ListSearch = texts("filter", "order");
+
+/** An address without what is empty: the default is not written down. */
+export function withoutEmpty<T extends object>(search: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value !== "")) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

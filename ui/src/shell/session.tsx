@@ -1,6 +1,6 @@
 // Signing in by a one-time link, and signing in again over the page when the session ended in the middle of something.
 import { useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useSyncExternalStore } from "react";
+import { lazy, Suspense, useCallback, useEffect, useSyncExternalStore } from "react";
 
 import { onSessionEnd } from "../api/client";
 import { tellSignedIn } from "../live/live";
@@ -19,10 +19,6 @@ function setOver(next: boolean): void {
 }
 
 onSessionEnd(() => setOver(true));
-
-export function endSession(): void {
-  setOver(true);
-}
 
 /** Exchanges the code of a one-time link for a session. */
 export async function signIn(code: string): Promise<void> {
@@ -62,22 +58,17 @@ export function SignInAgain() {
     () => isOver,
   );
   const queries = useQueryClient();
-  useEffect(() => {
-    const channel = new BroadcastChannel(CHANNEL);
-    channel.onmessage = () => goOn();
-    const goOn = () => {
-      setOver(false);
-      tellSignedIn();
-      void queries.invalidateQueries();
-    };
-    return () => channel.close();
-  }, [queries]);
-  if (!shown || location.pathname === "/sign-in") return null;
-  const goOn = () => {
+  const goOn = useCallback(() => {
     setOver(false);
     tellSignedIn();
     void queries.invalidateQueries();
-  };
+  }, [queries]);
+  useEffect(() => {
+    const channel = new BroadcastChannel(CHANNEL);
+    channel.onmessage = goOn;
+    return () => channel.close();
+  }, [goOn]);
+  if (!shown || location.pathname === "/sign-in") return null;
   return (
     <Suspense>
       <SignInDialog onDone={goOn} />

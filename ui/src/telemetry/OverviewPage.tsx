@@ -7,6 +7,7 @@ import { lazy, Suspense } from "react";
 import { api } from "../api/client";
 import type { AuditEvent } from "../api/generated/atoll/v1/audit_pb";
 import type { GetStatusResponse } from "../api/generated/atoll/v1/telemetry_pb";
+import { useStatus } from "../api/standing";
 import { actionWords } from "../audit/words";
 import { CopyButton } from "../ui/copy";
 import { Answer, Empty, Loading } from "../ui/feedback";
@@ -18,7 +19,7 @@ import { Breakdown } from "./Breakdown";
 const SyncChart = lazy(() => import("./SyncChart").then((module) => ({ default: module.SyncChart })));
 
 export function OverviewPage() {
-  const asked = useQuery({ queryKey: ["status"], queryFn: ({ signal }) => api.telemetry.getStatus({}, { signal }) });
+  const asked = useStatus();
   return (
     <Page title="Overview" cli="atoll status">
       <Answer of={asked} what="the state of the fleet">

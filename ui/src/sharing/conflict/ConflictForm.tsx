@@ -4,7 +4,7 @@ import { useCallback, useRef, useState } from "react";
 
 import { api } from "../../api/client";
 import type { Conflict, Resource } from "../../api/generated/atoll/v1/sharing_pb";
-import { staleTopics } from "../../api/query";
+import { makeOld, staleTopics } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { CopyCli } from "../../ui/copy";
 import { Empty, ProblemNote } from "../../ui/feedback";
@@ -157,7 +157,7 @@ function useSending(conflict: Conflict, draft: Draft, onResolved: (next: Next) =
       if (next.conflictId) tellDone(`One more question about ${conflict.resource?.name ?? "it"} is open`, "Your answer is saved.");
       else tellDone("The conflict is resolved", next.version ? `Released as ${next.version}.` : "The result waits for a release.");
       onResolved(next);
-      for (const topic of [...staleTopics("conflict.resolve"), "status"]) void queries.invalidateQueries({ queryKey: [topic] });
+      makeOld(queries, [...staleTopics("conflict.resolve"), "status"]);
     },
     // Somebody else may have answered: what the question is now says who.
     onError: () => void queries.invalidateQueries({ queryKey: ["conflicts"] }),

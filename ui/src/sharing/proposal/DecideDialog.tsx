@@ -6,7 +6,7 @@ import { useState } from "react";
 
 import { api } from "../../api/client";
 import type { DecideProposalResponse, Proposal } from "../../api/generated/atoll/v1/sharing_pb";
-import { staleTopics } from "../../api/query";
+import { makeOld, staleTopics } from "../../api/query";
 import { quote } from "../../ui/copy";
 import { FormDialog } from "../../ui/Dialog";
 import { Checkbox, TextArea } from "../../ui/fields";
@@ -23,7 +23,7 @@ export function DecideDialog({ proposal, decision, onClose }: DecideDialogProps)
   const accept = decision === "accept";
   const said = message ? ` -m ${quote(message)}` : "";
   const finish = (decided: DecideProposalResponse) => {
-    for (const topic of [...staleTopics("proposal.accept"), "status", "sync"]) void queries.invalidateQueries({ queryKey: [topic] });
+    makeOld(queries, [...staleTopics("proposal.accept"), "status", "sync"]);
     if (decided.conflictId) void navigate({ to: "/conflicts/$id", params: { id: decided.conflictId } });
   };
   return (

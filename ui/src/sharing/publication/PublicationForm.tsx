@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { api } from "../../api/client";
 import type { Publication } from "../../api/generated/atoll/v1/sharing_pb";
-import { staleTopics } from "../../api/query";
+import { makeOld, staleTopics } from "../../api/query";
 import { GroupField } from "../../fleet/GroupField";
 import { Choices } from "../../ui/Choices";
 import { FormDialog } from "../../ui/Dialog";
@@ -40,7 +40,7 @@ export function PublicationForm({ publication, onSaved, onClose }: PublicationFo
       act={() => api.sharing.savePublication({ publication: publicationOf(wish), requestId })}
       done={publication ? "The publication was saved" : "The publication was created"}
       onDone={(saved) => {
-        for (const topic of [...staleTopics("publication.save"), "status"]) void queries.invalidateQueries({ queryKey: [topic] });
+        makeOld(queries, [...staleTopics("publication.save"), "status"]);
         if (saved.publication) onSaved?.(saved.publication);
       }}
       onClose={onClose}

@@ -6,6 +6,7 @@ import { type ReactNode, useCallback } from "react";
 import { api } from "../../api/client";
 import type { Resource } from "../../api/generated/atoll/v1/sharing_pb";
 import { useList } from "../../api/list";
+import { useSearchChange } from "../../shell/useSearchChange";
 import { Button } from "../../ui/Button";
 import { quote } from "../../ui/copy";
 import { ListView } from "../../ui/ListView";
@@ -28,10 +29,7 @@ type ResourceListProps = {
 export function ResourceList({ kind, lead, search, dialog, empty }: ResourceListProps) {
   const navigate = useNavigate();
   const filter = search.filter ?? "";
-  const change = useCallback(
-    (next: Search) => void navigate({ to: kind.list, search: (before: Search) => clean({ ...before, ...next }), replace: true }),
-    [navigate, kind.list],
-  );
+  const change = useSearchChange<Search>(kind.list);
   const onFilter = useCallback((next: string) => change({ filter: next }), [change]);
   const list = useList(
     ["resources", kind.name],
@@ -75,8 +73,4 @@ export function ResourceList({ kind, lead, search, dialog, empty }: ResourceList
       {search.new === "import" ? <ImportDialog kind={kind} onClose={onClose} /> : search.new ? dialog(onClose) : null}
     </Page>
   );
-}
-
-function clean(search: Search): Search {
-  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value !== ""));
 }

@@ -31,9 +31,3 @@ export function useCommonTabs({ kind, answer, search, onSearch, firstTab }: Comm
   ];
 }
 
-/** A search without what is empty, so that addresses stay short. */
-export function withoutEmpty<T extends object>(search: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value !== "")) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-}

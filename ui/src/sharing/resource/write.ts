@@ -3,7 +3,7 @@ import type { QueryClient } from "@tanstack/react-query";
 
 import { api } from "../../api/client";
 import type { SaveResourceResponse } from "../../api/generated/atoll/v1/sharing_pb";
-import { staleTopics } from "../../api/query";
+import { makeOld, staleTopics } from "../../api/query";
 import type { Kind } from "./kind";
 
 type Save = { resource?: string; content: string; base?: string; message?: string; isImport?: boolean; requestId?: string };
@@ -22,7 +22,7 @@ export function save(kind: Kind, wish: Save): Promise<SaveResourceResponse> {
 
 /** Everything that shows resources is read again. */
 export function refresh(queries: QueryClient): void {
-  for (const topic of staleTopics("resource.write")) void queries.invalidateQueries({ queryKey: [topic] });
+  makeOld(queries, staleTopics("resource.write"));
 }
 
 /** A random UUID. `crypto.randomUUID` is there on secure pages only; the manager may be reached by plain http. */

@@ -1,0 +1,88 @@
+//! What requests about sharing ask for, in the words of the use cases.
+
+use atoll_domain::canonical;
+use atoll_domain::sharing::offer::{EditMode, VersionPolicy};
+use atoll_proto::v1;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::rpc::decode;
+use crate::service::sharing::{conflict, publication, variable};
+
+pub(super) fn scope(scope: Option<v1::VariableScope>) -> variable::WishedScope {
+    let scope = scope.unwrap_or_default();
+    variable::WishedScope {
+        environments: scope.environments,
+        roles: scope.roles,
+        targets: scope.targets,
+        groups: scope.groups,
+    }
+}
+
+pub(super) fn publication_wish(request: v1::SavePublicationRequest) -> Result<publication::Wish, Error> {
+    let wished = request.publication.ok_or_else(|| Error::invalid("MISSING", "publication is missing"))?;
+    let edit_mode = match wished.edit_mode.as_str() {
+        "" => EditMode::default(),
+        text => decode::parsed("BAD_EDIT_MODE", text)?,
+    };
+    let items = wished.items.into_iter().map(item).collect::<Result<_, Error>>()?;
+    Ok(publication::Wish {
+        selector: decode::selector(wished.selector)?,
+        request_id: decode::request_id(&request.request_id)?,
+        add_items: request.add_items,
+        name: wished.name,
+        priority: wished.priority,
+        edit_mode,
+        items,
+    })
+}
+
+fn item(item: v1::PublicationItem) -> Result<publication::WishedItem, Error> {
+    let policy = match item.policy.as_str() {
+        "" | "latest" => VersionPolicy::Latest,
+        "pin" => VersionPolicy::Pin { version: decode::parsed("BAD_VERSION", &item.version)? },
+        other => {
+            return Err(Error::invalid("BAD_POLICY", format!("\"{other}\" is not a policy; use latest or pin")));
+        }
+    };
+    let resource = if item.resource_id.is_empty() { item.name } else { item.resource_id };
+    Ok(publication::WishedItem { kind: decode::kind(&item.kind)?, resource, policy })
+}
+
+pub(super) fn answer(request: v1::ResolveConflictRequest) -> Result<conflict::Answer, Error> {
+    let take = match request.take.as_str() {
+        "" => None,
+        text => Some(taken(text, "")?),
+    };
+    let choices = request
+        .choices
+        .into_iter()
+        .map(|choice| Ok((choice.path, taken(&choice.take, &choice.value)?)))
+        .collect::<Result<_, Error>>()?;
+    let content = match request.content.as_str() {
+        "" => None,
+        text => Some(value(text)?),
+    };
+    Ok(conflict::Answer { take, choices, content, message: request.message, release: request.release })
+}
+
+fn taken(take: &str, text: &str) -> Result<conflict::Take, Error> {
+    Ok(match take {
+        "ours" => conflict::Take::Ours,
+        "theirs" => conflict::Take::Theirs,
+        "base" => conflict::Take::Base,
+        "proposal" => conflict::Take::Proposal,
+        "value" if text.is_empty() => conflict::Take::Value(None),
+        "value" => conflict::Take::Value(Some(value(text)?)),
+        other => {
+            return Err(Error::invalid(
+                "BAD_TAKE",
+                format!("\"{other}\" is not an answer; use ours, theirs, base, proposal or value"),
+            ));
+        }
+    })
+}
+
+fn value(text: &str) -> Result<Value, Error> {
+    canonical::parse(text.as_bytes()).map_err(|error| Error::invalid("BAD_CONTENT", error.to_string()))
+}
