@@ -62,6 +62,8 @@ pub struct Authority {
     issuing: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
     root_pin: Digest,
+    /// When the issuing certificate ends: nothing that it signs lives longer.
+    issuing_ends: Timestamp,
 }
 
 impl fmt::Debug for Authority {
@@ -77,6 +79,8 @@ pub struct Issued {
     pub chain: Vec<Vec<u8>>,
     /// Serial number in hexadecimal digits.
     pub serial: String,
+    /// SHA-256 of its subject public key info: whoever calls with the certificate has proved this key.
+    pub key: Digest,
     pub expires: Timestamp,
 }
 
@@ -90,7 +94,24 @@ impl Authority {
         let issuing = CertificateDer::from(issuing);
         let issuer = Issuer::from_ca_cert_der(&issuing, key).map_err(Error::internal)?;
         let root_pin = public_key_pin(&root)?;
-        Ok(Self { root: CertificateDer::from(root), issuing, issuer, root_pin })
+        let ends = |certificate: &[u8]| validity_seconds(certificate).map(|(_, ends)| ends);
+        let (root_ends, own_ends) = (ends(&root), ends(&issuing));
+        let (Some(root_ends), Some(own_ends)) = (root_ends, own_ends) else {
+            return Err(Error::internal("a stored certificate of the authority does not say when it ends"));
+        };
+        let issuing_ends = Timestamp(i64::try_from(root_ends.min(own_ends)).unwrap_or(i64::MAX / 1000) * 1000);
+        Ok(Self { root: CertificateDer::from(root), issuing, issuer, root_pin, issuing_ends })
+    }
+
+    /// The end of a certificate that is to live for so long: a leaf never outlives its issuer.
+    fn end_of(&self, now: Timestamp, lifetime_ms: i64) -> Result<Timestamp> {
+        if self.issuing_ends <= now {
+            return Err(Error::precondition(
+                "AUTHORITY_EXPIRED",
+                "the manager's issuing certificate has run out, so it cannot sign; check the manager's clock first",
+            ));
+        }
+        Ok(now.plus_ms(lifetime_ms).min(self.issuing_ends))
     }
 
     #[must_use]
@@ -116,7 +137,8 @@ impl Authority {
                     .with_context(error)
             },
         )?;
-        let mut params = leaf_params(&format!("node {node}"), now, lifetime_ms);
+        let expires = self.end_of(now, lifetime_ms)?;
+        let mut params = leaf_params(&format!("node {node}"), now, expires.ms_since(now));
         let uri = format!("spiffe://atoll/node/{node}");
         params.subject_alt_names = vec![SanType::URI(uri.try_into().map_err(Error::internal)?)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -125,7 +147,8 @@ impl Authority {
         Ok(Issued {
             chain: vec![certificate.der().to_vec(), self.issuing.to_vec()],
             serial,
-            expires: now.plus_ms(lifetime_ms),
+            key: public_key_pin(certificate.der())?,
+            expires,
         })
     }
 
@@ -140,7 +163,8 @@ impl Authority {
         now: Timestamp,
     ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
         let key = generate_key()?;
-        let mut params = leaf_params("Atoll manager", now, SERVER_LIFETIME_MS);
+        let lifetime_ms = self.end_of(now, SERVER_LIFETIME_MS)?.ms_since(now);
+        let mut params = leaf_params("Atoll manager", now, lifetime_ms);
         let mut all = vec![MANAGER_NAME.to_owned(), "localhost".to_owned()];
         all.extend(names.iter().cloned());
         params.subject_alt_names = all.iter().map(|name| subject_name(name)).collect::<Result<_>>()?;
@@ -210,7 +234,18 @@ fn public_key_pin(certificate: &[u8]) -> Result<Digest> {
 pub struct NodeCertificate {
     pub node: NodeId,
     pub serial: String,
+    /// SHA-256 of the subject public key info. The handshake has proved that the caller holds the private half.
+    pub key: Digest,
+    pub begins: Timestamp,
     pub expires: Timestamp,
+}
+
+/// The first and the last second of a certificate's life, since 1970 (RFC 5280 section 4.1.2.5: both count).
+#[must_use]
+pub fn validity_seconds(certificate: &[u8]) -> Option<(u64, u64)> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let seconds = |at: x509_parser::time::ASN1Time| u64::try_from(at.timestamp()).ok();
+    Some((seconds(parsed.validity().not_before)?, seconds(parsed.validity().not_after)?))
 }
 
 /// Reads a verified client certificate. `None` for one that is not a node's.
@@ -222,6 +257,12 @@ pub fn read_node_certificate(certificate: &[u8]) -> Option<NodeCertificate> {
         x509_parser::extensions::GeneralName::URI(uri) => uri.strip_prefix("spiffe://atoll/node/")?.parse().ok(),
         _ => None,
     })?;
-    let expires = Timestamp(parsed.validity().not_after.timestamp().saturating_mul(1000));
-    Some(NodeCertificate { node, serial: hex::encode(parsed.raw_serial()), expires })
+    let at = |instant: x509_parser::time::ASN1Time| Timestamp(instant.timestamp().saturating_mul(1000));
+    Some(NodeCertificate {
+        node,
+        serial: hex::encode(parsed.raw_serial()),
+        key: Digest::of(parsed.public_key().raw),
+        begins: at(parsed.validity().not_before),
+        expires: at(parsed.validity().not_after),
+    })
 }

@@ -12,7 +12,7 @@ use crate::authority::{Issued, NodeCertificate};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::{Caller, Services};
-use crate::store::fleet::{NodeRecord, node_get};
+use crate::store::fleet::{CertificateRecord, NodeRecord, node_get};
 
 const CHALLENGE_LIFETIME_MS: i64 = 60_000;
 /// Challenges that may be open at once: what a flood of askers can make this process hold.
@@ -110,7 +110,7 @@ async fn issue(
     let lifetime_ms = services.settings.certificate_lifetime_ms;
     let issued = services.keys.authority.issue_node(record.id, request, now, lifetime_ms)?;
     let record = NodeRecord {
-        next_serial: Some(issued.serial.clone()),
+        next_certificate: Some(CertificateRecord::of(&issued)),
         certificate_expires_ms: issued.expires.0,
         ..record.clone()
     };

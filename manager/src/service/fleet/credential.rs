@@ -7,11 +7,11 @@ use atoll_domain::id::NodeId;
 use atoll_domain::time::Timestamp;
 use dashmap::DashMap;
 
-use crate::authority::NodeCertificate;
+use crate::authority::{Issued, NodeCertificate};
 use crate::error::{Error, Result};
 use crate::service::Services;
 use crate::store::Tx;
-use crate::store::fleet::{NodeRecord, node_certificate_update, node_get};
+use crate::store::fleet::{CertificateRecord, NodeRecord, node_certificate_update, node_get};
 
 /// How long an answer may be used again. A removal in this process counts at once; one made by another replica of the
 /// manager counts within this time.
@@ -19,6 +19,19 @@ const FRESH_SHARED_MS: i64 = 5_000;
 /// The same where there is no other replica: every change of a node passes through [`Credentials::changed`], and a
 /// change that is published to every node does not become a query for each of them.
 const FRESH_EMBEDDED_MS: i64 = 600_000;
+
+impl CertificateRecord {
+    #[must_use]
+    pub fn of(issued: &Issued) -> Self {
+        Self { serial: issued.serial.clone(), key: Some(issued.key) }
+    }
+
+    /// Whether a verified certificate is this one: the same number over the same key.
+    #[must_use]
+    pub fn is(&self, certificate: &NodeCertificate) -> bool {
+        self.serial == certificate.serial && self.key.is_none_or(|key| key == certificate.key)
+    }
+}
 
 /// Recent answers, so that a wave of reconnects does not become a wave of queries.
 #[derive(Debug)]
@@ -72,6 +85,13 @@ pub async fn check(
     let certificate = certificate.ok_or_else(|| {
         Error::unauthenticated("NO_CERTIFICATE", "this call needs the certificate of a node; join first")
     })?;
+    if now < certificate.begins {
+        return Err(Error::unauthenticated(
+            "CERTIFICATE_NOT_YET_VALID",
+            "the node's certificate is not valid yet by the manager's clock; set the clocks right, or let the node get \
+             another one by Recover, with its identity key",
+        ));
+    }
     if certificate.expires <= now {
         return Err(Error::unauthenticated(
             "CERTIFICATE_EXPIRED",
@@ -86,10 +106,10 @@ pub async fn check(
     if record.standing == NodeStanding::Removed {
         return Err(removed());
     }
-    if record.serial == certificate.serial {
+    if record.certificate.is(certificate) {
         return Ok(record);
     }
-    if record.next_serial.as_deref() == Some(certificate.serial.as_str()) {
+    if record.next_certificate.as_ref().is_some_and(|next| next.is(certificate)) {
         return activate(services, &record, now).await;
     }
     Err(Error::unauthenticated(
@@ -99,7 +119,7 @@ pub async fn check(
 }
 
 fn knows(record: &NodeRecord, certificate: &NodeCertificate) -> bool {
-    record.serial == certificate.serial || record.next_serial.as_deref() == Some(certificate.serial.as_str())
+    record.certificate.is(certificate) || record.next_certificate.as_ref().is_some_and(|next| next.is(certificate))
 }
 
 pub(super) fn removed() -> Error {
@@ -115,8 +135,8 @@ async fn load(services: &Services, node: NodeId, now: Timestamp) -> Result<Arc<N
 /// renewal does not lock the node out.
 async fn activate(services: &Services, record: &NodeRecord, now: Timestamp) -> Result<Arc<NodeRecord>> {
     let mut record = record.clone();
-    if let Some(next) = record.next_serial.take() {
-        record.serial = next;
+    if let Some(next) = record.next_certificate.take() {
+        record.certificate = next;
     }
     let tx = services.store.begin().await?;
     let record = update_certificate(&tx, &record).await?;

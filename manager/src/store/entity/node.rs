@@ -28,6 +28,10 @@ pub struct Model {
     pub serial: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub next_serial: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub certificate_key: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub next_certificate_key: Option<String>,
     pub certificate_expires_ms: i64,
     pub recoveries: i64,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::Labels;
-use atoll_domain::id::{NodeId, TokenId};
+use atoll_domain::id::{Digest, NodeId, TokenId};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set, Unchanged};
 
@@ -27,12 +27,25 @@ pub struct NodeRecord {
     pub identity_key: Vec<u8>,
     pub sealing_key: Vec<u8>,
     pub join_token: TokenId,
-    /// Serial number of the certificate in use, in hexadecimal digits.
-    pub serial: String,
-    /// Of one that was issued and has not been used yet: a lost answer must not lock the node out.
-    pub next_serial: Option<String>,
+    /// The certificate in use.
+    pub certificate: CertificateRecord,
+    /// One that was issued and has not been used yet: a lost answer must not lock the node out.
+    pub next_certificate: Option<CertificateRecord>,
     pub certificate_expires_ms: i64,
     pub recoveries: i64,
+}
+
+/// A certificate that was issued to a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CertificateRecord {
+    /// In hexadecimal digits. Public: whoever has seen the certificate knows it.
+    pub serial: String,
+    /// SHA-256 of its subject public key info; absent for one that was issued before this was recorded.
+    pub key: Option<Digest>,
+}
+
+fn certificate_of(serial: String, key: Option<&str>) -> Result<CertificateRecord> {
+    Ok(CertificateRecord { serial, key: key.map(|key| stored("certificate key", key)).transpose()? })
 }
 
 fn node_of(row: node::Model) -> Result<NodeRecord> {
@@ -48,8 +61,11 @@ fn node_of(row: node::Model) -> Result<NodeRecord> {
         identity_key: row.identity_key,
         sealing_key: row.sealing_key,
         join_token: stored("token id", &row.join_token)?,
-        serial: row.serial,
-        next_serial: row.next_serial,
+        certificate: certificate_of(row.serial, row.certificate_key.as_deref())?,
+        next_certificate: match row.next_serial {
+            Some(serial) => Some(certificate_of(serial, row.next_certificate_key.as_deref())?),
+            None => None,
+        },
         certificate_expires_ms: row.certificate_expires_ms,
         recoveries: row.recoveries,
     })
@@ -68,8 +84,14 @@ fn node_row(record: &NodeRecord) -> Result<node::ActiveModel> {
         identity_key: Set(record.identity_key.clone()),
         sealing_key: Set(record.sealing_key.clone()),
         join_token: Set(record.join_token.to_string()),
-        serial: Set(record.serial.clone()),
-        next_serial: Set(record.next_serial.clone()),
+        serial: Set(record.certificate.serial.clone()),
+        certificate_key: Set(record.certificate.key.map(|key| key.to_string())),
+        next_serial: Set(record.next_certificate.as_ref().map(|next| next.serial.clone())),
+        next_certificate_key: Set(record
+            .next_certificate
+            .as_ref()
+            .and_then(|next| next.key)
+            .map(|key| key.to_string())),
         certificate_expires_ms: Set(record.certificate_expires_ms),
         recoveries: Set(record.recoveries),
     })
@@ -140,8 +162,14 @@ pub async fn node_update(tx: &Tx, record: &NodeRecord) -> Result<()> {
 /// between stays. `false` when the node was removed.
 pub async fn node_certificate_update(tx: &Tx, record: &NodeRecord) -> Result<bool> {
     let columns = node::ActiveModel {
-        serial: Set(record.serial.clone()),
-        next_serial: Set(record.next_serial.clone()),
+        serial: Set(record.certificate.serial.clone()),
+        certificate_key: Set(record.certificate.key.map(|key| key.to_string())),
+        next_serial: Set(record.next_certificate.as_ref().map(|next| next.serial.clone())),
+        next_certificate_key: Set(record
+            .next_certificate
+            .as_ref()
+            .and_then(|next| next.key)
+            .map(|key| key.to_string())),
         certificate_expires_ms: Set(record.certificate_expires_ms),
         sealing_key: Set(record.sealing_key.clone()),
         recoveries: Set(record.recoveries),

@@ -10,7 +10,7 @@ use crate::directory::Directory;
 use crate::store::audit::{
     AuditField, AuditQuery, AuditTerm, event_counts, event_list, events_about_node, subjects_between,
 };
-use crate::store::fleet::{NodeRecord, node_create_many, node_update};
+use crate::store::fleet::{CertificateRecord, NodeRecord, node_create_many, node_update};
 use crate::store::tx::AuditEntry;
 
 fn act(actor: &str, action: &'static str, subject: &str) -> AuditEntry {
@@ -77,8 +77,8 @@ fn node(name: &str) -> NodeRecord {
         identity_key: name.as_bytes().to_vec(),
         sealing_key: Vec::new(),
         join_token: TokenId(Uuid::nil()),
-        serial: "1".to_owned(),
-        next_serial: None,
+        certificate: CertificateRecord::default(),
+        next_certificate: None,
         certificate_expires_ms: 0,
         recoveries: 0,
     }

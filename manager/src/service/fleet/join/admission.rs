@@ -17,8 +17,8 @@ use crate::service::sharing::membership;
 use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::{
-    JoinTokenRecord, NodeRecord, join_token_use, join_tokens_locked, node_create_many, node_names_taken,
-    nodes_with_identities,
+    CertificateRecord, JoinTokenRecord, NodeRecord, join_token_use, join_tokens_locked, node_create_many,
+    node_names_taken, nodes_with_identities,
 };
 
 /// Nodes admitted in one transaction.
@@ -211,7 +211,7 @@ async fn rejoin(services: &Services, tx: &Tx, known: NodeRecord, candidate: &Can
     }
     let issued = issue(services, known.id, wish, candidate.now)?;
     let record = NodeRecord {
-        next_serial: Some(issued.serial.clone()),
+        next_certificate: Some(CertificateRecord::of(&issued)),
         certificate_expires_ms: issued.expires.0,
         sealing_key: wish.sealing_key.clone(),
         ..known
@@ -250,8 +250,8 @@ fn new_node(known: &mut Known, candidate: &Candidate) -> Result<NodeRecord> {
         identity_key: wish.identity_key.clone(),
         sealing_key: wish.sealing_key.clone(),
         join_token: wish.token,
-        serial: candidate.issued.serial.clone(),
-        next_serial: None,
+        certificate: CertificateRecord::of(&candidate.issued),
+        next_certificate: None,
         certificate_expires_ms: candidate.issued.expires.0,
         recoveries: 0,
     })

@@ -25,7 +25,7 @@ use crate::service::sharing::history::{Loaded, load};
 use crate::service::sharing::{publication, release, save};
 use crate::service::{Caller, Services};
 use crate::store::Store;
-use crate::store::fleet::{NodeRecord, node_create_many};
+use crate::store::fleet::{CertificateRecord, NodeRecord, node_create_many};
 use crate::store::sharing::{fork_list, resource_get};
 use crate::{clock, rpc};
 
@@ -92,8 +92,8 @@ async fn node(services: &Services, identity: &SigningKey) -> NodeRecord {
         identity_key: identity.verifying_key().to_bytes().to_vec(),
         sealing_key: vec![0; 32],
         join_token: TokenId(clock::new_id()),
-        serial: String::new(),
-        next_serial: None,
+        certificate: CertificateRecord::default(),
+        next_certificate: None,
         certificate_expires_ms: 0,
         recoveries: 0,
     };

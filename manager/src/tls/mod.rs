@@ -25,7 +25,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
-use crate::authority::{NodeCertificate, read_node_certificate};
+use crate::authority::{NodeCertificate, read_node_certificate, validity_seconds};
 use crate::error::{Error, Result};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,10 +69,26 @@ impl ResolvesServerCert for ServerCertificate {
     }
 }
 
-/// Asks for a node's certificate without requiring one, and lets an expired one through the handshake: the call that
-/// follows decides, so that a node that was off for weeks can say who it is and recover.
+/// Asks for a node's certificate without requiring one. One that has run out, or is not valid yet by the manager's clock,
+/// passes the handshake: the call that follows decides, so that a node that was off for weeks, or whose clock is wrong,
+/// learns that it has to recover.
+///
+/// What is forgiven is the time of the leaf and nothing else: the chain is verified as a whole, at the moment of the
+/// leaf's life that is nearest to now. Forgiving the verifier's *error* would forgive what it had not looked at yet: it
+/// checks times before signatures.
 #[derive(Debug)]
 struct NodeVerifier(Arc<dyn ClientCertVerifier>);
+
+/// The moment of a certificate's life that is nearest to now.
+///
+/// # Errors
+/// The certificate cannot be read, or ends before it begins.
+fn within_life(certificate: &CertificateDer<'_>, now: UnixTime) -> std::result::Result<UnixTime, rustls::Error> {
+    let bad = || rustls::Error::InvalidCertificate(CertificateError::BadEncoding);
+    let (begins, ends) = validity_seconds(certificate).ok_or_else(bad)?;
+    let at = if begins <= ends { now.as_secs().clamp(begins, ends) } else { return Err(bad()) };
+    Ok(UnixTime::since_unix_epoch(Duration::from_secs(at)))
+}
 
 impl ClientCertVerifier for NodeVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -87,12 +103,7 @@ impl ClientCertVerifier for NodeVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> std::result::Result<ClientCertVerified, rustls::Error> {
-        match self.0.verify_client_cert(end_entity, intermediates, now) {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::Expired | CertificateError::ExpiredContext { .. },
-            )) => Ok(ClientCertVerified::assertion()),
-            other => other,
-        }
+        self.0.verify_client_cert(end_entity, intermediates, within_life(end_entity, now)?)
     }
     fn verify_tls12_signature(
         &self,
@@ -265,3 +276,6 @@ impl AsyncWrite for Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
