@@ -253,6 +253,14 @@ pub struct RevisionReport {
     /// The manager asked for the parents, and this node does not hold them either.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost_parents: bool,
+    /// The revision that the editor started from, as the file said. The parent is another one where the editor had saved
+    /// from it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<crate::id::RevisionId>,
+    /// Places at which the edit takes back what was saved from the claimed revision before: an undo, or the buffer of an
+    /// editor that had never seen it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_back: Vec<crate::sharing::path::Path>,
 }
 
 /// A document that the node holds and a restored manager has lost. Its signature is the manager's own.
@@ -287,4 +295,7 @@ pub enum ApplyOutcome {
     Applied,
     Failed,
     Deferred,
+    /// It stands as it should again. What somebody saved over it is no edit that could be taken, and is kept aside on the
+    /// server.
+    EditRefused,
 }

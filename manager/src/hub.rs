@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::store::Store;
-use crate::store::feed::{FeedDocument, document_get, feed_sequence_get, memberships_between, rows_between};
+use crate::store::feed::{
+    FeedDocument, document_get, feed_sequence_get, marks_between, memberships_between, rows_between,
+};
 
 /// Encoded documents kept in memory; older ones are read again when a node needs them.
 const CACHE_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -116,6 +118,7 @@ impl Hub {
         }
         let rows = rows_between(store, *loaded, end).await?;
         let memberships = memberships_between(store, *loaded, end).await?;
+        let marks = marks_between(store, *loaded, end).await?;
         let mut concerned: HashSet<NodeId> = memberships.iter().map(|membership| membership.node).collect();
         let mut encoded = Vec::with_capacity(rows.len());
         for (row, document) in &rows {
@@ -132,6 +135,7 @@ impl Hub {
                 concerned.extend(feed.members(&row.key.audience));
                 feed.put_row(row);
             }
+            marks.into_iter().for_each(|(sequence, mark)| feed.put_mark(sequence, mark));
             feed.advance(end);
         }
         *loaded = end;

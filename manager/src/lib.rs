@@ -20,5 +20,7 @@ mod rpc;
 mod service;
 mod store;
 mod task;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod twins;

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::pulse::Pulse;
 use crate::store::fleet::{NodeEventRecord, SeenRecord, node_events_put, seen_acknowledge, seen_list, seen_put};
-use crate::store::sharing::{ExceptionRecord, exception_put};
+use crate::store::sharing::{ExceptionRecord, exception_clear, exception_put};
 use crate::store::{Store, Tx};
 use crate::twins::{self, Twins};
 
@@ -25,6 +25,8 @@ pub struct Presence {
     unwritten: Mutex<Unwritten>,
     /// What is not as usual on nodes, such as documents that they would not take, waiting to be written.
     refused: Mutex<Vec<(NodeId, Refusal)>>,
+    /// What is in order again, waiting to be written.
+    resolved: Mutex<Vec<(NodeId, String)>>,
     twins: Twins,
     /// What happened to nodes, waiting to be written.
     events: Mutex<Vec<NodeEventRecord>>,
@@ -53,7 +55,7 @@ impl Unwritten {
 #[derive(Debug, Clone, Copy)]
 pub struct Reach {
     pub online: bool,
-    pub acknowledged: u64,
+    pub proven: Option<u64>,
 }
 
 /// Key, code and text of what is not as usual, such as a document that was not taken.
@@ -77,6 +79,7 @@ impl Presence {
             pulse,
             unwritten: Mutex::default(),
             refused: Mutex::default(),
+            resolved: Mutex::default(),
             twins: Twins::default(),
             events: Mutex::default(),
         };
@@ -100,7 +103,7 @@ impl Presence {
     #[must_use]
     pub fn reach(&self, node: NodeId) -> Option<Reach> {
         let seen = self.seen.get(&node).filter(|seen| seen.last_seen_ms > 0)?;
-        Some(Reach { online: seen.online, acknowledged: seen.acknowledged })
+        Some(Reach { online: seen.online, proven: seen.proven })
     }
 
     /// The nodes of which something was seen since a moment.
@@ -129,6 +132,17 @@ impl Presence {
         if self.twins.called(node, boot, now) {
             tracing::warn!(%node, "two processes call in turn with the identity of one node: its data directory was copied");
             self.refused(node, vec![(twins::SUBJECT.to_owned(), twins::CODE.to_owned(), twins::TEXT.to_owned())]);
+        }
+    }
+
+    /// Takes up what a node has proved to run.
+    pub fn proved(&self, node: NodeId, proven: Option<u64>, drifts: bool) {
+        let Some(mut seen) = self.seen.get_mut(&node) else { return };
+        let is_known = seen.proves && seen.proven == proven && seen.drifts == drifts;
+        (seen.proven, seen.drifts, seen.proves) = (proven, drifts, true);
+        drop(seen);
+        if !is_known {
+            self.mark(node);
         }
     }
 
@@ -164,6 +178,14 @@ impl Presence {
         waiting.extend(refusals.into_iter().take(room).map(|refusal| (node, refusal)));
     }
 
+    /// Something that was not as usual is in order again.
+    pub fn resolved(&self, node: NodeId, subject: &str) {
+        let mut waiting = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < REFUSED_LIMIT {
+            waiting.push((node, subject.to_owned()));
+        }
+    }
+
     fn take_refused(&self) -> Vec<(NodeId, Refusal)> {
         std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -191,8 +213,9 @@ impl Presence {
     pub async fn flush(&self, store: &Store) -> Result<usize> {
         let unwritten = std::mem::take(&mut *self.lock());
         let refused = self.take_refused();
+        let resolved = std::mem::take(&mut *self.resolved.lock().unwrap_or_else(PoisonError::into_inner));
         let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
-        if unwritten.is_empty() && refused.is_empty() && events.is_empty() {
+        if unwritten.is_empty() && refused.is_empty() && resolved.is_empty() && events.is_empty() {
             return Ok(0);
         }
         let rows: Vec<(NodeId, SeenRecord)> =
@@ -203,6 +226,9 @@ impl Presence {
             self.write_acknowledged(&tx, &unwritten).await?;
             for (node, (key, code, text)) in &refused {
                 exception_put(&tx, &exception(*node, key, code, text, clock::now())).await?;
+            }
+            for (node, subject) in &resolved {
+                exception_clear(&tx, *node, subject).await?;
             }
             node_events_put(&tx, &events).await?;
             tx.commit().await
@@ -215,6 +241,7 @@ impl Presence {
                 waiting.acknowledged.extend(unwritten.acknowledged);
                 drop(waiting);
                 refused.into_iter().for_each(|(node, refusal)| self.refused(node, vec![refusal]));
+                resolved.iter().for_each(|(node, subject)| self.resolved(*node, subject));
                 let mut waiting = self.events.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.splice(0..0, events);
                 waiting.truncate(EVENTS_LIMIT);

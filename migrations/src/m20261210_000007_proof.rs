@@ -1,9 +1,10 @@
-//! What proves more than was proved before: the key of a node's certificate beside its number.
+//! What proves more than was proved before: the key of a node's certificate beside its number, and of each edit of a node
+//! what it was made from and what becomes of it, what each node has proved to run, and the mark of each number of the feed.
 
 use sea_orm_migration::prelude::*;
 
-use crate::table::Column::TextOrNull;
-use crate::table::add_column;
+use crate::table::Column::{Integer, IntegerOrNull, TextOrNull};
+use crate::table::{add_column, create};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -12,6 +13,18 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         add_column(manager, "node", TextOrNull("certificate_key")).await?;
-        add_column(manager, "node", TextOrNull("next_certificate_key")).await
+        add_column(manager, "node", TextOrNull("next_certificate_key")).await?;
+        for column in ["delivery", "through", "claimed", "takes_back", "edit"] {
+            add_column(manager, "fork", TextOrNull(column)).await?;
+        }
+        for column in ["proven", "proves", "drifts"] {
+            add_column(manager, "node_seen", IntegerOrNull(column)).await?;
+        }
+        let mark = [Integer("sequence"), Integer("mark"), Integer("at_ms")];
+        create(manager, "feed_mark", &mark, &["sequence"]).await?;
+        // The state of an edit that is part of a release was called as one that an administrator took is called now.
+        let rename = "UPDATE fork SET state = 'released' WHERE state = 'accepted'";
+        manager.get_connection().execute_unprepared(rename).await?;
+        Ok(())
     }
 }

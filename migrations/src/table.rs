@@ -8,6 +8,7 @@ pub(crate) enum Column {
     Text(&'static str),
     TextOrNull(&'static str),
     Integer(&'static str),
+    IntegerOrNull(&'static str),
     Flag(&'static str),
     Bytes(&'static str),
     BytesOrNull(&'static str),
@@ -65,7 +66,7 @@ fn definition(column: Column) -> ColumnDef {
             definition.text();
             definition
         }
-        Column::Integer(name) => {
+        Column::Integer(name) | Column::IntegerOrNull(name) => {
             let mut definition = ColumnDef::new(Alias::new(name));
             definition.big_integer();
             definition
@@ -81,7 +82,7 @@ fn definition(column: Column) -> ColumnDef {
             definition
         }
     };
-    if !matches!(column, Column::TextOrNull(_) | Column::BytesOrNull(_)) {
+    if !matches!(column, Column::TextOrNull(_) | Column::BytesOrNull(_) | Column::IntegerOrNull(_)) {
         definition.not_null();
     }
     definition

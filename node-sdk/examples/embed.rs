@@ -18,13 +18,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         for resource in node.running() {
             println!("  {} {} {}", resource.kind, resource.name, resource.version);
         }
-        if let Some(mut set) =
-            node.running().into_iter().find_map(|running| running.body.filter(|_| running.name == "demo"))
-        {
+        let demo = node.running().into_iter().find(|running| running.name == "demo");
+        if let Some((id, mut set)) = demo.and_then(|running| Some((running.resource, running.body?))) {
             set["Description"] = "edited on the node".into();
             let (kind, name, author) = (Kind::VariableSet, "demo".to_owned(), "example".to_owned());
             let content = kind.export(&set, &serde_json::json!({}));
-            node.edit(NewEdit { kind, name, base: EditBase::Running, content, author, message: String::new() }).await?;
+            node.edit(NewEdit {
+                resource: Some(id),
+                kind,
+                name,
+                base: EditBase::Running,
+                content,
+                author,
+                message: String::new(),
+            })
+            .await?;
         }
     }
     Ok(())

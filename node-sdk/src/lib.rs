@@ -37,7 +37,7 @@ mod tls;
 pub use error::NodeError;
 pub use join::{JoinOptions, Joined, join};
 pub use node::{NewEdit, Node};
-pub use state::NodePlace;
+pub use state::{AdapterState, NodePlace};
 pub use status::{
     BlockedReport, ConnectionState, ConnectionStatus, ForkStatus, NodeStatus, RefusedDocument, joined_as,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use atoll_domain::document::{AppliedReport, Report};
 use atoll_domain::fleet::selector::place_of;
-use atoll_domain::id::{RevisionId, SecretId};
+use atoll_domain::id::{ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::{Effective, effective};
 use atoll_domain::link::replica::{Edit, EditBase, OUTBOX_LIMIT, Running};
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use crate::state::{Inner, NodePlace};
+use crate::state::{AdapterState, Inner, NodePlace};
 use crate::status::NodeStatus;
 use crate::{NodeError, clock, link, status};
 
@@ -31,6 +31,8 @@ pub struct Node {
 /// An edit of a resource on this node.
 #[derive(Debug, Clone)]
 pub struct NewEdit {
+    /// Which resource, where its name alone does not say so.
+    pub resource: Option<ResourceId>,
     pub kind: Kind,
     pub name: String,
     /// What the editor started from.
@@ -108,6 +110,7 @@ impl Node {
                 let planned = replica.plan_edit(
                     inner.node_id,
                     &Edit {
+                        resource: edit.resource,
                         kind: edit.kind,
                         name: &edit.name,
                         base: edit.base,
@@ -138,6 +141,12 @@ impl Node {
             })
         })
         .await
+    }
+
+    /// Says what an adapter has found to stand where the server reads it. From the first call on, the manager is told what
+    /// was verified and no longer what should run; so an adapter calls it once before it begins, with nothing verified.
+    pub fn report_adapter(&self, state: AdapterState) {
+        self.inner.set_adapter(state);
     }
 
     /// A sensitive value in the clear, if this node may see it.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+use atoll_domain::document::Lane;
 use atoll_domain::fleet::name::GroupPath;
 use atoll_domain::fleet::selector::Labels;
-use atoll_domain::id::{Digest, NodeId};
+use atoll_domain::id::{Digest, NodeId, ResourceId, RevisionId};
 use atoll_domain::link::replica::{Replica, Write};
 use atoll_domain::secret::SealingKey;
+use atoll_proto::v1::NodeState;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
@@ -28,6 +30,17 @@ pub struct NodePlace {
     pub name: String,
     pub group: GroupPath,
     pub labels: Labels,
+}
+
+/// What an adapter has found to stand where the server reads it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AdapterState {
+    /// The revisions whose content was found in place. A resource that is not named could not be verified.
+    pub verified: BTreeMap<ResourceId, RevisionId>,
+    /// The revisions that the files name as what they were written from: an editor may have them open at any time.
+    pub standing: BTreeMap<ResourceId, RevisionId>,
+    /// Nothing waits to be written, read or handed to the server.
+    pub is_settled: bool,
 }
 
 /// How the link stands.
@@ -57,6 +70,8 @@ pub(crate) struct Inner {
     replica: RwLock<Replica>,
     place: RwLock<NodePlace>,
     link: Mutex<LinkState>,
+    /// Absent while no adapter writes what the node runs.
+    adapter: Mutex<Option<AdapterState>>,
     /// Counts applied changes.
     pub changed: watch::Sender<u64>,
     /// Counts everything that a status shows.
@@ -87,6 +102,7 @@ impl Inner {
             store: Mutex::new(store),
             replica: RwLock::new(loaded.replica),
             link: Mutex::new(LinkState::stopped()),
+            adapter: Mutex::new(None),
             changed: watch::Sender::new(0),
             status_changed: watch::Sender::new(0),
             outbox_wake: Notify::new(),
@@ -139,6 +155,33 @@ impl Inner {
         *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
         self.status_changed.send_modify(|count| *count += 1);
         Ok(())
+    }
+
+    /// Takes up what an adapter found.
+    pub fn set_adapter(&self, state: AdapterState) {
+        {
+            let mut adapter = lock(&self.adapter);
+            if adapter.as_ref() == Some(&state) {
+                return;
+            }
+            let mut replica = self.replica.write().unwrap_or_else(PoisonError::into_inner);
+            replica.set_standing(state.standing.clone());
+            *adapter = Some(state);
+        }
+        self.status_changed.send_modify(|count| *count += 1);
+    }
+
+    /// What the node runs, as it is told to the manager.
+    pub fn node_state(&self) -> NodeState {
+        let adapter = lock(&self.adapter).clone();
+        let replica = self.replica();
+        NodeState {
+            digest: replica.state_digest(adapter.as_ref().map(|adapter| &adapter.verified)).to_bytes().to_vec(),
+            content_sequence: replica.cursors().get(&Lane::Content).copied().unwrap_or(0),
+            settled: adapter.is_none_or(|adapter| adapter.is_settled),
+            outbox_length: replica.outbox().len() as u64,
+            deferred: 0,
+        }
     }
 
     pub fn identity(&self) -> Arc<Identity> {
@@ -211,7 +254,9 @@ fn is_visible(write: &Write) -> bool {
         | Write::SetEpoch(_)
         | Write::PutReport(..)
         | Write::RemoveReport(_)
-        | Write::PutPrevious(..) => false,
+        | Write::SetMark(..)
+        | Write::PutContent(..)
+        | Write::RemoveContent(..) => false,
     }
 }
 

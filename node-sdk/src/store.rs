@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use atoll_domain::document::{Audience, Lane, Report};
 use atoll_domain::id::{ManagerEpoch, ResourceId};
-use atoll_domain::link::replica::{DocumentKey, Previous, Replica, Stored, Write};
+use atoll_domain::link::replica::trail::Content;
+use atoll_domain::link::replica::{DocumentKey, Replica, Stored, Write};
 use atoll_domain::sharing::fork::Fork;
 use atoll_proto::v1::SignedDocument;
 use prost::Message as _;
@@ -19,8 +20,10 @@ type Bytes = TableDefinition<'static, &'static str, &'static [u8]>;
 
 const DOCUMENTS: Bytes = TableDefinition::new("documents");
 const FORKS: Bytes = TableDefinition::new("forks");
-const PREVIOUS: Bytes = TableDefinition::new("previous");
+/// Contents that somebody may have in an editor, by resource and number.
+const TRAIL: Bytes = TableDefinition::new("trail");
 const META: Bytes = TableDefinition::new("meta");
+const MARKS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("marks");
 const CURSORS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("cursors");
 const REPORTS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("reports");
 
@@ -56,7 +59,8 @@ impl Store {
         store.write(|transaction| {
             transaction.open_table(DOCUMENTS)?;
             transaction.open_table(FORKS)?;
-            transaction.open_table(PREVIOUS)?;
+            transaction.open_table(TRAIL)?;
+            transaction.open_table(MARKS)?;
             transaction.open_table(META)?;
             transaction.open_table(CURSORS)?;
             transaction.open_table(REPORTS)?;
@@ -122,10 +126,10 @@ impl Store {
         for entry in transaction.open_table(FORKS)?.iter()? {
             writes.push(Write::PutFork(Box::new(from_json::<Fork>(entry?.1.value())?)));
         }
-        for entry in transaction.open_table(PREVIOUS)?.iter()? {
+        for entry in transaction.open_table(TRAIL)?.iter()? {
             let (key, value) = entry?;
-            let resource: ResourceId = key.value().parse().map_err(corrupted)?;
-            writes.push(Write::PutPrevious(resource, Box::new(from_json::<Previous>(value.value())?)));
+            let (resource, number) = content_key(key.value())?;
+            writes.push(Write::PutContent(resource, number, Box::new(from_json::<Content>(value.value())?)));
         }
         for entry in transaction.open_table(REPORTS)?.iter()? {
             let (number, value) = entry?;
@@ -135,6 +139,12 @@ impl Store {
         for lane in Lane::ALL {
             if let Some(sequence) = cursors.get(lane_name(lane))? {
                 writes.push(Write::SetCursor(lane, sequence.value()));
+            }
+        }
+        let marks = transaction.open_table(MARKS)?;
+        for lane in Lane::ALL {
+            if let Some(mark) = marks.get(lane_name(lane))? {
+                writes.push(Write::SetMark(lane, mark.value()));
             }
         }
         let meta = transaction.open_table(META)?;
@@ -161,6 +171,9 @@ fn put(transaction: &WriteTransaction, write: &Write) -> Result<(), redb::Error>
         Write::SetCursor(lane, sequence) => {
             transaction.open_table(CURSORS)?.insert(lane_name(*lane), *sequence)?;
         }
+        Write::SetMark(lane, mark) => {
+            transaction.open_table(MARKS)?.insert(lane_name(*lane), *mark)?;
+        }
         Write::SetEpoch(epoch) => {
             transaction.open_table(META)?.insert(EPOCH, json(epoch)?.as_slice())?;
         }
@@ -178,8 +191,13 @@ fn put(transaction: &WriteTransaction, write: &Write) -> Result<(), redb::Error>
             transaction.open_table(REPORTS)?.remove(*number)?;
             count_on(transaction, *number)?;
         }
-        Write::PutPrevious(resource, previous) => {
-            transaction.open_table(PREVIOUS)?.insert(resource.to_string().as_str(), json(previous)?.as_slice())?;
+        Write::PutContent(resource, number, content) => {
+            transaction
+                .open_table(TRAIL)?
+                .insert(content_text(*resource, *number).as_str(), json(content)?.as_slice())?;
+        }
+        Write::RemoveContent(resource, number) => {
+            transaction.open_table(TRAIL)?.remove(content_text(*resource, *number).as_str())?;
         }
     }
     Ok(())
@@ -202,6 +220,15 @@ fn key_text((audience, key): &DocumentKey) -> String {
 fn document_key(text: &str) -> Result<DocumentKey, redb::Error> {
     let (audience, key) = text.split_once('\n').ok_or_else(|| corrupted("a document's key has no audience"))?;
     Ok((audience.parse::<Audience>().map_err(corrupted)?, key.to_owned()))
+}
+
+fn content_text(resource: ResourceId, number: u64) -> String {
+    format!("{resource}/{number:020}")
+}
+
+fn content_key(text: &str) -> Result<(ResourceId, u64), redb::Error> {
+    let (resource, number) = text.split_once('/').ok_or_else(|| corrupted("a content's key has no number"))?;
+    Ok((resource.parse().map_err(corrupted)?, number.parse().map_err(corrupted)?))
 }
 
 fn write_document(stored: &Stored) -> Vec<u8> {

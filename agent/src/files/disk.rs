@@ -13,6 +13,9 @@ use super::plan::Observed;
 
 /// A file changed within this time of its last look may change again under the same time stamp.
 const STAMP_GRAIN: Duration = Duration::from_secs(2);
+/// A file that looks untouched is read again after this time all the same: time stamps can be set, and some writers do not
+/// change them.
+const READ_AGAIN: Duration = Duration::from_secs(10);
 
 /// Largest file that is read: far more than a document may have, as YAML or with blanks.
 const READ_LIMIT_BYTES: u64 = 8 * DOCUMENT_SIZE_LIMIT_BYTES as u64;
@@ -22,35 +25,41 @@ const READ_LIMIT_BYTES: u64 = 8 * DOCUMENT_SIZE_LIMIT_BYTES as u64;
 pub struct Seen {
     stamp: Option<Stamp>,
     hash: Option<Digest>,
+    /// Neither content nor stamp have changed since.
     since: Instant,
+    read_at: Instant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
     modified: SystemTime,
+    /// Of the file's entry: it changes with every write, also where the time of the content is set back.
+    changed: (i64, i64),
     size_bytes: u64,
     inode: u64,
 }
 
-/// Looks at a file; reads it only when it may have changed.
+/// Looks at a file; reads it when it may have changed, and now and then.
 ///
 /// # Errors
 /// As the file system says, or the file is no file or far too large.
-pub fn look(path: &Path, seen: &mut Option<Seen>) -> io::Result<Observed> {
+pub fn look(path: &Path, seen: &mut Option<Seen>, now: Instant) -> io::Result<Observed> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(note(seen, None, None)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(note(seen, None, None, now)),
         Err(error) => return Err(error),
     };
     let stamp = stamp(&metadata)?;
+    let fresh = stamp.modified.elapsed().map_or(true, |age| age < STAMP_GRAIN);
     if let Some(before) = seen
+        && !fresh
         && before.stamp.as_ref() == Some(&stamp)
+        && now.saturating_duration_since(before.read_at) < READ_AGAIN
     {
-        return Ok(observed(before));
+        return Ok(observed(before, now));
     }
     let hash = Digest::of(&read(path)?);
-    let fresh = stamp.modified.elapsed().is_ok_and(|age| age < STAMP_GRAIN);
-    Ok(note(seen, (!fresh).then_some(stamp), Some(hash)))
+    Ok(note(seen, Some(stamp), Some(hash), now))
 }
 
 /// Reads a whole file.
@@ -63,13 +72,14 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
-fn note(seen: &mut Option<Seen>, stamp: Option<Stamp>, hash: Option<Digest>) -> Observed {
-    let since = seen.as_ref().filter(|before| before.hash == hash).map_or_else(Instant::now, |before| before.since);
-    observed(seen.insert(Seen { stamp, hash, since }))
+fn note(seen: &mut Option<Seen>, stamp: Option<Stamp>, hash: Option<Digest>, now: Instant) -> Observed {
+    let unchanged = seen.as_ref().filter(|before| before.hash == hash && before.stamp == stamp);
+    let since = unchanged.map_or(now, |before| before.since);
+    observed(seen.insert(Seen { stamp, hash, since, read_at: now }), now)
 }
 
-fn observed(seen: &Seen) -> Observed {
-    let for_ms = u64::try_from(seen.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+fn observed(seen: &Seen, now: Instant) -> Observed {
+    let for_ms = u64::try_from(now.saturating_duration_since(seen.since).as_millis()).unwrap_or(u64::MAX);
     seen.hash.map_or(Observed::Missing { for_ms }, |hash| Observed::Present { hash, for_ms })
 }
 
@@ -80,33 +90,31 @@ fn stamp(metadata: &Metadata) -> io::Result<Stamp> {
     if metadata.len() > READ_LIMIT_BYTES {
         return Err(io::Error::other(format!("it has {} bytes and the limit is {READ_LIMIT_BYTES}", metadata.len())));
     }
-    Ok(Stamp { modified: metadata.modified()?, size_bytes: metadata.len(), inode: inode(metadata) })
+    let (inode, changed) = entry_of(metadata);
+    Ok(Stamp { modified: metadata.modified()?, changed, size_bytes: metadata.len(), inode })
 }
 
 #[cfg(unix)]
-fn inode(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
+fn entry_of(metadata: &Metadata) -> (u64, (i64, i64)) {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.ino(), (metadata.ctime(), metadata.ctime_nsec()))
 }
 
 #[cfg(not(unix))]
-fn inode(_metadata: &Metadata) -> u64 {
-    0
+fn entry_of(_metadata: &Metadata) -> (u64, (i64, i64)) {
+    (0, (0, 0))
 }
 
-/// Puts a file in its place at once. What stood there is swapped out rather than overwritten, so that something saved
-/// at this very moment is found: it is answered with the path where it lies now, if its content is not one of `ours`.
+/// Puts a file in its place at once. What stood there is swapped out rather than overwritten, and answered with the path
+/// where it lies now: somebody may be saving into it at this very moment.
 ///
 /// # Errors
 /// As the file system says; the place then holds the old or the new file.
-pub fn replace(path: &Path, content: &[u8], mode: u32, ours: &[Digest]) -> io::Result<Option<PathBuf>> {
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<Option<PathBuf>> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
     let temporary = temporary_path(path);
-    // A crash may have left somebody's content there.
-    if temporary.exists() && settle(&temporary, ours)?.is_some() {
-        put_aside(&temporary, path)?;
-    }
     write_new(&temporary, content, mode)?;
     let displaced = match exchange(&temporary, path) {
         Ok(()) => true,
@@ -132,26 +140,43 @@ pub fn replace(path: &Path, content: &[u8], mode: u32, ours: &[Digest]) -> io::R
         }
     };
     sync_parent(path)?;
-    if displaced { settle(&temporary, ours) } else { Ok(None) }
+    if displaced { displace(&temporary, path).map(Some) } else { Ok(None) }
 }
 
-/// Takes a file away; answers with the path where it lies now, if its content is not one of `ours`.
+/// Takes a file away; answers with the path where it lies now.
 ///
 /// # Errors
 /// As the file system says.
-pub fn remove(path: &Path, ours: &[Digest]) -> io::Result<Option<PathBuf>> {
-    let temporary = temporary_path(path);
-    fs::rename(path, &temporary)?;
-    sync_parent(path)?;
-    settle(&temporary, ours)
+pub fn remove(path: &Path) -> io::Result<PathBuf> {
+    displace(path, path)
 }
 
-fn settle(displaced: &Path, ours: &[Digest]) -> io::Result<Option<PathBuf>> {
-    if ours.contains(&Digest::of(&fs::read(displaced)?)) {
-        fs::remove_file(displaced)?;
-        return Ok(None);
+/// What a crash left between two steps: the content that was about to take its place, or that had just been swapped out.
+/// Answers where it lies now, if something is there that is not one of `ours`.
+///
+/// # Errors
+/// As the file system says.
+pub fn left_over(path: &Path, ours: &[Digest]) -> io::Result<Option<PathBuf>> {
+    let temporary = temporary_path(path);
+    match fs::read(&temporary) {
+        Ok(bytes) if ours.contains(&Digest::of(&bytes)) => fs::remove_file(&temporary).map(|()| None),
+        Ok(_) => displace(&temporary, path).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(Some(displaced.to_owned()))
+}
+
+/// Marks the names of files that were swapped out and are looked at again before they go.
+pub const DISPLACED: &str = ".atoll-displaced";
+
+/// Moves a file to a free hidden name beside a place. Whoever has it open goes on writing into it there.
+fn displace(from: &Path, place: &Path) -> io::Result<PathBuf> {
+    let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let hidden = place.with_file_name(format!(".{name}"));
+    let kept = free(|number| beside(&hidden, &format!("{DISPLACED}-{number}")))?;
+    fs::rename(from, &kept)?;
+    sync_parent(&kept)?;
+    Ok(kept)
 }
 
 /// Moves a file beside its place under a free name ending in `.rejected`. Whoever still has it open goes on writing
@@ -160,7 +185,7 @@ fn settle(displaced: &Path, ours: &[Digest]) -> io::Result<Option<PathBuf>> {
 /// # Errors
 /// As the file system says; the file then stays where it is.
 pub fn put_aside(from: &Path, place: &Path) -> io::Result<PathBuf> {
-    let kept = free_name(place);
+    let kept = free_name(place)?;
     fs::rename(from, &kept)?;
     sync_parent(&kept)?;
     Ok(kept)
@@ -171,7 +196,7 @@ pub fn put_aside(from: &Path, place: &Path) -> io::Result<PathBuf> {
 /// # Errors
 /// As the file system says.
 pub fn keep_copy(place: &Path) -> io::Result<PathBuf> {
-    let kept = free_name(place);
+    let kept = free_name(place)?;
     // A link rather than a copy: whoever still writes into the file writes into what is kept.
     if fs::hard_link(place, &kept).is_err() {
         fs::copy(place, &kept)?;
@@ -181,15 +206,22 @@ pub fn keep_copy(place: &Path) -> io::Result<PathBuf> {
     Ok(kept)
 }
 
-fn free_name(place: &Path) -> PathBuf {
+fn free_name(place: &Path) -> io::Result<PathBuf> {
     let first = beside(place, ".rejected");
     if !first.exists() {
-        return first;
+        return Ok(first);
     }
-    (2..=u32::MAX)
-        .map(|number| beside(place, &format!(".rejected-{number}")))
-        .find(|path| !path.exists())
-        .unwrap_or(first)
+    free(|number| beside(place, &format!(".rejected-{number}")))
+}
+
+/// Most files of one sort that are kept beside one place.
+const KEPT_LIMIT: u32 = 10_000;
+
+fn free(name: impl Fn(u32) -> PathBuf) -> io::Result<PathBuf> {
+    let mut names = (2..KEPT_LIMIT).map(name);
+    names
+        .find(|path| fs::symlink_metadata(path).is_err())
+        .ok_or_else(|| io::Error::other("too much is kept beside it already; look at it and remove it"))
 }
 
 /// The path with something added to the file's name.

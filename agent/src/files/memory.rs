@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
 use atoll_node::domain::kind::Kind;
+use atoll_node::domain::time::Timestamp;
 use atoll_node::file;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,21 @@ pub struct Entry {
     pub hashes: Vec<Digest>,
     /// The reload command has run since.
     pub applied: bool,
+    /// Copies of edits that were not taken and that hold values in the clear, each with the content that the file had then:
+    /// they go when that goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<(PathBuf, Digest)>,
+}
+
+/// A file that was swapped out. Somebody may have it open, and save into it yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Displaced {
+    /// Whose place it was in.
+    pub path: String,
+    /// What it held when it was looked at last.
+    pub hash: Digest,
+    /// Looked at again until then.
+    pub until: Timestamp,
 }
 
 /// The files that the adapter wrote, by their path in the directory.
@@ -27,6 +43,9 @@ pub struct Entry {
 pub struct Memory {
     pub directory: PathBuf,
     pub entries: BTreeMap<String, Entry>,
+    /// By where they lie.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub displaced: BTreeMap<PathBuf, Displaced>,
 }
 
 impl Memory {
@@ -34,7 +53,7 @@ impl Memory {
     /// looked at as edits, which changes nothing where they are not.
     #[must_use]
     pub fn load(path: &Path, directory: &Path) -> Self {
-        let empty = Self { directory: directory.to_owned(), entries: BTreeMap::new() };
+        let empty = Self { directory: directory.to_owned(), ..Self::default() };
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return empty,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use atoll_node::domain::id::{ResourceId, RevisionId};
-use atoll_node::{AppliedReport, ApplyOutcome, CancellationToken, Node, clock};
+use atoll_node::{AdapterState, AppliedReport, ApplyOutcome, CancellationToken, Node, clock};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -34,11 +34,16 @@ pub async fn run(
     let poll = Duration::from_millis(config.poll_ms);
     let mut adapter = Adapter::new(host, config, data_directory.join("files.json"));
     let mut changed = true;
+    // From here on, what counts is what stands in the files.
+    node.report_adapter(AdapterState::default());
     while !shutdown.is_cancelled() {
         let (returned, batch) = round(adapter, changed).await?;
         adapter = returned;
         for (resource, revision, text) in &batch.failed {
             report(&node, (*resource, *revision), ApplyOutcome::Failed, text).await;
+        }
+        for (resource, revision, text) in &batch.refused {
+            report(&node, (*resource, *revision), ApplyOutcome::EditRefused, text).await;
         }
         let handed = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -52,6 +57,7 @@ pub async fn run(
                 adapter = settle(adapter, batch).await?;
             }
         }
+        node.report_adapter(adapter.state());
         let found = problems_of(&adapter, &handover);
         problems.send_if_modified(|shown| (*shown != found).then(|| shown.clone_from(&found)).is_some());
         changed = tokio::select! {
@@ -68,7 +74,7 @@ pub async fn run(
 
 async fn round(mut adapter: Adapter<NodeHost>, changed: bool) -> Result<(Adapter<NodeHost>, Batch), AgentError> {
     spawn_blocking(move || {
-        let batch = adapter.tick(changed);
+        let batch = adapter.tick(changed, Instant::now());
         (adapter, batch)
     })
     .await

@@ -22,11 +22,26 @@ pub enum NodeCommand {
         node: String,
         #[arg(required = true)]
         labels: Vec<String>,
+        /// More nodes may read a sealed value by this, and that is meant.
+        #[arg(long)]
+        widen: bool,
     },
     /// Give a node another home group.
-    Move { node: String, group: String },
+    Move {
+        node: String,
+        group: String,
+        /// More nodes may read a sealed value by this, and that is meant.
+        #[arg(long)]
+        widen: bool,
+    },
     /// Give a node another name.
-    Rename { node: String, name: String },
+    Rename {
+        node: String,
+        name: String,
+        /// More nodes may read a sealed value by this, and that is meant.
+        #[arg(long)]
+        widen: bool,
+    },
     /// Hold a node back from new content.
     Cordon {
         node: String,

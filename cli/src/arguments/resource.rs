@@ -34,6 +34,9 @@ pub enum ResourceCommand {
         /// Add to this publication.
         #[arg(long, default_value = "")]
         to: String,
+        /// More nodes may read a sealed value by this, and that is meant.
+        #[arg(long)]
+        widen: bool,
     },
     /// Write the content to a file, or to standard output.
     Export {
@@ -55,6 +58,9 @@ pub enum ResourceCommand {
         file: Option<PathBuf>,
         #[arg(short, long, default_value = "")]
         message: String,
+        /// More nodes may read a sealed value by this, and that is meant.
+        #[arg(long)]
+        widen: bool,
     },
     /// Check a file against the rules of its kind, without a manager.
     Validate { file: PathBuf },
@@ -72,6 +78,12 @@ pub enum ResourceCommand {
         /// Wait until every node that is online has it.
         #[arg(long)]
         wait: bool,
+        /// More nodes may read a sealed value by this, and that is meant.
+        #[arg(long)]
+        widen: bool,
+        /// Only if its newest revision is still this one.
+        #[arg(long, default_value = "*", value_name = "REVISION")]
+        expect: String,
     },
     /// The history, newest first.
     Versions {
@@ -99,6 +111,12 @@ pub enum ResourceCommand {
         to: String,
         #[arg(short, long, default_value = "")]
         message: String,
+        /// More nodes may read a sealed value by this, and that is meant.
+        #[arg(long)]
+        widen: bool,
+        /// Only if its newest revision is still this one.
+        #[arg(long, default_value = "*", value_name = "REVISION")]
+        expect: String,
     },
     /// Say how texts merge: off, review or auto.
     TextMode { name: String, mode: String },
@@ -107,6 +125,9 @@ pub enum ResourceCommand {
         name: String,
         #[arg(short, long, default_value = "")]
         message: String,
+        /// Only if its newest revision is still this one.
+        #[arg(long, default_value = "*", value_name = "REVISION")]
+        expect: String,
     },
 }
 

@@ -69,12 +69,21 @@ pub enum ProposalCommand {
         /// Release the result at once.
         #[arg(long)]
         publish: bool,
+        /// Release with it what others have only drafted, and mean it.
+        #[arg(long)]
+        with_drafts: bool,
+        /// Only if the proposal is still at this revision.
+        #[arg(long, default_value = "*", value_name = "REVISION")]
+        expect: String,
     },
     /// Decline a proposal: the node goes back to what is released.
     Decline {
         id: String,
         #[arg(short, long, default_value = "")]
         message: String,
+        /// Only if the proposal is still at this revision.
+        #[arg(long, default_value = "*", value_name = "REVISION")]
+        expect: String,
     },
 }
 
@@ -102,6 +111,15 @@ pub enum ConflictCommand {
         /// Release the result at once.
         #[arg(long)]
         publish: bool,
+        /// More nodes may read a sealed value by this, and that is meant.
+        #[arg(long)]
+        widen: bool,
+        /// Release with it what others have only drafted, and mean it.
+        #[arg(long)]
+        with_drafts: bool,
+        /// Only if the conflict still has this etag.
+        #[arg(long, default_value = "*", value_name = "ETAG")]
+        expect: String,
     },
 }
 

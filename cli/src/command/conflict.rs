@@ -38,7 +38,7 @@ pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> 
                 session.output.one(&conflict, &[("id", "id")])
             }
         }
-        ConflictCommand::Resolve { id, take, choices, file, message, publish } => {
+        ConflictCommand::Resolve { id, take, choices, file, message, publish, widen, with_drafts, expect } => {
             let conflict = get(session, &id).await?;
             let content = match file {
                 Some(file) => super::resource::read_document(&file)?.to_string(),
@@ -51,6 +51,9 @@ pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> 
                 content,
                 message,
                 release: publish,
+                widen,
+                with_drafts,
+                expected_etag: expect,
             };
             let resolved = session.client.sharing.resolve_conflict(request).await?.into_inner();
             let revision = resolved.revision.unwrap_or_default();

@@ -32,20 +32,21 @@ pub async fn node(session: &mut Session, command: NodeCommand) -> Result<()> {
         }
         NodeCommand::Get { node } => get(session, node).await,
         NodeCommand::Events { node, list } => events(session, node, &list).await,
-        NodeCommand::Label { node, labels } => {
+        NodeCommand::Label { node, labels, widen } => {
             let (remove, set): (Vec<String>, Vec<String>) =
                 labels.into_iter().partition(|word| word.ends_with('-') && !word.contains('='));
             let remove = remove.iter().map(|word| word.trim_end_matches('-').to_owned()).collect();
-            let request = v1::LabelNodeRequest { node, set: pairs(&set)?, remove };
+            let request = v1::LabelNodeRequest { node, set: pairs(&set)?, remove, widen };
             let node = session.client.fleet.label_node(request).await?.into_inner().node.unwrap_or_default();
             session.output.list(&[node], &NODE_COLUMNS, &[])
         }
-        NodeCommand::Move { node, group } => {
-            let moved = session.client.fleet.move_node(v1::MoveNodeRequest { node, group }).await?.into_inner();
+        NodeCommand::Move { node, group, widen } => {
+            let moved = session.client.fleet.move_node(v1::MoveNodeRequest { node, group, widen }).await?.into_inner();
             session.output.list(&[moved.node.unwrap_or_default()], &NODE_COLUMNS, &[])
         }
-        NodeCommand::Rename { node, name } => {
-            let renamed = session.client.fleet.rename_node(v1::RenameNodeRequest { node, name }).await?.into_inner();
+        NodeCommand::Rename { node, name, widen } => {
+            let renamed =
+                session.client.fleet.rename_node(v1::RenameNodeRequest { node, name, widen }).await?.into_inner();
             session.output.list(&[renamed.node.unwrap_or_default()], &NODE_COLUMNS, &[])
         }
         NodeCommand::Cordon { node, reason } => cordon(session, node, true, reason).await,

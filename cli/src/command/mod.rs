@@ -26,6 +26,10 @@ pub struct Session {
     pub client: Client,
     pub output: Output,
     pub yes: bool,
+    /// The command said that more nodes may read a sealed value.
+    pub widen: bool,
+    /// The revision that the command is meant for, or `*`.
+    pub expect: String,
     /// Where the manager is, for what people open beside this command.
     pub server: String,
 }
@@ -51,7 +55,8 @@ pub async fn run(arguments: Atoll) -> Result<()> {
     }
     let target = target(&arguments.connection)?;
     let client = Client::connect(&target).await?;
-    let mut session = Session { client, output, yes: arguments.yes, server: target.server };
+    let mut session =
+        Session { client, output, yes: arguments.yes, widen: false, expect: "*".to_owned(), server: target.server };
     match arguments.command {
         Command::Status => system::status(&mut session).await,
         Command::Whoami => system::whoami(&mut session).await,

@@ -45,8 +45,21 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
             )?;
             show_differences(&proposal.differences)
         }
-        ProposalCommand::Accept { id, message, publish } => decide(session, id, true, message, publish).await,
-        ProposalCommand::Decline { id, message } => decide(session, id, false, message, false).await,
+        ProposalCommand::Accept { id, message, publish, with_drafts, expect } => {
+            let request = v1::DecideProposalRequest {
+                id,
+                accept: true,
+                message,
+                release: publish,
+                expected_revision: expect,
+                with_drafts,
+            };
+            decide(session, request).await
+        }
+        ProposalCommand::Decline { id, message, expect } => {
+            let request = v1::DecideProposalRequest { id, message, expected_revision: expect, ..Default::default() };
+            decide(session, request).await
+        }
     }
 }
 
@@ -59,8 +72,8 @@ async fn all(session: &mut Session, list: &ListArguments) -> Result<Vec<v1::Prop
     .await
 }
 
-async fn decide(session: &mut Session, id: String, accept: bool, message: String, release: bool) -> Result<()> {
-    let request = v1::DecideProposalRequest { id, accept, message, release };
+async fn decide(session: &mut Session, request: v1::DecideProposalRequest) -> Result<()> {
+    let accept = request.accept;
     let decided = session.client.sharing.decide_proposal(request).await?.into_inner();
     if !decided.conflict_id.is_empty() {
         let text = format!(

@@ -51,7 +51,11 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
         }
         PublicationCommand::Delete { name } => {
             confirm(session, &format!("delete {name}, and take what only it brought away from its nodes?"))?;
-            session.client.sharing.delete_publication(v1::DeletePublicationRequest { name: name.clone() }).await?;
+            session
+                .client
+                .sharing
+                .delete_publication(v1::DeletePublicationRequest { name: name.clone(), expected_etag: "*".to_owned() })
+                .await?;
             say(&format!("{name} is deleted"));
             Ok(())
         }
@@ -96,7 +100,12 @@ async fn all(session: &mut Session, list: &ListArguments) -> Result<Vec<v1::Publ
 }
 
 async fn save(session: &mut Session, publication: v1::Publication, add_items: bool) -> Result<()> {
-    let request = v1::SavePublicationRequest { publication: Some(publication), request_id: request_id(), add_items };
+    let request = v1::SavePublicationRequest {
+        publication: Some(publication),
+        request_id: request_id(),
+        add_items,
+        expected_etag: "*".to_owned(),
+    };
     let saved = session.client.sharing.save_publication(request).await?.into_inner().publication.unwrap_or_default();
     session.output.list(&[saved], &COLUMNS, &[])
 }
@@ -105,8 +114,12 @@ async fn save(session: &mut Session, publication: v1::Publication, add_items: bo
 pub async fn add(session: &mut Session, publication: &str, kind: Kind, name: &str) -> Result<()> {
     let publication =
         v1::Publication { name: publication.to_owned(), items: vec![item(kind, name)], ..v1::Publication::default() };
-    let request =
-        v1::SavePublicationRequest { publication: Some(publication), request_id: request_id(), add_items: true };
+    let request = v1::SavePublicationRequest {
+        publication: Some(publication),
+        request_id: request_id(),
+        add_items: true,
+        expected_etag: String::new(),
+    };
     session.client.sharing.save_publication(request).await?;
     Ok(())
 }

@@ -32,15 +32,21 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             session.output.list(&rows, &COLUMNS, &wide)
         }
         ResourceCommand::Get { name, revision } => show(session, kind, &name, &revision).await,
-        ResourceCommand::Import { files, base, message, publish, to } => {
+        ResourceCommand::Import { files, base, message, publish, to, widen } => {
+            session.widen = widen;
             import(session, kind, &files, &base, &message, publish, &to).await
         }
         ResourceCommand::Export { name, revision, all, with_revision } => {
             export(session, kind, name.as_deref(), &revision, all.as_deref(), with_revision).await
         }
-        ResourceCommand::Edit { name, file, message } => edit(session, kind, &name, file.as_deref(), &message).await,
+        ResourceCommand::Edit { name, file, message, widen } => {
+            session.widen = widen;
+            edit(session, kind, &name, file.as_deref(), &message).await
+        }
         ResourceCommand::Validate { file } => validate(kind, &file),
-        ResourceCommand::Publish { name, version, revision, to, wait } => {
+        ResourceCommand::Publish { name, version, revision, to, wait, widen, expect } => {
+            session.widen = widen;
+            session.expect = expect;
             let released = release(session, kind, &name, &version, &revision).await?;
             if !to.is_empty() {
                 publication::add(session, &to, kind, &name).await?;
@@ -57,8 +63,15 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
         ResourceCommand::Versions { name, list } => versions(session, kind, &name, &list).await,
         ResourceCommand::Usages { name, list } => usages(session, kind, &name, &list).await,
         ResourceCommand::Diff { name, from, to } => diff(session, kind, name, from, to).await,
-        ResourceCommand::Rollback { name, to, message } => {
-            let request = v1::RollBackResourceRequest { kind: kind.to_string(), resource: name, to, message };
+        ResourceCommand::Rollback { name, to, message, widen, expect } => {
+            let request = v1::RollBackResourceRequest {
+                kind: kind.to_string(),
+                resource: name,
+                to,
+                message,
+                widen,
+                expected_revision: expect,
+            };
             let rolled = session.client.sharing.roll_back_resource(request).await?.into_inner();
             written(&rolled.revision.unwrap_or_default());
             Ok(())
@@ -69,9 +82,14 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             say(&format!("texts merge with: {}", set.resource.unwrap_or_default().text_mode));
             Ok(())
         }
-        ResourceCommand::Delete { name, message } => {
+        ResourceCommand::Delete { name, message, expect } => {
             confirm(session, &format!("delete {name} on every node? Its history stays"))?;
-            let request = v1::DeleteResourceRequest { kind: kind.to_string(), resource: name.clone(), message };
+            let request = v1::DeleteResourceRequest {
+                kind: kind.to_string(),
+                resource: name.clone(),
+                message,
+                expected_revision: expect,
+            };
             session.client.sharing.delete_resource(request).await?;
             say(&format!("{name} is deleted; roll it back to have it again"));
             Ok(())
@@ -213,6 +231,7 @@ async fn import_one(
         message: message.to_owned(),
         imported: true,
         request_id: request_id(),
+        widen: session.widen,
     };
     let saved = session.client.sharing.save_resource(request).await?.into_inner();
     let revision = saved.revision.unwrap_or_default();
@@ -305,6 +324,7 @@ async fn edit(session: &mut Session, kind: Kind, name: &str, file: Option<&Path>
         message: message.to_owned(),
         imported: false,
         request_id: String::new(),
+        widen: session.widen,
     };
     let saved = session.client.sharing.save_resource(request).await?.into_inner();
     if !saved.conflict_id.is_empty() {
@@ -354,6 +374,8 @@ pub async fn release(
         resource: name.to_owned(),
         version: version.to_owned(),
         revision: revision.to_owned(),
+        widen: session.widen,
+        expected_revision: session.expect.clone(),
     };
     Ok(session.client.sharing.release_resource(request).await?.into_inner().release.unwrap_or_default())
 }

@@ -1,9 +1,13 @@
 //! What the manager offers: one row per (audience, key) at its latest sequence number, and who is in which audience.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 
+use uuid::Uuid;
+
+use super::digest::StateDigest;
 use crate::document::{Audience, Lane};
-use crate::id::NodeId;
+use crate::id::{NodeId, ResourceId, RevisionId};
 
 /// Names a row: where its document is found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +25,18 @@ pub struct Row {
     pub deleted: bool,
     /// Size of the encoded document, in bytes.
     pub size_bytes: usize,
+    /// What it makes a node run, where it does.
+    pub effect: Option<Effect>,
+}
+
+/// What a document makes a node run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A publication brings a revision of a resource.
+    Offer { resource: ResourceId, revision: RevisionId, priority: i32, is_locked: bool },
+    /// The node's own edit runs in the place of what is offered, or does no longer. Of several about one resource the
+    /// newest counts.
+    Fork { resource: ResourceId, edit: Uuid, running: Option<RevisionId> },
 }
 
 /// A node's place in an audience, or its leaving.
@@ -41,7 +57,14 @@ pub struct Feed {
     members: HashMap<NodeId, BTreeMap<Audience, (u64, bool)>>,
     nodes: HashMap<Audience, BTreeSet<NodeId>>,
     sequence: u64,
+    /// A random mark for each number that was given: a number with another mark is of another life of the database.
+    marks: BTreeMap<u64, u64>,
+    /// Sums of what several publications bring together, by the publications, with the number at which each was taken.
+    sums: Mutex<HashMap<Vec<Audience>, (u64, StateDigest)>>,
 }
+
+/// Sets of publications whose sums are kept. Beyond it they are reckoned anew.
+const SUMS_LIMIT: usize = 10_000;
 
 #[derive(Debug, Default)]
 struct AudienceRows {
@@ -49,6 +72,57 @@ struct AudienceRows {
     by_sequence: BTreeMap<Lane, BTreeSet<(u64, String)>>,
     /// Rows that are not deleted.
     live: usize,
+    /// The newest number of a row.
+    newest: u64,
+    /// The sum of what the rows bring, whatever else brings the same resources.
+    sum: StateDigest,
+    /// The keys of offers by resource.
+    offers: HashMap<ResourceId, String>,
+    forks: BTreeSet<String>,
+}
+
+impl AudienceRows {
+    fn count(&mut self, row: &Row) {
+        match (&row.effect, row.deleted) {
+            (Some(Effect::Offer { resource, revision, .. }), false) => {
+                self.sum = self.sum.plus(StateDigest::of(*resource, *revision));
+                self.offers.insert(*resource, row.key.key.clone());
+            }
+            (Some(Effect::Fork { .. }), false) => {
+                self.forks.insert(row.key.key.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn discount(&mut self, row: &Row) {
+        match (&row.effect, row.deleted) {
+            (Some(Effect::Offer { resource, revision, .. }), false) => {
+                self.sum = self.sum.minus(StateDigest::of(*resource, *revision));
+                self.offers.remove(resource);
+            }
+            (Some(Effect::Fork { .. }), false) => {
+                self.forks.remove(&row.key.key);
+            }
+            _ => {}
+        }
+    }
+
+    fn offer(&self, resource: ResourceId) -> Option<Offered> {
+        match self.by_key.get(self.offers.get(&resource)?)?.effect {
+            Some(Effect::Offer { revision, priority, is_locked, .. }) => {
+                Some(Offered { revision, priority, is_locked })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Offered {
+    revision: RevisionId,
+    priority: i32,
+    is_locked: bool,
 }
 
 /// What a node is owed next in one lane.
@@ -93,12 +167,16 @@ impl Feed {
             if before.sequence > row.sequence {
                 return;
             }
+            let before = before.clone();
+            rows.discount(&before);
             rows.live -= usize::from(!before.deleted);
             if let Some(order) = rows.by_sequence.get_mut(&before.lane) {
                 order.remove(&(before.sequence, before.key.key.clone()));
             }
         }
         rows.live += usize::from(!row.deleted);
+        rows.newest = rows.newest.max(row.sequence);
+        rows.count(&row);
         rows.by_sequence.entry(row.lane).or_default().insert((row.sequence, row.key.key.clone()));
         rows.by_key.insert(row.key.key.clone(), row);
     }
@@ -122,6 +200,93 @@ impl Feed {
     /// Moves the feed's end when a transaction has touched neither rows nor memberships here.
     pub fn advance(&mut self, sequence: u64) {
         self.sequence = self.sequence.max(sequence);
+    }
+
+    /// Takes up the mark of a number.
+    pub fn put_mark(&mut self, sequence: u64, mark: u64) {
+        self.marks.insert(sequence, mark);
+    }
+
+    /// Forgets the marks before a number.
+    pub fn forget_marks_before(&mut self, sequence: u64) {
+        self.marks = self.marks.split_off(&sequence);
+    }
+
+    /// The mark of a number; 0 where there is none.
+    #[must_use]
+    pub fn mark(&self, sequence: u64) -> u64 {
+        self.marks.get(&sequence).copied().unwrap_or(0)
+    }
+
+    /// Whether a number with this mark was given in this life of the database. One without a mark comes from a program that
+    /// does not know of them yet, and is known by its number alone.
+    #[must_use]
+    pub fn knows(&self, sequence: u64, mark: u64) -> bool {
+        sequence <= self.sequence && (sequence == 0 || mark == 0 || self.mark(sequence) == mark)
+    }
+
+    /// What a node should run, as one number.
+    #[must_use]
+    pub fn expected(&self, node: NodeId) -> StateDigest {
+        let publications: Vec<&Audience> =
+            self.audiences(node).filter(|audience| matches!(audience, Audience::Publication(_))).collect();
+        let mut sum = self.sum_of(&publications);
+        for (resource, running) in self.forks(node) {
+            let Some((offered, is_locked)) = self.winning(&publications, resource) else { continue };
+            if !is_locked {
+                sum = sum.minus(StateDigest::of(resource, offered)).plus(StateDigest::of(resource, running));
+            }
+        }
+        sum
+    }
+
+    /// What runs of a node's own edits, for each resource the newest.
+    fn forks(&self, node: NodeId) -> Vec<(ResourceId, RevisionId)> {
+        let Some(rows) = self.rows.get(&Audience::Node(node)) else { return Vec::new() };
+        let mut newest: BTreeMap<ResourceId, (Uuid, Option<RevisionId>)> = BTreeMap::new();
+        for row in rows.forks.iter().filter_map(|key| rows.by_key.get(key)) {
+            if let Some(Effect::Fork { resource, edit, running }) = row.effect {
+                let known = newest.entry(resource).or_insert((edit, running));
+                if known.0 <= edit {
+                    *known = (edit, running);
+                }
+            }
+        }
+        newest.into_iter().filter_map(|(resource, (_, running))| Some((resource, running?))).collect()
+    }
+
+    /// The offer that wins, and whether it is locked: the same rule as [`crate::sharing::offer::winning`].
+    fn winning(&self, publications: &[&Audience], resource: ResourceId) -> Option<(RevisionId, bool)> {
+        publications
+            .iter()
+            .filter_map(|audience| Some((*audience, self.rows.get(*audience)?.offer(resource)?)))
+            .max_by_key(|(audience, offered)| (offered.priority, *audience))
+            .map(|(_, offered)| (offered.revision, offered.is_locked))
+    }
+
+    fn sum_of(&self, publications: &[&Audience]) -> StateDigest {
+        let rows = || publications.iter().filter_map(|audience| self.rows.get(*audience));
+        if publications.len() <= 1 {
+            return rows().next().map(|rows| rows.sum).unwrap_or_default();
+        }
+        let newest = rows().map(|rows| rows.newest).max().unwrap_or(0);
+        let key: Vec<Audience> = publications.iter().map(|audience| (*audience).clone()).collect();
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, sum)) = sums.get(&key)
+            && *at == newest
+        {
+            return *sum;
+        }
+        let resources: BTreeSet<ResourceId> = rows().flat_map(|rows| rows.offers.keys().copied()).collect();
+        let sum = resources.into_iter().fold(StateDigest::default(), |sum, resource| {
+            let winning = self.winning(publications, resource);
+            winning.map_or(sum, |(revision, _)| sum.plus(StateDigest::of(resource, revision)))
+        });
+        if sums.len() >= SUMS_LIMIT {
+            sums.clear();
+        }
+        sums.insert(key, (newest, sum));
+        sum
     }
 
     #[must_use]

@@ -5,6 +5,7 @@
 //! audience with HPKE (RFC 9180: X25519, HKDF-SHA256, ChaCha20-Poly1305). At the manager both rest under the
 //! operator's master key.
 
+mod element;
 mod place;
 mod seal;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+pub use element::{Widened, foreign_references, is_in_the_clear, keeps_sealed, stray_elements, widened};
 pub use place::{scoped_references, seal_sensitive};
 pub use seal::{SealError, SealedTo, SealingKey, SymmetricKey, public_sealing_key};
 

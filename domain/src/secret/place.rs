@@ -100,12 +100,38 @@ pub fn scoped_references(kind: Kind, body: &Value) -> Vec<(Scope, SecretId)> {
                 }
                 _ => None,
             };
-            // A scope that cannot be read was refused at save; whoever slips through widens nothing: no node fits it.
-            let scope = variable.map_or_else(|| Ok(Scope::default()), Scope::of).unwrap_or_else(|_| Scope {
-                target: std::collections::BTreeSet::from(["\u{0}".to_owned()]),
-                ..Scope::default()
-            });
+            let scope = variable.map_or_else(Scope::default, |variable| scope_of_element(kind, variable));
             (scope, version)
         })
         .collect()
+}
+
+/// The scope of those who may see an element's value.
+pub(super) fn scope_of_element(kind: Kind, element: &Value) -> Scope {
+    match kind {
+        Kind::StepTemplate => Scope::default(),
+        // A scope that cannot be read was refused at save; whoever slips through widens nothing: no node fits it.
+        Kind::VariableSet => Scope::of(element).unwrap_or_else(|_| Scope {
+            target: std::collections::BTreeSet::from(["\u{0}".to_owned()]),
+            ..Scope::default()
+        }),
+    }
+}
+
+/// The places of everything that may be sensitive: each variable of a set; each sensitive object of a template, and
+/// whatever else holds a reference.
+pub(super) fn element_paths(kind: Kind, body: &Value) -> Vec<Path> {
+    let list = Path([VARIABLES, ITEMS].map(str::to_owned).to_vec());
+    let mut paths: Vec<Path> = match kind {
+        Kind::StepTemplate => sensitive_objects(body),
+        Kind::VariableSet => {
+            let keys = list.get(body).and_then(Value::as_object).into_iter().flat_map(|items| items.keys());
+            keys.map(|key| list.child(key)).collect()
+        }
+    };
+    let elsewhere = references(body).into_iter().map(|(path, _)| path);
+    let uncovered: Vec<Path> =
+        elsewhere.filter(|path| !paths.iter().any(|covered| path.0.starts_with(&covered.0))).collect();
+    paths.extend(uncovered);
+    paths
 }

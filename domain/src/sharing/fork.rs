@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::revision::{Header, Provenance};
 use crate::id::{ResourceId, RevisionId};
@@ -34,7 +35,7 @@ pub struct OwnRevision {
     pub body: Option<Value>,
 }
 
-/// Where a fork stands.
+/// The lifecycle of a fork. [`ForkState::after`] is the only way from one state to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForkState {
@@ -44,30 +45,84 @@ pub enum ForkState {
     Proposed,
     /// Delivered, and stays on the node.
     Forked,
-    /// Delivered; it and what was released since do not merge. The node goes on with its own.
+    /// Delivered; it and what is shared do not merge. The node goes on with its own.
     Conflict,
-    /// Not made from a known revision: proposed, and never run before it is accepted.
+    /// Proposed, and never run before it is accepted: not made from a known revision, or of a locked resource.
     Unapplied,
+    /// An administrator took it: part of the shared resource, and everybody's with the next release.
+    Accepted,
     /// Declined. The node runs what is released.
     Declined,
     /// Part of what is released.
     Absorbed,
+    /// The manager could not act on the report that brought it. The node runs what is released.
+    Rejected,
 }
+
+/// What happens to a fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForkEvent {
+    /// The node's edit, or a newer one on top of it, was stored under this rule.
+    Delivered(Delivery),
+    /// It does not merge with what it has to merge with.
+    Clashed,
+    /// It merges again.
+    Merges(Delivery),
+    /// An administrator took it, or settled what was open about it.
+    Accepted,
+    /// An administrator does not want it.
+    Declined,
+    /// What is released contains it.
+    Released,
+    /// Its report was rejected.
+    Rejected,
+}
+
+/// What becomes of a delivered edit that merges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// It runs on its node and waits for an administrator.
+    Proposed,
+    /// It runs on its node and stays there.
+    Kept,
+    /// It waits for an administrator and does not run.
+    Unapplied,
+}
+
+/// Something that cannot happen to a fork any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this proposal is {} already", .0.name())]
+pub struct ForkClosed(pub ForkState);
 
 impl Fork {
     /// Whether the node runs its own edit.
     #[must_use]
     pub fn runs(&self) -> bool {
-        match self.state {
-            ForkState::Local | ForkState::Proposed | ForkState::Forked | ForkState::Conflict => true,
-            ForkState::Unapplied | ForkState::Declined | ForkState::Absorbed => false,
+        self.state.runs()
+    }
+
+    /// What the node itself made, where something else runs in its place.
+    #[must_use]
+    pub fn own(&self) -> (&Header, Option<&Value>) {
+        match &self.own {
+            Some(own) => (&own.header, own.body.as_ref()),
+            None => (&self.header, self.body.as_ref()),
         }
     }
 }
 
 impl ForkState {
-    pub const ALL: [Self; 7] =
-        [Self::Local, Self::Proposed, Self::Forked, Self::Conflict, Self::Unapplied, Self::Declined, Self::Absorbed];
+    pub const ALL: [Self; 9] = [
+        Self::Local,
+        Self::Proposed,
+        Self::Forked,
+        Self::Conflict,
+        Self::Unapplied,
+        Self::Accepted,
+        Self::Declined,
+        Self::Absorbed,
+        Self::Rejected,
+    ];
 
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -77,15 +132,60 @@ impl ForkState {
             Self::Forked => "forked",
             Self::Conflict => "conflict",
             Self::Unapplied => "unapplied",
+            Self::Accepted => "accepted",
             Self::Declined => "declined",
-            Self::Absorbed => "accepted",
+            Self::Absorbed => "released",
+            Self::Rejected => "rejected",
         }
     }
 
-    /// Whether the matter is closed.
+    /// Whether the node runs its own edit.
+    #[must_use]
+    pub fn runs(self) -> bool {
+        match self {
+            Self::Local | Self::Proposed | Self::Forked | Self::Conflict | Self::Accepted => true,
+            Self::Unapplied | Self::Declined | Self::Absorbed | Self::Rejected => false,
+        }
+    }
+
+    /// Whether nothing more happens to it.
     #[must_use]
     pub fn is_closed(self) -> bool {
-        matches!(self, Self::Declined | Self::Absorbed)
+        matches!(self, Self::Declined | Self::Absorbed | Self::Rejected)
+    }
+
+    /// Whether somebody has to decide about it.
+    #[must_use]
+    pub fn waits(self) -> bool {
+        matches!(self, Self::Proposed | Self::Unapplied)
+    }
+
+    /// The state after an event.
+    ///
+    /// # Errors
+    /// The fork is closed, and this would open it again or close it otherwise.
+    pub fn after(self, event: ForkEvent) -> Result<Self, ForkClosed> {
+        let delivered = |delivery: Delivery| match delivery {
+            Delivery::Proposed => Self::Proposed,
+            Delivery::Kept => Self::Forked,
+            Delivery::Unapplied => Self::Unapplied,
+        };
+        Ok(match (self, event) {
+            (Self::Absorbed, ForkEvent::Released) | (Self::Declined, ForkEvent::Declined) => self,
+            // What was declined or rejected may still turn out to be part of a release: then nothing of it is left over.
+            (Self::Declined | Self::Rejected, ForkEvent::Released) => Self::Absorbed,
+            (closed, _) if closed.is_closed() => return Err(ForkClosed(closed)),
+            (_, ForkEvent::Delivered(delivery)) => delivered(delivery),
+            // An edit that does not run goes on not running, whatever it merges with.
+            (Self::Unapplied, ForkEvent::Clashed | ForkEvent::Merges(_)) => Self::Unapplied,
+            (_, ForkEvent::Clashed) => Self::Conflict,
+            (Self::Conflict | Self::Local, ForkEvent::Merges(delivery)) => delivered(delivery),
+            (state, ForkEvent::Merges(_)) => state,
+            (_, ForkEvent::Accepted) => Self::Accepted,
+            (_, ForkEvent::Declined) => Self::Declined,
+            (_, ForkEvent::Released) => Self::Absorbed,
+            (_, ForkEvent::Rejected) => Self::Rejected,
+        })
     }
 }
 
@@ -105,10 +205,21 @@ pub struct ForkDecision {
     pub resource: ResourceId,
     /// The newest own revision of the node that this is about. One made since is not touched by it.
     pub of: RevisionId,
+    /// Orders the words about several edits of one resource: that about the newest edit counts (UUID version 7).
+    #[serde(default)]
+    pub edit: Uuid,
     pub state: ForkState,
     pub message: String,
     /// The node's edit put together with what was released since, where that is another revision than `of`.
     pub merged: Option<MergedFork>,
+}
+
+impl ForkDecision {
+    /// The revision that the node runs by this word in the place of what it is offered, if any.
+    #[must_use]
+    pub fn running(&self) -> Option<RevisionId> {
+        self.state.runs().then(|| self.merged.as_ref().map_or(self.of, |merged| merged.revision))
+    }
 }
 
 /// A node's edit put together with what was released since.
@@ -122,7 +233,7 @@ pub struct MergedFork {
 
 /// The fork after the manager's word. `None` when there is nothing left of it to keep.
 #[must_use]
-pub fn decided(fork: Fork, decision: &ForkDecision) -> Option<Fork> {
+pub fn decided(mut fork: Fork, decision: &ForkDecision) -> Option<Fork> {
     if fork.own_head != decision.of {
         // The node has edited on: its newer edit is on its way up and will get a word of its own.
         return Some(fork);
@@ -130,16 +241,56 @@ pub fn decided(fork: Fork, decision: &ForkDecision) -> Option<Fork> {
     if decision.state == ForkState::Absorbed {
         return None;
     }
-    let mut fork = Fork { state: decision.state, message: decision.message.clone(), ..fork };
-    if let Some(merged) = &decision.merged {
-        if fork.head == fork.own_head {
-            let (header, provenance, body) = (fork.header, fork.provenance, fork.body);
-            fork.own = Some(Box::new(OwnRevision { header, provenance, body }));
+    let own = fork.own.take().unwrap_or_else(|| {
+        let (header, provenance, body) = (fork.header.clone(), fork.provenance.clone(), fork.body.clone());
+        Box::new(OwnRevision { header, provenance, body })
+    });
+    let (state, message) = (decision.state, decision.message.clone());
+    Some(match &decision.merged {
+        Some(merged) => Fork {
+            state,
+            message,
+            head: merged.revision,
+            header: merged.header.clone(),
+            provenance: merged.provenance.clone(),
+            body: merged.body.clone(),
+            own: Some(own),
+            ..fork
+        },
+        // What the node put together for itself until now was for the meantime.
+        None => {
+            let OwnRevision { header, provenance, body } = *own;
+            Fork { state, message, head: fork.own_head, header, provenance, body, own: None, ..fork }
         }
-        fork.head = merged.revision;
-        fork.header = merged.header.clone();
-        fork.provenance = merged.provenance.clone();
-        fork.body = merged.body.clone();
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_fork_stays_closed_unless_a_release_contains_it() {
+        use ForkEvent::{Accepted, Clashed, Declined, Delivered, Merges, Rejected, Released};
+        let deliveries = [Delivery::Proposed, Delivery::Kept, Delivery::Unapplied];
+        let events: Vec<ForkEvent> = deliveries.iter().flat_map(|one| [Delivered(*one), Merges(*one)]).collect();
+        for state in ForkState::ALL {
+            for event in events.iter().copied().chain([Clashed, Accepted, Declined, Released, Rejected]) {
+                match state.after(event) {
+                    Ok(after) if state.is_closed() => {
+                        assert!(after == state || event == Released, "{state:?} {event:?}")
+                    }
+                    Ok(_) => assert!(!state.is_closed()),
+                    Err(ForkClosed(closed)) => assert!(closed == state && state.is_closed(), "{state:?} {event:?}"),
+                }
+            }
+        }
     }
-    Some(fork)
+
+    #[test]
+    fn what_must_not_run_never_runs_by_merging() {
+        for event in [ForkEvent::Clashed, ForkEvent::Merges(Delivery::Proposed), ForkEvent::Merges(Delivery::Kept)] {
+            assert_eq!(ForkState::Unapplied.after(event), Ok(ForkState::Unapplied));
+        }
+    }
 }

@@ -11,6 +11,7 @@ use super::revision::Revision;
 use super::text::TextMode;
 use crate::id::RevisionId;
 use crate::kind::Kind;
+use crate::secret::stray_elements;
 
 /// Revisions by id. Whatever order they arrive in, equal sets give equal answers.
 #[derive(Debug, Clone, Default)]
@@ -279,6 +280,7 @@ impl History {
 #[must_use]
 pub fn merge_checked(kind: Kind, base: Option<&Value>, left: Side<'_>, right: Side<'_>, text: TextMode) -> Merged {
     let mut merged = merge(base, left, right, text, kind.strategy());
+    ask_about_stray(kind, base, [left.body, right.body], &mut merged);
     if merged.conflicts.is_empty() {
         // A rule that one side already broke by itself is that side's matter and no result of the merge.
         let known: Vec<_> = [left.body, right.body].iter().flat_map(|body| kind.check(body)).collect();
@@ -295,6 +297,33 @@ pub fn merge_checked(kind: Kind, base: Option<&Value>, left: Side<'_>, right: Si
         }
     }
     merged
+}
+
+/// A sensitive element whose scope comes from one side and whose value from the other would be read by nodes that nobody
+/// has let read it. Asked about as a whole, also where something else is asked about too: what stands inside such an
+/// element is no question of its own.
+fn ask_about_stray(kind: Kind, base: Option<&Value>, sides: [&Value; 2], merged: &mut Merged) {
+    for path in stray_elements(kind, sides, &merged.body) {
+        if merged.conflicts.iter().any(|conflict| path.0.starts_with(&conflict.path.0)) {
+            continue;
+        }
+        merged.conflicts.retain(|conflict| !conflict.path.0.starts_with(&path.0));
+        let kept = base.and_then(|body| path.get(body)).cloned();
+        path.put(&mut merged.body, kept.clone());
+        merged.conflicts.push(Conflict {
+            base: kept,
+            left: path.get(sides[0]).cloned(),
+            right: path.get(sides[1]).cloned(),
+            path,
+            reason: ConflictReason::Semantic,
+            proposal: None,
+            message: Some(
+                "one side changed who may read this, and the other changed the value; together they would show a sealed \
+                 value to nodes that nobody has let read it"
+                    .to_owned(),
+            ),
+        });
+    }
 }
 
 /// Editing what another deleted is a question, not a winner.

@@ -1,5 +1,6 @@
 //! Sharing: resources with history, merge, publications, and what runs where.
 
+pub mod distance;
 pub mod fork;
 pub mod history;
 pub mod keyed_list;
@@ -8,6 +9,7 @@ pub mod offer;
 mod order;
 pub mod path;
 pub mod revision;
+pub mod take_back;
 pub mod text;
 pub mod three_way;
 pub mod touched;

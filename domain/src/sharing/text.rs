@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::distance::is_near;
+
 /// What may happen to a text that both sides changed in different lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,17 +36,25 @@ impl std::str::FromStr for TextMode {
 pub fn merge_lines(base: &str, left: &str, right: &str) -> Option<String> {
     let line_end = merge_scalar(LineEnd::of(base), LineEnd::of(left), LineEnd::of(right))?;
     if [base, left, right].iter().any(|text| LineEnd::of(text) == LineEnd::Mixed) {
-        return diffy::merge(base, left, right).ok();
+        return merge_near(base, left, right);
     }
     let [base, left, right] = [base, left, right].map(|text| text.replace("\r\n", "\n").replace('\r', "\n"));
     let merged = merge_scalar(base.as_str(), left.as_str(), right.as_str())
         .map(str::to_owned)
-        .or_else(|| diffy::merge(&base, &left, &right).ok())?;
+        .or_else(|| merge_near(&base, &left, &right))?;
     Some(match line_end {
         LineEnd::CrLf => merged.replace('\n', "\r\n"),
         LineEnd::Cr => merged.replace('\n', "\r"),
         LineEnd::None | LineEnd::Lf | LineEnd::Mixed => merged,
     })
+}
+
+/// Texts that are too far from their base do not merge: comparing them would take longer than anybody may hold things up.
+fn merge_near(base: &str, left: &str, right: &str) -> Option<String> {
+    if !is_near(base, left) || !is_near(base, right) {
+        return None;
+    }
+    diffy::merge(base, left, right).ok()
 }
 
 fn merge_scalar<T: PartialEq>(base: T, left: T, right: T) -> Option<T> {

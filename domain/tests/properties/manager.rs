@@ -104,7 +104,7 @@ impl Manager {
         }
         let stored = draft.stored(generation, sequence);
         let (lane, deleted) = (draft.lane, draft.is_gone());
-        self.feed.put_row(Row { key: row.clone(), lane, sequence, deleted, size_bytes: self.row_bytes });
+        self.feed.put_row(Row { key: row.clone(), lane, sequence, deleted, size_bytes: self.row_bytes, effect: None });
         self.published.insert(row, Published { draft, stored, generation });
     }
 
@@ -305,7 +305,14 @@ impl Manager {
         }
         for (key, published) in &self.published {
             let (lane, sequence) = (published.draft.lane, published.stored.sequence);
-            self.feed.put_row(Row { key: key.clone(), lane, sequence, deleted: false, size_bytes: self.row_bytes });
+            self.feed.put_row(Row {
+                key: key.clone(),
+                lane,
+                sequence,
+                deleted: false,
+                size_bytes: self.row_bytes,
+                effect: None,
+            });
         }
     }
 }

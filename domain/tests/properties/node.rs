@@ -141,6 +141,8 @@ impl Node {
         let documents: Vec<Arrived> = parcel.documents.into_iter().map(arrived).collect();
         self.received.extend(documents.iter().map(|one| (one.document.audience.clone(), one.document.key.clone())));
         let (writes, refused) = self.replica.plan_batch(Incoming {
+            at: Timestamp(0),
+            mark: 0,
             lane: Some(parcel.lane),
             up_to: parcel.up_to,
             last_part: parcel.last_part,
@@ -167,7 +169,16 @@ impl Node {
             Some(0) => EditBase::Unknown,
             Some(pick) => EditBase::Revision(self.seen[usize::from(pick) % self.seen.len()]),
         };
-        let edit = Edit { kind, name: &name, base, content: &content, author: "ann", message: "", now: Timestamp(0) };
+        let edit = Edit {
+            resource: None,
+            kind,
+            name: &name,
+            base,
+            content: &content,
+            author: "ann",
+            message: "",
+            now: Timestamp(0),
+        };
         let number_of_report = self.replica.next_report();
         match self.replica.plan_edit(self.id, &edit) {
             Ok(Some((revision, writes))) => {

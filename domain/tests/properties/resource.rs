@@ -116,6 +116,13 @@ impl Resource {
             provenance: self.provenance[&id].clone(),
             body: self.body(id),
         });
-        ForkDecision { resource: self.id, of: proposal.own, state: proposal.state, message: String::new(), merged }
+        ForkDecision {
+            resource: self.id,
+            of: proposal.own,
+            edit: uuid::Uuid::nil(),
+            state: proposal.state,
+            message: String::new(),
+            merged,
+        }
     }
 }

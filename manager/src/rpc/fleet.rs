@@ -45,6 +45,7 @@ impl Fleet for Admin {
     ) -> Result<Response<v1::LabelNodeResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let caller = caller.widening(request.widen);
         let act = Act::Label { set: request.set.into_iter().collect(), remove: request.remove };
         let view = node::act(&self.0, &caller, &request.node, &act).await.map_err(status)?;
         Ok(Response::new(v1::LabelNodeResponse { node: Some(convert::node(view)) }))
@@ -53,6 +54,7 @@ impl Fleet for Admin {
     async fn move_node(&self, request: Request<v1::MoveNodeRequest>) -> Result<Response<v1::MoveNodeResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let caller = caller.widening(request.widen);
         let group = decode::group(decode::required("group", &request.group).map_err(status)?).map_err(status)?;
         let view = node::act(&self.0, &caller, &request.node, &Act::Move { group }).await.map_err(status)?;
         Ok(Response::new(v1::MoveNodeResponse { node: Some(convert::node(view)) }))
@@ -64,6 +66,7 @@ impl Fleet for Admin {
     ) -> Result<Response<v1::RenameNodeResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let caller = caller.widening(request.widen);
         let name = decode::node_name(&request.name).map_err(status)?;
         let view = node::rename(&self.0, &caller, &request.node, name).await.map_err(status)?;
         Ok(Response::new(v1::RenameNodeResponse { node: Some(convert::node(view)) }))
@@ -204,6 +207,7 @@ impl Fleet for Admin {
     ) -> Result<Response<v1::ActOnNodesResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let caller = caller.widening(request.widen);
         let id = decode::parsed("BAD_ID", &request.selection_id).map_err(status)?;
         let act = act(request.act).map_err(status)?;
         let outcome = selection::act(&self.0, &caller, id, request.expected_count, &act).await.map_err(status)?;

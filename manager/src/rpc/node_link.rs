@@ -213,7 +213,7 @@ fn result(number: u64, outcome: Outcome) -> v1::ReportResult {
             let missing = missing.iter().map(ToString::to_string).collect();
             (v1::ReportOutcome::NeedParents, missing, "send the revisions it was made from first".to_owned())
         }
-        Outcome::Quarantined(reason) => (v1::ReportOutcome::Quarantined, Vec::new(), reason),
+        Outcome::Rejected(reason) => (v1::ReportOutcome::Rejected, Vec::new(), reason),
     };
     v1::ReportResult { number, outcome: kind.into(), missing_revisions, text }
 }

@@ -40,8 +40,9 @@ pub struct Services {
     pub sessions: access::session::Sessions,
     pub directory: Directory,
     pub pulse: Arc<Pulse>,
+    /// Nodes that ran something else than they should.
+    pub repairs: sharing::proof::Repairs,
     pub counters: telemetry::Counters,
-    pub answered: sharing::waiting::Answered,
     pub settings: Settings,
     pub started: Timestamp,
 }
@@ -63,8 +64,8 @@ impl Services {
             admissions: fleet::join::Admissions::default(),
             attempts: fleet::join::attempt::Attempts::default(),
             sessions: access::session::Sessions::default(),
+            repairs: sharing::proof::Repairs::default(),
             counters: telemetry::Counters::default(),
-            answered: sharing::waiting::Answered::default(),
             pulse,
             store,
             keys,
@@ -97,7 +98,18 @@ pub struct Caller {
     pub token: Option<TokenId>,
     /// The session of a browser.
     pub session: Option<CallerSession>,
+    /// What the caller said expressly, in this one request.
+    pub words: Words,
     pub now: Timestamp,
+}
+
+/// Consequences that are refused unless the caller says that they are meant.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Words {
+    /// More nodes may read a sealed value.
+    pub widen: bool,
+    /// What others have drafted is released too.
+    pub with_drafts: bool,
 }
 
 /// The session that a call came in.
@@ -111,7 +123,7 @@ impl Caller {
     /// The manager itself, for what it does unasked.
     #[must_use]
     pub fn manager(now: Timestamp) -> Self {
-        Self { name: "manager".to_owned(), token: None, session: None, now }
+        Self { name: "manager".to_owned(), token: None, session: None, words: Words::default(), now }
     }
 
     /// Whoever reads what the manager prints at its start.
@@ -124,6 +136,20 @@ impl Caller {
     #[must_use]
     pub fn node(name: &NodeName, now: Timestamp) -> Self {
         Self { name: format!("node:{name}"), ..Self::manager(now) }
+    }
+
+    /// The same caller, who has said that more nodes may read sealed values.
+    #[must_use]
+    pub fn widening(mut self, widen: bool) -> Self {
+        self.words.widen = widen;
+        self
+    }
+
+    /// The same caller, who has said that drafts of others are released too.
+    #[must_use]
+    pub fn releasing_drafts(mut self, with_drafts: bool) -> Self {
+        self.words.with_drafts = with_drafts;
+        self
     }
 
     fn record(&self, tx: &mut Tx, action: &'static str, subject: impl ToString, detail: Value) {

@@ -117,6 +117,21 @@ impl Store {
         Ok(Tx::new(transaction, permit, Arc::clone(&self.changed)))
     }
 
+    /// Begins a write transaction that may change who is in which audience, who can read what, or which of two things has a
+    /// name: such transactions follow each other, on both databases. What they decide on is read after this.
+    ///
+    /// The order of locks is: this one, then resources by id, then the feed's counter.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn begin_ordered(&self) -> Result<Tx> {
+        let tx = self.begin().await?;
+        if self.backend == Backend::PostgreSql {
+            super::Database::connection(&tx).execute_unprepared("SELECT pg_advisory_xact_lock(7463215502)").await?;
+        }
+        Ok(tx)
+    }
+
     /// Counts the commits that this process makes. Whoever waits for it to change sees each commit, or several at once.
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<u64> {

@@ -1,11 +1,13 @@
 //! The feed as rows.
 
 use atoll_domain::document::{Audience, Lane};
-use atoll_domain::id::NodeId;
-use atoll_domain::link::feed::{Membership, Row, RowKey};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use atoll_domain::id::{NodeId, ResourceId, RevisionId};
+use atoll_domain::link::feed::{Effect, Membership, Row, RowKey};
+use atoll_domain::sharing::fork::{ForkDecision, ForkState};
+use atoll_domain::sharing::offer::EditMode;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 
-use super::entity::{feed_row, feed_sequence, membership};
+use super::entity::{feed_mark, feed_row, feed_sequence, membership};
 use super::{Database, signed, stored, unsigned};
 use crate::error::{Error, Result};
 
@@ -85,10 +87,65 @@ pub async fn rows_between(database: &impl Database, after: u64, up_to: u64) -> R
                 sequence: unsigned(row.sequence),
                 deleted: row.deleted,
                 size_bytes: row.document.len(),
+                effect: if row.deleted { None } else { effect_of(&row.key, &row.document) },
             };
             Ok((index, document_of(row)))
         })
         .collect()
+}
+
+/// What a stored document makes a node run. Told by its key, so that sealed values and keys are not even read.
+fn effect_of(key: &str, document: &[u8]) -> Option<Effect> {
+    #[derive(serde::Deserialize)]
+    struct Head<P> {
+        payload: P,
+    }
+    #[derive(serde::Deserialize)]
+    struct OfferHead {
+        resource: ResourceId,
+        revision: RevisionId,
+        priority: i32,
+        edit_mode: EditMode,
+    }
+    if key.starts_with("resource/") {
+        let Head { payload: offer } = serde_json::from_slice::<Head<OfferHead>>(document).ok()?;
+        let OfferHead { resource, revision, priority, edit_mode } = offer;
+        return Some(Effect::Offer { resource, revision, priority, is_locked: edit_mode == EditMode::Locked });
+    }
+    if key.starts_with("fork/") {
+        let Head { payload: decision } = serde_json::from_slice::<Head<ForkDecision>>(document).ok()?;
+        // An edit that never ran takes the place of none that does.
+        if decision.state == ForkState::Unapplied {
+            return None;
+        }
+        let (resource, edit, running) = (decision.resource, decision.edit, decision.running());
+        return Some(Effect::Fork { resource, edit, running });
+    }
+    None
+}
+
+/// The marks of the numbers that were given after one, up to another.
+pub async fn marks_between(database: &impl Database, after: u64, up_to: u64) -> Result<Vec<(u64, u64)>> {
+    let rows = feed_mark::Entity::find()
+        .filter(feed_mark::Column::Sequence.gt(signed(after)))
+        .filter(feed_mark::Column::Sequence.lte(signed(up_to)))
+        .all(database.connection())
+        .await?;
+    Ok(rows.into_iter().map(|row| (unsigned(row.sequence), row.mark.cast_unsigned())).collect())
+}
+
+/// Gives a number its mark.
+pub(super) async fn mark_put(database: &impl Database, sequence: u64, mark: u64, at_ms: i64) -> Result<()> {
+    let row =
+        feed_mark::ActiveModel { sequence: Set(signed(sequence)), mark: Set(mark.cast_signed()), at_ms: Set(at_ms) };
+    feed_mark::Entity::insert(row).exec_without_returning(database.connection()).await?;
+    Ok(())
+}
+
+/// Forgets the marks that were given before a moment.
+pub async fn marks_prune(tx: &super::Tx, before_ms: i64) -> Result<()> {
+    feed_mark::Entity::delete_many().filter(feed_mark::Column::AtMs.lt(before_ms)).exec(tx.connection()).await?;
+    Ok(())
 }
 
 /// Memberships that changed after a sequence number, up to another.

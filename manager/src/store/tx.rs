@@ -121,6 +121,9 @@ impl Tx {
         self.write_audit().await?;
         let sequence = if changes_feed { self.next_sequence().await? } else { self.current_sequence().await? };
         if changes_feed {
+            // By its mark, a number of this life of the database is told from the same number of another.
+            let mark = crate::clock::random::<8>();
+            super::feed::mark_put(&self, sequence, u64::from_le_bytes(mark) | 1, crate::clock::now().0).await?;
             self.write_documents(sequence).await?;
             self.write_memberships(sequence).await?;
         }

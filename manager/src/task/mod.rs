@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::error::Result;
 use crate::service::{Caller, Services, sharing, telemetry};
+use crate::store::feed::marks_prune;
 use crate::store::fleet::node_events_prune;
 use crate::store::sharing::exceptions_clear_older;
 use crate::store::work::{WorkRecord, work_finish, work_list, work_postpone};
@@ -25,6 +26,9 @@ const FLUSH: Duration = Duration::from_secs(1);
 const SAMPLE: Duration = Duration::from_secs(60);
 /// Old events of nodes are forgotten at each so many samples.
 const PRUNE_EVERY: u32 = 10;
+/// How long it is known of a number of the feed that it was given by this database: a node that was away for longer is
+/// offered everything again.
+const MARKS_FOR_MS: i64 = 90 * 86_400_000;
 /// Pieces of work in one go.
 const WORK_BATCH: u64 = 32;
 
@@ -68,16 +72,13 @@ async fn work(services: &Services) -> Result<()> {
 
 async fn do_piece(services: &Services, piece: &WorkRecord) -> Result<()> {
     let caller = Caller::manager(clock::now());
-    let mut tx = services.store.begin().await?;
-    if !work_finish(&tx, &piece.id).await? {
-        return Ok(());
-    }
     match (piece.job.as_str(), piece.subject.parse()) {
-        (sharing::JOB_FORKS, Ok(resource)) => {
-            sharing::fork::rebase_all(services, &mut tx, resource, &caller).await?;
-        }
+        // Repeating it changes nothing, so it is finished once all of it is done: a crash before that begins anew.
+        (sharing::JOB_FORKS, Ok(resource)) => sharing::fork::rebase_all(services, resource, &caller).await?,
         (job, _) => tracing::error!(job, subject = piece.subject, "unknown work was dropped"),
     }
+    let tx = services.store.begin().await?;
+    work_finish(&tx, &piece.id).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -124,6 +125,7 @@ pub async fn samples(services: Arc<Services>, cancel: CancellationToken) {
 async fn prune(services: &Services, now: Timestamp) -> Result<()> {
     let tx = services.store.begin().await?;
     node_events_prune(&tx).await?;
+    marks_prune(&tx, now.0 - MARKS_FOR_MS).await?;
     // It is written anew each time both have called, so an old one says that only one does.
     exceptions_clear_older(&tx, twins::CODE, now.0 - twins::OVER_AFTER_MS).await?;
     tx.commit().await?;

@@ -10,15 +10,15 @@ use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::{Arrived, Incoming, Stored};
 use atoll_proto::v1::node_link_client::NodeLinkClient;
 use atoll_proto::v1::{
-    Ack, Changes, Cursor, Hello, ItemException, SignedDocument, SyncRequest, SyncResponse, Welcome, sync_request,
-    sync_response,
+    Ack, Changes, Cursor, Hello, ItemException, NodeState, SignedDocument, SyncRequest, SyncResponse, Welcome,
+    sync_request, sync_response,
 };
 use prost::Message as _;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
 use tonic::transport::Channel;
+use tonic::{Status, Streaming};
 
 use super::{End, refusal};
 use crate::channel::CALL_TIMEOUT;
@@ -62,11 +62,16 @@ pub(super) async fn open(
 }
 
 fn hello(inner: &Inner) -> Hello {
+    let state = Some(inner.node_state());
     let replica = inner.replica();
     // A replica whose content never became complete has nothing to build on. Not naming the epoch makes the manager
     // offer everything and say when it is complete, also after a crash in the middle of starting over.
     let complete = replica.cursors().get(&Lane::Content).is_some_and(|sequence| *sequence > 0);
-    let cursor = |(lane, sequence): (&Lane, &u64)| Cursor { lane: lane_to_wire(*lane).into(), sequence: *sequence };
+    let cursor = |(lane, sequence): (&Lane, &u64)| Cursor {
+        lane: lane_to_wire(*lane).into(),
+        sequence: *sequence,
+        mark: replica.mark(*lane),
+    };
     Hello {
         protocol_version: atoll_proto::PROTOCOL_VERSION,
         incarnation: inner.identity().incarnation.to_string(),
@@ -76,6 +81,7 @@ fn hello(inner: &Inner) -> Hello {
         agent_version: inner.program.clone(),
         schema_versions: Kind::ALL.iter().map(|kind| (kind.name().to_owned(), kind.schema_version())).collect(),
         boot_id: inner.boot.to_string(),
+        state,
     }
 }
 
@@ -86,7 +92,11 @@ fn welcomed(inner: &Inner, welcome: &Welcome) -> Result<(), NodeError> {
         tracing::info!("the manager offers everything again; what it does not offer goes when that is complete");
     }
     inner.change(|replica| Ok((replica.connected(epoch, welcome.start_over), ())))?;
-    inner.set_place(NodePlace {
+    inner.set_place(place_of(welcome)?)
+}
+
+fn place_of(welcome: &Welcome) -> Result<NodePlace, NodeError> {
+    Ok(NodePlace {
         name: welcome.name.clone(),
         group: welcome.group.parse()?,
         labels: welcome.labels.clone().into_iter().collect::<BTreeMap<_, _>>(),
@@ -97,38 +107,79 @@ fn welcomed(inner: &Inner, welcome: &Welcome) -> Result<(), NodeError> {
 pub(super) async fn receive(inner: &Arc<Inner>, mut session: Session, welcome: &Welcome) -> End {
     let heartbeat_ms = welcome.heartbeat_ms.clamp(SHORTEST_HEARTBEAT_MS, LONGEST_HEARTBEAT_MS);
     let silence = Duration::from_millis(u64::from(heartbeat_ms) * 3);
+    let mut changes = inner.status_changed.subscribe();
+    let mut told: Option<NodeState> = None;
+    let mut heard_at = Instant::now();
     loop {
-        match one(inner, &mut session, silence).await {
-            Ok(()) => {}
-            Err(error) => return error.into(),
+        let done = tokio::select! {
+            message = session.incoming.message() => {
+                heard_at = Instant::now();
+                take_message(inner, &mut session, message, &mut told).await
+            }
+            () = sleep_until(heard_at + silence) => {
+                Err(gone(inner, "it has not said anything for three heartbeats"))
+            }
+            changed = changes.changed(), if told.is_some() => match changed {
+                Ok(()) => tell_state(inner, &mut session, &mut told).await,
+                Err(_) => return End::Failed("the node is going down".to_owned()),
+            },
+        };
+        if let Err(error) = done {
+            return error.into();
+        }
+        // What the node runs is told on every connection, at the latest when it is first awake.
+        if told.is_none()
+            && let Err(error) = tell_state(inner, &mut session, &mut told).await
+        {
+            return error.into();
         }
     }
 }
 
-async fn one(inner: &Arc<Inner>, session: &mut Session, silence: Duration) -> Result<(), NodeError> {
-    let address = || inner.identity().manager_address.clone();
-    let gone = |reason: &str| NodeError::Unreachable { address: address(), reason: reason.to_owned() };
-    let message = timeout(silence, session.incoming.message())
+fn gone(inner: &Inner, reason: &str) -> NodeError {
+    NodeError::Unreachable { address: inner.identity().manager_address.clone(), reason: reason.to_owned() }
+}
+
+/// Tells what the node runs, unless just that was told last.
+async fn tell_state(inner: &Inner, session: &mut Session, told: &mut Option<NodeState>) -> Result<(), NodeError> {
+    let state = inner.node_state();
+    if told.as_ref() == Some(&state) {
+        return Ok(());
+    }
+    *told = Some(state.clone());
+    send(inner, session, sync_request::Message::State(state)).await
+}
+
+async fn send(inner: &Inner, session: &Session, message: sync_request::Message) -> Result<(), NodeError> {
+    timeout(CALL_TIMEOUT, session.outgoing.send(SyncRequest { message: Some(message) }))
         .await
-        .map_err(|_| gone("it has not said anything for three heartbeats"))?
-        .map_err(|status| refusal(&status, &address()))?
-        .ok_or_else(|| gone("it closed the connection"))?;
+        .map_err(|_| gone(inner, "it does not take acknowledgements"))?
+        .map_err(|_| gone(inner, "it closed the connection"))
+}
+
+async fn take_message(
+    inner: &Arc<Inner>,
+    session: &mut Session,
+    message: Result<Option<SyncResponse>, Status>,
+    told: &mut Option<NodeState>,
+) -> Result<(), NodeError> {
+    let message = message
+        .map_err(|status| refusal(&status, &inner.identity().manager_address))?
+        .ok_or_else(|| gone(inner, "it closed the connection"))?;
     match message.message {
         Some(sync_response::Message::Changes(changes)) => {
             heard(inner, None);
             let ack = blocking(inner, move |inner| take(inner, &changes)).await?;
-            let ack = SyncRequest { message: Some(sync_request::Message::Ack(ack)) };
-            timeout(CALL_TIMEOUT, session.outgoing.send(ack))
-                .await
-                .map_err(|_| gone("it does not take acknowledgements"))?
-                .map_err(|_| gone("it closed the connection"))
+            told.clone_from(&ack.state);
+            send(inner, session, sync_request::Message::Ack(ack)).await
         }
         Some(sync_response::Message::Heartbeat(heartbeat)) => {
             heard(inner, Some(heartbeat.manager_time_ms));
             Ok(())
         }
-        Some(sync_response::Message::Welcome(_)) => {
-            Err(NodeError::BadAnswer("a second welcome on one connection".to_owned()))
+        // The node was moved, labelled or renamed: the manager says so, and nothing else begins anew.
+        Some(sync_response::Message::Welcome(welcome)) => {
+            blocking(inner, move |inner| inner.set_place(place_of(&welcome)?)).await
         }
         // Something newer than this program: nothing is lost by passing over it.
         None => Ok(()),
@@ -165,13 +216,13 @@ fn take(inner: &Inner, changes: &Changes) -> Result<Ack, NodeError> {
     if starting_over {
         return_forks(inner)?;
     }
-    Ok(Ack { nonce, exceptions })
+    Ok(Ack { nonce, exceptions, state: Some(inner.node_state()) })
 }
 
 /// The manager has begun another life and may not know this node's edits any more: they are delivered again.
 fn return_forks(inner: &Inner) -> Result<(), NodeError> {
     inner.change(|replica| {
-        let waiting = super::deliver::waiting_revisions(replica);
+        let waiting = atoll_domain::link::delivery::waiting_revisions(replica);
         let revisions = replica.fork_revisions().into_iter().filter(|revision| !waiting.contains_key(revision));
         Ok((replica.plan_returning(&revisions.collect::<Vec<RevisionId>>()), ()))
     })
@@ -181,6 +232,8 @@ fn verified(inner: &Inner, changes: &Changes) -> (Incoming, Vec<ItemException>) 
     let mut incoming = Incoming {
         lane: lane_from_wire(changes.lane),
         up_to: changes.up_to_sequence,
+        mark: changes.mark,
+        at: clock::now(),
         last_part: changes.last_part,
         complete: changes.complete,
         documents: Vec::with_capacity(changes.documents.len()),

@@ -74,6 +74,7 @@ pub async fn release(manager: &mut Manager, resource: &Written) -> Result<u64> {
     let request = v1::ReleaseResourceRequest {
         kind: KIND.to_owned(),
         resource: resource.id.clone(),
+        expected_revision: "*".to_owned(),
         ..v1::ReleaseResourceRequest::default()
     };
     Ok(manager.sharing.release_resource(request).await?.into_inner().sequence)
@@ -95,7 +96,11 @@ pub async fn publish(manager: &mut Manager, resources: &[Written]) -> Result<()>
         items: items.collect(),
         ..v1::Publication::default()
     };
-    let request = v1::SavePublicationRequest { publication: Some(publication), ..Default::default() };
+    let request = v1::SavePublicationRequest {
+        publication: Some(publication),
+        expected_etag: "*".to_owned(),
+        ..Default::default()
+    };
     manager.sharing.save_publication(request).await?;
     Ok(())
 }

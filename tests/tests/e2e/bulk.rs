@@ -26,7 +26,7 @@ fn act(
     act: Option<Act>,
 ) -> Result<v1::ActOnNodesResponse, Refused> {
     let selection_id = frozen.selection_id.clone();
-    browser.call("Fleet/ActOnNodes", &v1::ActOnNodesRequest { selection_id, expected_count, act })
+    browser.call("Fleet/ActOnNodes", &v1::ActOnNodesRequest { selection_id, expected_count, act, widen: false })
 }
 
 fn label(pairs: &[(&str, &str)]) -> Option<Act> {
@@ -55,7 +55,12 @@ fn what_was_confirmed_is_what_is_acted_on() {
     assert_eq!(act(&browser, &frozen, 3, label(&[("role", "web")])).unwrap_err(), PRECONDITION);
     // What it would bring is said before it is done, and asking changes nothing.
     let wished = |act| v1::PreviewNodesRequest {
-        act: Some(v1::ActOnNodesRequest { selection_id: frozen.selection_id.clone(), expected_count: 2, act }),
+        act: Some(v1::ActOnNodesRequest {
+            selection_id: frozen.selection_id.clone(),
+            expected_count: 2,
+            act,
+            widen: false,
+        }),
     };
     let preview = |act| browser.call::<v1::PreviewNodesResponse>("Fleet/PreviewNodes", &wished(act)).unwrap().changes;
     let brought = preview(label(&[("role", "web")]));

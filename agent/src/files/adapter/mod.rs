@@ -1,14 +1,16 @@
 //! One tick of the adapter: look, take edits, then write.
 
+mod displaced;
 mod put;
 mod take;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Instant;
 
-use atoll_node::Running;
 use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
 use atoll_node::domain::kind::Kind;
+use atoll_node::{AdapterState, EditBase, Running};
 
 use crate::config::{FileFormat, FilesConfig};
 use crate::files::Host;
@@ -17,7 +19,7 @@ use crate::files::disk::{self, Seen};
 use crate::files::environment;
 use crate::files::memory::{Entry, Memory};
 use crate::files::naming::stems;
-use crate::files::plan::{Content, Observed, Target};
+use crate::files::plan::{self, Content, Observed, Step, Target};
 
 /// The adapter with everything it knows between two ticks.
 #[derive(Debug)]
@@ -32,6 +34,37 @@ pub struct Adapter<H> {
     problems: BTreeMap<String, String>,
     /// Writes that failed and were reported, by file and wanted content.
     failed: BTreeMap<String, Digest>,
+    /// Files that differ from their target in nothing but the revision that they name, or do not, by both contents.
+    alike: BTreeMap<String, Alike>,
+    /// Edits that were refused and put aside since the last batch.
+    refusals: Vec<(ResourceId, RevisionId, String)>,
+    /// Files of which it is not certain yet what they are.
+    waiting: BTreeSet<String>,
+    /// What stands in each file as it should.
+    in_place: BTreeMap<String, InPlace>,
+    /// Whether what an earlier run left was looked for.
+    is_swept: bool,
+    now: Instant,
+}
+
+/// What came of holding a file against its target.
+#[derive(Debug, Clone, Copy)]
+struct Alike {
+    file: Digest,
+    target: Digest,
+    is_alike: bool,
+    /// The revision that the file names.
+    names: Option<RevisionId>,
+}
+
+/// A file that was verified.
+#[derive(Debug, Clone, Copy)]
+struct InPlace {
+    resource: ResourceId,
+    /// Whose content stands there.
+    revision: RevisionId,
+    /// Which revision the file names.
+    names: RevisionId,
 }
 
 /// What a tick has done that others must hear of.
@@ -43,6 +76,8 @@ pub struct Batch {
     pub removed: usize,
     /// Resources whose file could not be written, with the reason.
     pub failed: Vec<(ResourceId, RevisionId, String)>,
+    /// Edits that are not taken and were put aside, with the reason.
+    pub refused: Vec<(ResourceId, RevisionId, String)>,
 }
 
 impl Batch {
@@ -59,7 +94,35 @@ impl<H: Host> Adapter<H> {
         let memory = Memory::load(&memory_path, &config.directory);
         let (seen, targets) = (BTreeMap::new(), BTreeMap::new());
         let (problems, failed) = (BTreeMap::new(), BTreeMap::new());
-        Self { host, config, memory, memory_path, seen, targets, problems, failed }
+        let (alike, in_place, waiting) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let (refusals, is_swept, now) = (Vec::new(), false, Instant::now());
+        Self {
+            host,
+            config,
+            memory,
+            memory_path,
+            seen,
+            targets,
+            problems,
+            failed,
+            alike,
+            refusals,
+            waiting,
+            in_place,
+            is_swept,
+            now,
+        }
+    }
+
+    /// What the files hold of what they should, for the manager.
+    #[must_use]
+    pub fn state(&self) -> AdapterState {
+        let all = || self.in_place.values();
+        AdapterState {
+            verified: all().map(|one| (one.resource, one.revision)).collect(),
+            standing: all().map(|one| (one.resource, one.names)).collect(),
+            is_settled: self.waiting.is_empty(),
+        }
     }
 
     /// What a person should look at, by file.
@@ -69,12 +132,15 @@ impl<H: Host> Adapter<H> {
     }
 
     /// Does one round. `changed` says that the node may run something else than last time.
-    pub fn tick(&mut self, changed: bool) -> Batch {
+    pub fn tick(&mut self, changed: bool, now: Instant) -> Batch {
+        self.now = now;
+        self.waiting.clear();
         if changed || self.targets.is_empty() {
             self.refresh();
         }
+        self.sweep();
         let paths: BTreeSet<String> = self.memory.entries.keys().chain(self.targets.keys()).cloned().collect();
-        let mut edited = false;
+        let mut edited = self.look_at_displaced();
         for path in &paths {
             edited |= self.take_edit(path);
         }
@@ -83,7 +149,9 @@ impl<H: Host> Adapter<H> {
             self.refresh();
         }
         let paths: BTreeSet<String> = paths.into_iter().chain(self.targets.keys().cloned()).collect();
-        self.write_all(&paths)
+        let mut batch = self.write_all(&paths);
+        batch.refused = std::mem::take(&mut self.refusals);
+        batch
     }
 
     /// The batch was handed to the server: its resources wait no longer.
@@ -92,6 +160,7 @@ impl<H: Host> Adapter<H> {
             if let Some(entry) = self.memory.entries.get_mut(path).filter(|entry| entry.revision == *revision) {
                 entry.applied = true;
             }
+            self.waiting.remove(path);
         }
         self.save();
     }
@@ -145,13 +214,57 @@ impl<H: Host> Adapter<H> {
 
     fn look(&mut self, path: &str) -> Option<Observed> {
         let full = self.config.directory.join(path);
-        match disk::look(&full, self.seen.entry(path.to_owned()).or_default()) {
+        match disk::look(&full, self.seen.entry(path.to_owned()).or_default(), self.now) {
             Ok(observed) => Some(observed),
             Err(error) => {
                 self.problem(path, format!("it cannot be read: {error}"));
                 None
             }
         }
+    }
+
+    /// What to do with a file.
+    fn step(&mut self, path: &str, observed: Observed) -> Step {
+        let is_alike = self.is_alike(path, observed);
+        plan::step(self.targets.get(path), self.memory.entries.get(path), observed, is_alike)
+    }
+
+    /// Whether a file differs from its target in nothing but the revision that it names.
+    fn is_alike(&mut self, path: &str, observed: Observed) -> bool {
+        let (Some(target), Observed::Present { hash, .. }) = (self.targets.get(path), observed) else { return false };
+        if let Some(known) = self.alike.get(path)
+            && known.file == hash
+            && known.target == target.hash
+        {
+            return known.is_alike;
+        }
+        let read = disk::read(&self.config.directory.join(path)).ok().filter(|bytes| Digest::of(bytes) == hash);
+        let (is_alike, names) = match (hash == target.hash, target.form) {
+            (true, _) => (true, Some(target.revision)),
+            (false, Form::Env) => (false, None),
+            (false, form) => {
+                let parse = |bytes: &[u8]| content::parse(bytes, form).ok();
+                let file = read.as_deref().and_then(parse);
+                let names = file.as_ref().and_then(|parsed| match parsed.base {
+                    EditBase::Revision(id) => Some(id),
+                    EditBase::Running | EditBase::Unknown => None,
+                });
+                let wanted = parse(&target.content.0);
+                let same = file.zip(wanted).is_some_and(|(file, wanted)| file.content == wanted.content);
+                (same, names)
+            }
+        };
+        self.alike.insert(path.to_owned(), Alike { file: hash, target: target.hash, is_alike, names });
+        is_alike
+    }
+
+    /// Notes that a file is as it should be.
+    fn verified(&mut self, path: &str) {
+        let Some(target) = self.targets.get(path) else { return };
+        let names = self.alike.get(path).filter(|known| known.target == target.hash).and_then(|known| known.names);
+        let (resource, revision) = (target.resource, target.revision);
+        let names = names.unwrap_or(revision);
+        self.in_place.insert(path.to_owned(), InPlace { resource, revision, names });
     }
 
     /// Remembers that a content is ours, or has been captured.
@@ -173,7 +286,9 @@ impl<H: Host> Adapter<H> {
     /// Remembers what stands in the file now.
     fn written(&mut self, path: &str, applied: bool) {
         if let Some(target) = self.targets.get(path) {
-            self.memory.entries.insert(path.to_owned(), entry_of(target, vec![target.hash], applied));
+            let aside = self.memory.entries.remove(path).map(|entry| entry.aside).unwrap_or_default();
+            let entry = Entry { aside, ..entry_of(target, vec![target.hash], applied) };
+            self.memory.entries.insert(path.to_owned(), entry);
         }
     }
 
@@ -222,5 +337,6 @@ fn entry_of(target: &Target, hashes: Vec<Digest>, applied: bool) -> Entry {
         revision: target.revision,
         hashes,
         applied,
+        aside: Vec::new(),
     }
 }

@@ -1,24 +1,33 @@
 //! Puts files in their place and takes them away.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::{Adapter, Batch};
-use crate::files::plan::{self, Step, Target};
+use crate::files::plan::{Step, Target};
 use crate::files::{Host, disk};
 
 impl<H: Host> Adapter<H> {
     pub(super) fn write_all(&mut self, paths: &BTreeSet<String>) -> Batch {
         let mut batch = Batch::default();
         let mut steps = Vec::new();
+        self.in_place.retain(|path, _| paths.contains(path));
         for path in paths {
-            let Some(observed) = self.look(path) else { continue };
-            match plan::step(self.targets.get(path), self.memory.entries.get(path), observed) {
+            let Some(observed) = self.look(path) else {
+                self.in_place.remove(path);
+                continue;
+            };
+            let step = self.step(path, observed);
+            if step != Step::Keep {
+                self.in_place.remove(path);
+            }
+            match step {
                 Step::Keep => self.adopt(path),
-                Step::Wait | Step::Take => {}
+                Step::Wait => {
+                    self.waiting.insert(path.clone());
+                }
+                Step::Take => {}
                 Step::Forget => {
-                    self.memory.entries.remove(path);
-                    self.clear(path);
+                    self.forget(path);
                     self.seen.remove(path);
                 }
                 Step::Write => {
@@ -41,37 +50,56 @@ impl<H: Host> Adapter<H> {
             self.save();
         }
         let pending = self.memory.entries.iter().filter(|(path, entry)| {
-            let written = |target: &Target| target.revision == entry.revision && entry.hashes == [target.hash];
-            !entry.applied && !self.failed.contains_key(*path) && self.targets.get(*path).is_some_and(written)
+            let stands = |target: &Target| target.revision == entry.revision && self.in_place.contains_key(*path);
+            !entry.applied && !self.failed.contains_key(*path) && self.targets.get(*path).is_some_and(stands)
         });
         batch.pending = pending.map(|(path, entry)| (path.clone(), entry.resource, entry.revision)).collect();
+        self.waiting.extend(batch.pending.iter().map(|(path, _, _)| path.clone()));
         batch
     }
 
     /// The file is as it should be.
     fn adopt(&mut self, path: &str) {
         let Some(target) = self.targets.get(path) else { return };
+        let stands = self.alike.get(path).filter(|known| known.is_alike && known.target == target.hash);
+        let hash = stands.map_or(target.hash, |known| known.file);
         let known = self.memory.entries.get(path);
-        if known.is_none_or(|entry| entry.revision != target.revision || entry.hashes != [target.hash]) {
-            self.written(path, known.is_some_and(|entry| entry.applied && entry.revision == target.revision));
+        if known.is_none_or(|entry| entry.revision != target.revision || entry.hashes != [hash]) {
+            // Another revision with the same content: the server has read it already.
+            let applied = known.is_some_and(|entry| entry.applied && entry.hashes == [hash]);
+            self.written(path, applied);
+            if let Some(entry) = self.memory.entries.get_mut(path) {
+                entry.hashes = vec![hash];
+            }
             self.save();
         }
+        self.verified(path);
         self.clear(path);
     }
 
     fn write(&mut self, path: &str, batch: &mut Batch) {
+        // Somebody's content may lie where the new one is about to be put together.
+        if !self.settle_left_over(path) {
+            return;
+        }
         let Some(target) = self.targets.get(path) else { return };
         let full = self.config.directory.join(path);
-        let ours = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
-        match disk::replace(&full, &target.content.0, target.form.mode(), &ours) {
+        match disk::replace(&full, &target.content.0, target.form.mode()) {
             Ok(displaced) => {
                 tracing::debug!(path, revision = target.revision.short(), "wrote a file");
                 self.failed.remove(path);
+                if let Some(displaced) = displaced {
+                    self.displaced(path, displaced);
+                }
+                self.drop_aside(path);
                 self.written(path, false);
                 self.clear(path);
                 self.seen.remove(path);
-                if let Some(displaced) = displaced {
-                    self.late(path, &full, &displaced);
+                // Only what is found there counts as being there.
+                if let Some(observed) = self.look(path)
+                    && self.step(path, observed) == Step::Keep
+                {
+                    self.verified(path);
                 }
             }
             Err(error) => {
@@ -86,37 +114,38 @@ impl<H: Host> Adapter<H> {
 
     fn remove(&mut self, path: &str, batch: &mut Batch) {
         let full = self.config.directory.join(path);
-        let ours = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
-        match disk::remove(&full, &ours) {
+        match disk::remove(&full) {
             Ok(displaced) => {
                 tracing::info!(path, "removed a file: its resource is gone");
-                if let Some(displaced) = displaced {
-                    self.late(path, &full, &displaced);
-                }
-                self.memory.entries.remove(path);
+                self.displaced(path, displaced);
+                self.forget(path);
                 self.seen.remove(path);
-                self.clear(path);
                 batch.removed += 1;
             }
             Err(error) => self.problem(path, format!("it cannot be removed: {error}")),
         }
     }
 
-    /// Somebody saved in the very moment in which the file was replaced: that edit counts too.
-    fn late(&mut self, path: &str, full: &Path, displaced: &Path) {
-        let taken = std::fs::read(displaced).is_ok_and(|bytes| self.edit(path, &bytes).is_ok());
-        let kept = if taken {
-            tracing::info!(path, "took an edit that was saved while the file was replaced");
-            std::fs::remove_file(displaced).map(|()| None)
-        } else {
-            disk::put_aside(displaced, full).map(Some)
-        };
-        match kept {
-            Ok(Some(kept)) => {
-                tracing::warn!(path, kept = %kept.display(), "an edit that was saved while the file was replaced is kept aside");
+    fn forget(&mut self, path: &str) {
+        self.drop_aside(path);
+        self.memory.entries.remove(path);
+        self.clear(path);
+    }
+
+    /// Copies that hold values in the clear go with the values: the node may have lost them.
+    fn drop_aside(&mut self, path: &str) {
+        let present = self.targets.get(path).map(|target| target.hash);
+        let Some(entry) = self.memory.entries.get_mut(path) else { return };
+        let (kept, gone) = std::mem::take(&mut entry.aside).into_iter().partition(|(_, of)| present == Some(*of));
+        entry.aside = kept;
+        let gone: Vec<(std::path::PathBuf, _)> = gone;
+        for (copy, _) in gone {
+            match std::fs::remove_file(&copy) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    self.problem(path, format!("{} holds values and cannot be removed: {error}", copy.display()));
+                }
+                _ => {}
             }
-            Ok(None) => self.refresh(),
-            Err(error) => self.problem(path, format!("an edit lies in {}: {error}", displaced.display())),
         }
     }
 }

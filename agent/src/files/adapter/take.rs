@@ -1,8 +1,8 @@
 //! Takes changed files as edits of the node.
 
-use atoll_node::domain::id::{Digest, RevisionId};
+use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
 use atoll_node::domain::kind::Kind;
-use atoll_node::{NewEdit, NodeError};
+use atoll_node::{EditError, NewEdit, NodeError};
 
 use super::Adapter;
 use crate::files::Host;
@@ -14,16 +14,18 @@ impl<H: Host> Adapter<H> {
     /// Takes a changed file as an edit. Whether the node has changed.
     pub(super) fn take_edit(&mut self, path: &str) -> bool {
         let Some(observed) = self.look(path) else { return false };
-        let Observed::Present { hash, for_ms } = observed else { return false };
-        let (target, entry) = (self.targets.get(path), self.memory.entries.get(path));
-        if plan::step(target, entry, observed) != Step::Take {
+        let Observed::Present { hash, .. } = observed else { return false };
+        if self.step(path, observed) != Step::Take {
             return false;
         }
         let full = self.config.directory.join(path);
         let bytes = match disk::read(&full) {
             Ok(bytes) if Digest::of(&bytes) == hash => bytes,
             // It is being written this very moment.
-            _ => return false,
+            _ => {
+                self.waiting.insert(path.to_owned());
+                return false;
+            }
         };
         match self.edit(path, &bytes) {
             Ok(revision) => {
@@ -34,10 +36,11 @@ impl<H: Host> Adapter<H> {
             }
             Err(error) if error.is_temporary() => {
                 self.problem(path, format!("an edit waits: {error}"));
+                self.waiting.insert(path.to_owned());
                 false
             }
             Err(error) => {
-                self.refused(path, hash, for_ms, &error);
+                self.refused(path, hash, &error);
                 false
             }
         }
@@ -45,22 +48,32 @@ impl<H: Host> Adapter<H> {
 
     pub(super) fn edit(&self, path: &str, bytes: &[u8]) -> Result<Option<RevisionId>, Refused> {
         let parsed = content::parse(bytes, Form::of(path)).map_err(Refused::Content)?;
-        let (kind, name) = self.owner(path).ok_or_else(|| Refused::Content("it belongs to no resource".to_owned()))?;
+        let (resource, kind, name) =
+            self.owner(path).ok_or_else(|| Refused::Content("it belongs to no resource".to_owned()))?;
         let file = path.rsplit('/').next().unwrap_or(path);
         let author = if self.config.author.is_empty() { format!("file:{file}") } else { self.config.author.clone() };
-        let edit = NewEdit { kind, name, base: parsed.base, content: parsed.content, author, message: String::new() };
+        let resource = Some(resource);
+        let edit = NewEdit {
+            resource,
+            kind,
+            name,
+            base: parsed.base,
+            content: parsed.content,
+            author,
+            message: String::new(),
+        };
         self.host.edit(edit).map_err(Refused::Node)
     }
 
-    fn owner(&self, path: &str) -> Option<(Kind, String)> {
-        let target = self.targets.get(path).map(|target| (target.kind, target.name.clone()));
-        target.or_else(|| self.memory.entries.get(path).map(|entry| (entry.kind, entry.name.clone())))
+    /// Whose file it is. A file that was handed out for a resource stays that resource's, whatever else is called so by now.
+    fn owner(&self, path: &str) -> Option<(ResourceId, Kind, String)> {
+        let entry = self.memory.entries.get(path).map(|entry| (entry.resource, entry.kind, entry.name.clone()));
+        entry.or_else(|| self.targets.get(path).map(|target| (target.resource, target.kind, target.name.clone())))
     }
 
-    fn refused(&mut self, path: &str, hash: Digest, for_ms: u64, error: &Refused) {
+    fn refused(&mut self, path: &str, hash: Digest, error: &Refused) {
         let full = self.config.directory.join(path);
-        match plan::refusal(self.targets.get(path), self.memory.entries.get(path), for_ms) {
-            Refusal::Wait => {}
+        match plan::refusal(self.targets.get(path), self.memory.entries.get(path), error.is_for_good()) {
             Refusal::Leave => {
                 let text = format!("this edit is not taken: {error}");
                 if self.problems.get(path) != Some(&text) {
@@ -80,6 +93,19 @@ impl<H: Host> Adapter<H> {
                     tracing::warn!(path, kept = %kept.display(), reason = %error, "an edit was not taken and is kept aside");
                     // It is safe, so what stands there may go.
                     self.ours(path, hash);
+                    if let Some(target) = self.targets.get(path) {
+                        let name = kept.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                        let text = format!(
+                            "an edit of {path} on the server was not taken and is kept there as {name}: {error}"
+                        );
+                        self.refusals.push((target.resource, target.revision, text));
+                    }
+                    let of = self.targets.get(path).map(|target| target.hash).unwrap_or(hash);
+                    if Form::of(path) == Form::Env
+                        && let Some(entry) = self.memory.entries.get_mut(path)
+                    {
+                        entry.aside.push((kept, of));
+                    }
                 }
                 Err(error) => self.problem(path, format!("an edit that is not taken cannot be put aside: {error}")),
             },
@@ -97,6 +123,11 @@ pub(super) enum Refused {
 }
 
 impl Refused {
+    /// No edit of the file will be taken, however it is mended.
+    fn is_for_good(&self) -> bool {
+        matches!(self, Self::Node(NodeError::Edit(EditError::Locked(_))))
+    }
+
     fn is_temporary(&self) -> bool {
         matches!(self, Self::Node(error) if error.is_temporary())
     }

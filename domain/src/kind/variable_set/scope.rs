@@ -101,6 +101,19 @@ impl Scope {
             && ((self.group.is_empty() && other.group.is_empty()) || !self.group.is_disjoint(&other.group))
     }
 
+    /// Whether every place where the other applies is one where this applies too.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        let narrows = |wide: &BTreeSet<String>, narrow: &BTreeSet<String>| {
+            wide.is_empty() || (!narrow.is_empty() && narrow.is_subset(wide))
+        };
+        let is_inside = |path: &String| self.group.iter().any(|group| contains_group(group, path));
+        narrows(&self.target, &other.target)
+            && narrows(&self.role, &other.role)
+            && narrows(&self.environment, &other.environment)
+            && (self.group.is_empty() || (!other.group.is_empty() && other.group.iter().all(is_inside)))
+    }
+
     #[must_use]
     pub fn is_everywhere(&self) -> bool {
         self == &Self::default()

@@ -5,12 +5,20 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::returning::report_of;
-use super::{Previous, Replica, Write};
-use crate::id::{NodeId, RevisionId};
+use super::trail::Content;
+use super::{Replica, Write};
+use crate::document::{Report, RevisionReport};
+use crate::id::{NodeId, ResourceId, RevisionId};
 use crate::kind::{Kind, Problem};
-use crate::sharing::fork::{Fork, ForkState};
+use crate::sharing::fork::{Fork, ForkState, OwnRevision};
+use crate::sharing::history::merge_checked;
+use crate::sharing::merge::Side;
 use crate::sharing::offer::{EditMode, Offer, winning};
+use crate::sharing::path::Path;
 use crate::sharing::revision::{Origin, Provenance, Revision};
+use crate::sharing::take_back::taken_back;
+use crate::sharing::text::TextMode;
+use crate::sharing::touched::difference;
 use crate::time::Timestamp;
 
 /// Why an edit cannot be taken.
@@ -18,6 +26,8 @@ use crate::time::Timestamp;
 pub enum EditError {
     #[error("this node holds no {kind} named \"{name}\"; publish it to the node first")]
     Unknown { kind: Kind, name: String },
+    #[error("this node holds several resources of kind {kind} named \"{name}\"; say which one by its id")]
+    Ambiguous { kind: Kind, name: String },
     #[error("\"{0}\" is locked by its publication; change it at the manager, or ask for another edit mode")]
     Locked(String),
     #[error("{0}")]
@@ -40,7 +50,7 @@ pub const OUTBOX_LIMIT: usize = 10_000;
 pub enum EditBase {
     /// What the node runs.
     Running,
-    /// A revision that the editor started from.
+    /// A revision that the editor started from. What was taken from it since counts too: see [`super::trail`].
     Revision(RevisionId),
     /// Nobody knows: proposed, and not run.
     Unknown,
@@ -49,6 +59,8 @@ pub enum EditBase {
 /// An edit on the node.
 #[derive(Debug, Clone)]
 pub struct Edit<'a> {
+    /// Which resource, where its name alone does not say so.
+    pub resource: Option<ResourceId>,
     pub kind: Kind,
     pub name: &'a str,
     pub base: EditBase,
@@ -57,6 +69,18 @@ pub struct Edit<'a> {
     pub author: &'a str,
     pub message: &'a str,
     pub now: Timestamp,
+}
+
+/// What the editor last had, and the revision that this became a part of.
+struct Prior {
+    revision: RevisionId,
+    /// As the editor had it.
+    content: Option<Value>,
+    /// The revision's own body.
+    body: Option<Value>,
+    /// The claimed base, where something was taken from it since.
+    overtaken: Option<Option<Value>>,
+    is_unknown: bool,
 }
 
 impl Replica {
@@ -69,39 +93,36 @@ impl Replica {
         if self.outbox.len() >= OUTBOX_LIMIT {
             return Err(EditError::OutboxFull(self.outbox.len()));
         }
-        let unknown = || EditError::Unknown { kind: edit.kind, name: edit.name.to_owned() };
-        let offers = self.offers();
-        let offers: Vec<&Offer> = offers
-            .into_values()
-            .find(|offers| offers.iter().any(|offer| offer.kind == edit.kind && offer.name == edit.name))
-            .ok_or_else(unknown)?;
-        let offer = winning(&offers).ok_or_else(unknown)?;
+        let offer = self.offer_for(edit)?;
         if offer.edit_mode == EditMode::Locked {
             return Err(EditError::Locked(edit.name.to_owned()));
         }
         let fork = self.forks.get(&offer.resource).filter(|fork| fork.runs());
-        let current = fork.map_or((offer.revision, Some(&offer.body)), |fork| (fork.head, fork.body.as_ref()));
-        let previous = self.previous.get(&offer.resource);
-        let (parent, parent_body, base_unknown) = match edit.base {
-            EditBase::Running => (current.0, current.1, false),
-            EditBase::Revision(id) if id == current.0 => (current.0, current.1, false),
-            EditBase::Revision(id) if id == offer.revision => (offer.revision, Some(&offer.body), false),
-            EditBase::Revision(id) if previous.is_some_and(|previous| previous.revision == id) => {
-                (id, previous.and_then(|previous| previous.body.as_ref()), false)
-            }
-            EditBase::Revision(_) | EditBase::Unknown => (current.0, current.1, true),
-        };
-        let imported = edit.kind.import(edit.content, parent_body).map_err(EditError::Malformed)?;
+        let prior = self.prior(offer, fork, edit.base);
+        let imported = edit.kind.import(edit.content, prior.content.as_ref()).map_err(EditError::Malformed)?;
         crate::canonical::check(&imported.body).map_err(|error| EditError::Malformed(error.to_string()))?;
-        if parent_body == Some(&imported.body) || current.1 == Some(&imported.body) {
+        let saved = imported.body;
+        let running = fork.map_or(Some(&offer.body), |fork| fork.body.as_ref());
+        if prior.content.as_ref() == Some(&saved) {
             return Ok(None);
         }
-        let problems = edit.kind.check(&imported.body);
+        if prior.is_unknown && running == Some(&saved) {
+            return Ok(None);
+        }
+        let body = match prior.content == prior.body {
+            true => saved.clone(),
+            // What the editor had was put together for the meantime: the edit is the difference to that.
+            false => applied(edit.kind, prior.content.as_ref(), &saved, prior.body.as_ref()),
+        };
+        let problems = edit.kind.check(&body);
         if !problems.is_empty() {
             return Err(EditError::Invalid(problems));
         }
-        let revision =
-            Revision::child(offer.resource, edit.kind, BTreeSet::from([parent]), parent_body, &imported.body);
+        let parents = BTreeSet::from([prior.revision]);
+        let revision = Revision::child(offer.resource, edit.kind, parents, prior.body.as_ref(), &body);
+        if self.contains(offer, revision.id) {
+            return Ok(None);
+        }
         let provenance = Provenance {
             author: edit.author.to_owned(),
             node: Some(node),
@@ -110,27 +131,144 @@ impl Replica {
             message: edit.message.to_owned(),
             metadata: imported.metadata,
         };
-        let fork = Fork {
-            resource: offer.resource,
-            own_head: revision.id,
-            head: revision.id,
-            header: revision.header.clone(),
-            provenance: provenance.clone(),
-            body: Some(imported.body.clone()),
-            state: if base_unknown { ForkState::Unapplied } else { ForkState::Local },
-            message: String::new(),
-            own: None,
+        let made = Made { revision, body, saved, provenance, prior };
+        Ok(Some((made.revision.id, self.edit_writes(offer, fork, made, edit))))
+    }
+
+    /// The offer that an edit is about. Two resources of one name are told apart by their ids.
+    fn offer_for(&self, edit: &Edit<'_>) -> Result<&Offer, EditError> {
+        let offers = self.offers();
+        let fits = |offer: &&Offer| match edit.resource {
+            Some(id) => offer.resource == id,
+            None => offer.kind == edit.kind && offer.name == edit.name,
         };
-        let report = report_of(&revision.header, revision.id, provenance, Some(imported.body), base_unknown);
+        let mut found: Vec<&Offer> =
+            offers.values().filter_map(|offers| winning(offers)).filter(|offer| fits(&offer)).collect();
+        let (kind, name) = (edit.kind, edit.name.to_owned());
+        match (found.pop(), found.is_empty()) {
+            (Some(offer), true) if offer.kind == edit.kind => Ok(offer),
+            (Some(_), false) => Err(EditError::Ambiguous { kind, name }),
+            _ => Err(EditError::Unknown { kind, name }),
+        }
+    }
+
+    fn prior(&self, offer: &Offer, fork: Option<&Fork>, base: EditBase) -> Prior {
+        let (revision, content, body) = match fork {
+            None => (offer.revision, Some(offer.body.clone()), Some(offer.body.clone())),
+            Some(fork) => {
+                let own = fork.own().1.filter(|_| fork.head == fork.own_head).or(fork.body.as_ref());
+                (fork.head, fork.body.clone(), own.cloned())
+            }
+        };
+        let current = Prior { revision, content, body, overtaken: None, is_unknown: false };
+        let claimed = match base {
+            EditBase::Running => return current,
+            EditBase::Revision(id) if id == current.revision => return current,
+            EditBase::Revision(id) => id,
+            EditBase::Unknown => return Prior { is_unknown: true, ..current },
+        };
+        match self.trail(offer.resource).and_then(|trail| trail.since(claimed)) {
+            Some((handed, Some(taken))) => Prior { overtaken: Some(handed.body.clone()), ..prior_of(taken) },
+            Some((handed, None)) => prior_of(handed),
+            None if claimed == offer.revision => {
+                let body = Some(offer.body.clone());
+                Prior { revision: claimed, content: body.clone(), body, overtaken: None, is_unknown: false }
+            }
+            None => Prior { is_unknown: true, ..current },
+        }
+    }
+
+    /// Whether a revision is part of what the node has already: making it once more would be nothing new.
+    fn contains(&self, offer: &Offer, id: RevisionId) -> bool {
+        let in_fork = self.forks.get(&offer.resource).is_some_and(|fork| {
+            let is_own = fork.own_head == id || fork.head == id || fork.header.parents.contains(&id);
+            // What was declined or rejected may be made again, knowingly.
+            is_own && !fork.state.is_closed()
+        });
+        in_fork || offer.revision == id || offer.header.parents.contains(&id)
+    }
+
+    fn edit_writes(&self, offer: &Offer, fork: Option<&Fork>, made: Made, edit: &Edit<'_>) -> Vec<Write> {
+        let Made { revision, body, saved, provenance, prior } = made;
+        let is_unknown = prior.is_unknown;
+        let running = fork.map_or(Some(&offer.body), |fork| fork.body.as_ref());
+        let claimed = match edit.base {
+            EditBase::Revision(id) => Some(id),
+            EditBase::Running => Some(prior.revision),
+            EditBase::Unknown => None,
+        };
+        let takes_back: Vec<Path> = match &prior.overtaken {
+            Some(claimed) if !is_unknown => taken_back(claimed.as_ref(), prior.content.as_ref(), Some(&saved)),
+            _ => Vec::new(),
+        };
+        // What runs until the manager answers: the edit over what runs now, with the editor's own value where they clash.
+        let local = match running == prior.content.as_ref() || is_unknown {
+            true => saved.clone(),
+            false => applied(edit.kind, prior.content.as_ref(), &saved, running),
+        };
+        let own = (local != body).then(|| {
+            let (header, provenance, body) = (revision.header.clone(), provenance.clone(), Some(body.clone()));
+            Box::new(OwnRevision { header, provenance, body })
+        });
+        let mut report = report_of(&revision.header, revision.id, provenance.clone(), Some(body.clone()), is_unknown);
+        if let Report::Revision(report) = &mut report {
+            **report = RevisionReport { claimed, takes_back, ..(**report).clone() };
+        }
         let mut writes = vec![Write::PutReport(self.next_report, Box::new(report))];
-        if let Some(body) = current.1.filter(|_| !base_unknown) {
-            let previous = Previous { revision: current.0, body: Some(body.clone()) };
-            writes.push(Write::PutPrevious(offer.resource, Box::new(previous)));
+        if !is_unknown {
+            let own = (saved != body).then(|| body.clone());
+            let taken = Content::new(revision.id, Some(saved), own, true, edit.now);
+            writes.extend(self.plan_contents(offer.resource, self.running_content(offer, fork, edit.now), Some(taken)));
         }
         // An edit that must not run never replaces one that does.
-        if !base_unknown || self.forks.get(&offer.resource).is_none_or(|fork| !fork.runs()) {
-            writes.push(Write::PutFork(Box::new(fork)));
+        if !is_unknown || self.forks.get(&offer.resource).is_none_or(|fork| !fork.runs()) {
+            writes.push(Write::PutFork(Box::new(Fork {
+                resource: offer.resource,
+                own_head: revision.id,
+                head: revision.id,
+                header: revision.header,
+                provenance,
+                body: Some(local),
+                state: if is_unknown { ForkState::Unapplied } else { ForkState::Local },
+                message: String::new(),
+                own,
+            })));
         }
-        Ok(Some((revision.id, writes)))
+        writes
     }
+}
+
+/// An edit that is about to be written.
+struct Made {
+    revision: Revision,
+    /// The revision's body.
+    body: Value,
+    /// The content as it was saved.
+    saved: Value,
+    provenance: Provenance,
+    prior: Prior,
+}
+
+fn prior_of(content: &Content) -> Prior {
+    Prior {
+        revision: content.revision,
+        content: content.body.clone(),
+        body: content.revision_body().cloned(),
+        overtaken: None,
+        is_unknown: false,
+    }
+}
+
+/// The change from `from` to `to`, made to `onto`: where they clash, `to` counts. What would break a rule of the kind is
+/// not put together: then `to` alone counts.
+fn applied(kind: Kind, from: Option<&Value>, to: &Value, onto: Option<&Value>) -> Value {
+    let Some(onto) = onto else { return to.clone() };
+    let (ours, theirs) = (difference(from, Some(to)), difference(from, Some(onto)));
+    let (left, right) = (Side { body: to, touched: &ours }, Side { body: onto, touched: &theirs });
+    let merged = merge_checked(kind, from, left, right, TextMode::Auto);
+    let mut body = merged.body;
+    for conflict in merged.conflicts {
+        conflict.path.put(&mut body, conflict.left);
+    }
+    if kind.check(&body).is_empty() { body } else { to.clone() }
 }

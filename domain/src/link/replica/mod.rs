@@ -5,6 +5,7 @@
 
 mod edit;
 mod returning;
+pub mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +15,12 @@ use serde_json::Value;
 use crate::document::{Audience, Document, DocumentKind, Lane, Report};
 use crate::id::{ManagerEpoch, ResourceId, RevisionId};
 use crate::kind::Kind;
+use crate::link::digest::StateDigest;
 use crate::secret::{SealedValue, WrappedKey};
-use crate::sharing::fork::{Fork, ForkDecision, ForkState, decided};
-use crate::sharing::offer::{EditMode, Effective, Offer, effective};
+use crate::sharing::fork::{Fork, ForkDecision, ForkEvent, ForkState, decided};
+use crate::sharing::offer::{EditMode, Effective, Offer, effective, winning};
 use crate::sharing::revision::Revision;
+use crate::time::Timestamp;
 
 pub use edit::{Edit, EditBase, EditError, OUTBOX_LIMIT};
 
@@ -40,20 +43,16 @@ pub enum Write {
     PutDocument(DocumentKey, Box<Stored>),
     RemoveDocument(DocumentKey),
     SetCursor(Lane, u64),
+    /// The mark of the cursor's number, by which the manager knows whether it gave it.
+    SetMark(Lane, u64),
     SetEpoch(ManagerEpoch),
     PutFork(Box<Fork>),
     RemoveFork(ResourceId),
     PutReport(u64, Box<Report>),
     RemoveReport(u64),
-    /// The state a resource had before, as the base of an edit that is being made.
-    PutPrevious(ResourceId, Box<Previous>),
-}
-
-/// A state of a resource that an adapter may have written out and somebody may be editing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Previous {
-    pub revision: RevisionId,
-    pub body: Option<Value>,
+    /// A content that somebody may have in an editor, by its number in the resource's trail.
+    PutContent(ResourceId, u64, Box<trail::Content>),
+    RemoveContent(ResourceId, u64),
 }
 
 /// A document's content, read once.
@@ -63,6 +62,17 @@ enum Content {
     Fork(Box<ForkDecision>),
     Secret(SealedValue),
     KeyWrap(WrappedKey),
+}
+
+impl Content {
+    /// The resource of which something else runs because of it.
+    fn resource(&self) -> Option<ResourceId> {
+        match self {
+            Self::Offer(offer) => Some(offer.resource),
+            Self::Fork(decision) => Some(decision.resource),
+            Self::Secret(_) | Self::KeyWrap(_) => None,
+        }
+    }
 }
 
 /// A verified document that arrived.
@@ -86,10 +96,14 @@ struct Held {
 pub struct Incoming {
     pub lane: Option<Lane>,
     pub up_to: u64,
+    /// The mark of that number.
+    pub mark: u64,
     pub last_part: bool,
     pub complete: bool,
     pub documents: Vec<Arrived>,
     pub left: Vec<Audience>,
+    /// When it arrived.
+    pub at: Timestamp,
 }
 
 /// Why a document was not taken; the others were.
@@ -121,9 +135,12 @@ pub struct Running {
 pub struct Replica {
     documents: BTreeMap<DocumentKey, Held>,
     cursors: BTreeMap<Lane, u64>,
+    marks: BTreeMap<Lane, u64>,
     epoch: Option<ManagerEpoch>,
     forks: BTreeMap<ResourceId, Fork>,
-    previous: BTreeMap<ResourceId, Previous>,
+    trails: BTreeMap<ResourceId, trail::Trail>,
+    /// The revisions that stand in the adapter's files, as it said.
+    standing: BTreeMap<ResourceId, RevisionId>,
     outbox: BTreeMap<u64, Report>,
     next_report: u64,
     /// Parts of what is not complete yet. Lanes overtake each other, so each has its own.
@@ -131,13 +148,19 @@ pub struct Replica {
     /// While starting over: what has been offered again. The rest goes when the replica is complete.
     offered_again: Option<BTreeSet<DocumentKey>>,
     /// Stored on this connection up to here, where the cursor does not say so yet.
-    reached: BTreeMap<Lane, u64>,
+    reached: BTreeMap<Lane, (u64, u64)>,
 }
 
 impl Replica {
     #[must_use]
     pub fn cursors(&self) -> &BTreeMap<Lane, u64> {
         &self.cursors
+    }
+
+    /// The mark of a lane's cursor; 0 where there is none.
+    #[must_use]
+    pub fn mark(&self, lane: Lane) -> u64 {
+        self.marks.get(&lane).copied().unwrap_or(0)
     }
 
     #[must_use]
@@ -177,6 +200,7 @@ impl Replica {
         let (mut writes, mut refused) = (Vec::new(), Vec::new());
         let mut going: Vec<DocumentKey> = Vec::new();
         let is_starting_over = self.offered_again.is_some();
+        let mut changing: BTreeSet<ResourceId> = BTreeSet::new();
         let mut forks = self.forks.clone();
         for arrived in self.staged.remove(&incoming.lane).unwrap_or_default() {
             let key = (arrived.document.audience.clone(), arrived.document.key.clone());
@@ -189,7 +213,6 @@ impl Replica {
                 continue;
             }
             if arrived.document.deleted {
-                writes.extend(self.remember(&key));
                 going.push(key.clone());
                 writes.push(Write::RemoveDocument(key));
                 continue;
@@ -202,7 +225,7 @@ impl Replica {
                     if let Content::Fork(decision) = &content {
                         writes.extend(decide(&mut forks, decision));
                     }
-                    writes.extend(self.remember(&key));
+                    changing.extend(content.resource());
                     writes.push(Write::PutDocument(key, Box::new(arrived.stored)));
                 }
                 Err(text) => refused.push(Refused { key: arrived.document.key, text }),
@@ -220,28 +243,96 @@ impl Replica {
             going.extend(stale.iter().cloned());
             writes.extend(stale.into_iter().map(Write::RemoveDocument));
         }
+        // What is deleted, left or not offered again changes what runs, too.
+        let gone = writes.iter().filter_map(|write| match write {
+            Write::RemoveDocument(key) => self.documents.get(key)?.content.resource(),
+            _ => None,
+        });
+        changing.extend(gone);
+        writes.extend(self.remember(&changing, incoming.at));
         if is_starting_over {
             // What goes now may be what a restored manager has lost: it is kept before it is replaced.
             writes.extend(self.return_documents(&going));
         }
         if let Some(lane) = incoming.lane {
             let reached = self.reached.entry(lane).or_default();
-            *reached = incoming.up_to.max(*reached);
+            *reached = (incoming.up_to, incoming.mark).max(*reached);
         }
         // While starting over the cursors only count once the replica is complete: a crash before starts anew.
         if self.offered_again.is_none() {
             let reached = std::mem::take(&mut self.reached).into_iter();
-            let ahead = reached.filter(|(lane, up_to)| *up_to > self.cursors.get(lane).copied().unwrap_or(0));
-            writes.extend(ahead.map(|(lane, up_to)| Write::SetCursor(lane, up_to)));
+            let ahead = reached.filter(|(lane, (up_to, _))| *up_to > self.cursors.get(lane).copied().unwrap_or(0));
+            writes.extend(
+                ahead.flat_map(|(lane, (up_to, mark))| [Write::SetCursor(lane, up_to), Write::SetMark(lane, mark)]),
+            );
         }
         (writes, refused)
     }
 
-    /// Keeps the state that is about to be replaced: somebody may be editing a file written from it.
-    fn remember(&self, key: &DocumentKey) -> Option<Write> {
-        let Content::Offer(offer) = &self.documents.get(key)?.content else { return None };
-        let previous = Previous { revision: offer.revision, body: Some(offer.body.clone()) };
-        Some(Write::PutPrevious(offer.resource, Box::new(previous)))
+    /// Keeps what runs of resources before it is replaced: somebody may be editing a file written from it.
+    fn remember(&self, resources: &BTreeSet<ResourceId>, now: Timestamp) -> Vec<Write> {
+        let offers = self.offers();
+        let running = |resource: &ResourceId| {
+            let offer = winning(offers.get(resource)?)?;
+            let fork = self.forks.get(resource).filter(|fork| fork.runs() && offer.edit_mode != EditMode::Locked);
+            Some(self.plan_contents(*resource, self.running_content(offer, fork, now), None))
+        };
+        resources.iter().filter_map(running).flatten().collect()
+    }
+
+    fn running_content(&self, offer: &Offer, fork: Option<&Fork>, now: Timestamp) -> trail::Content {
+        match fork {
+            None => trail::Content::new(offer.revision, Some(offer.body.clone()), None, false, now),
+            Some(fork) => {
+                let own = fork.own.as_ref().filter(|_| fork.head == fork.own_head).and_then(|own| own.body.clone());
+                trail::Content::new(fork.head, fork.body.clone(), own, false, now)
+            }
+        }
+    }
+
+    fn trail(&self, resource: ResourceId) -> Option<&trail::Trail> {
+        self.trails.get(&resource)
+    }
+
+    /// Plans to remember what is handed out now, and what is taken over it.
+    fn plan_contents(&self, resource: ResourceId, handed: trail::Content, taken: Option<trail::Content>) -> Vec<Write> {
+        let empty = trail::Trail::default();
+        let trail = self.trail(resource).unwrap_or(&empty);
+        let is_known = trail
+            .newest()
+            .is_some_and(|newest| !newest.taken && newest.revision == handed.revision && newest.body == handed.body);
+        let contents: Vec<trail::Content> = Some(handed).filter(|_| !is_known).into_iter().chain(taken).collect();
+        let Some(now) = contents.first().map(|content| content.at) else { return Vec::new() };
+        let coming_bytes = contents.iter().map(|content| content.size_bytes).sum();
+        let standing = self.standing.get(&resource).copied();
+        let gone = trail.outdated(coming_bytes, standing, now).into_iter();
+        let put = (trail.next_number()..).zip(contents);
+        gone.map(|number| Write::RemoveContent(resource, number))
+            .chain(put.map(|(number, content)| Write::PutContent(resource, number, Box::new(content))))
+            .collect()
+    }
+
+    /// Takes up which revisions stand in the adapter's files: somebody may open them at any time, however old they are.
+    pub fn set_standing(&mut self, standing: BTreeMap<ResourceId, RevisionId>) {
+        self.standing = standing;
+    }
+
+    /// Plans what a rejected report means here: the edit that it brought runs no longer. It stays readable until the next
+    /// edit of the resource takes its place.
+    #[must_use]
+    pub fn plan_rejection(&self, report: &Report, reason: &str) -> Vec<Write> {
+        let Report::Revision(report) = report else { return Vec::new() };
+        let Some(fork) = self.forks.get(&report.header.resource) else { return Vec::new() };
+        let Ok(state) = fork.state.after(ForkEvent::Rejected) else { return Vec::new() };
+        if fork.own_head != report.id {
+            return Vec::new();
+        }
+        let trail = self.trail(fork.resource).into_iter().flat_map(trail::Trail::iter);
+        let taken = trail.filter(|(_, content)| content.taken && content.revision == report.id);
+        let mut writes: Vec<Write> = taken.map(|(number, _)| Write::RemoveContent(fork.resource, number)).collect();
+        let message = format!("the manager rejected this edit: {reason}");
+        writes.push(Write::PutFork(Box::new(Fork { state, message, ..fork.clone() })));
+        writes
     }
 
     /// Applies what has been stored.
@@ -265,6 +356,9 @@ impl Replica {
                 Write::SetCursor(lane, sequence) => {
                     self.cursors.insert(lane, sequence);
                 }
+                Write::SetMark(lane, mark) => {
+                    self.marks.insert(lane, mark);
+                }
                 Write::SetEpoch(epoch) => self.epoch = Some(epoch),
                 Write::PutFork(fork) => {
                     self.forks.insert(fork.resource, *fork);
@@ -280,8 +374,13 @@ impl Replica {
                     self.next_report = self.next_report.max(number + 1);
                     self.outbox.remove(&number);
                 }
-                Write::PutPrevious(resource, previous) => {
-                    self.previous.insert(resource, *previous);
+                Write::PutContent(resource, number, content) => {
+                    self.trails.entry(resource).or_default().put(number, *content);
+                }
+                Write::RemoveContent(resource, number) => {
+                    if let Some(trail) = self.trails.get_mut(&resource) {
+                        trail.remove(number);
+                    }
                 }
             }
         }
@@ -319,6 +418,21 @@ impl Replica {
             .collect();
         running.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
         running
+    }
+
+    /// What the node runs, as one number. `verified` are the revisions that an adapter has found to stand where they
+    /// should, each by its content; what it could not verify is none of them. Without an adapter, what should run counts.
+    #[must_use]
+    pub fn state_digest(&self, verified: Option<&BTreeMap<ResourceId, RevisionId>>) -> StateDigest {
+        self.running().iter().fold(StateDigest::default(), |sum, running| {
+            sum.plus(match verified {
+                None => StateDigest::of(running.resource, running.revision),
+                Some(verified) => match verified.get(&running.resource) {
+                    Some(revision) => StateDigest::of(running.resource, *revision),
+                    None => StateDigest::unverified(running.resource),
+                },
+            })
+        })
     }
 
     /// The node's own edits.

@@ -18,7 +18,7 @@ impl Replica {
         let mut wanted: BTreeSet<RevisionId> = missing.iter().copied().collect();
         let own = self.forks.values().filter_map(own_edit);
         let signed = self.documents.values().filter_map(|held| returned(held, carried(held)?));
-        let merged = self.forks.values().map(running_edit);
+        let merged = self.forks.values().filter(|fork| fork.head != fork.own_head).map(running_edit);
         let reports =
             own.chain(signed).chain(merged).filter(|report| report.revision().is_some_and(|id| wanted.remove(&id)));
         self.numbered(reports)
@@ -33,7 +33,8 @@ impl Replica {
     /// The revisions to return after starting over: what was made here, and what runs instead of it.
     #[must_use]
     pub fn fork_revisions(&self) -> Vec<RevisionId> {
-        self.forks.values().flat_map(|fork| [fork.own_head, fork.head]).collect()
+        let kept = self.forks.values().filter(|fork| fork.state != ForkState::Rejected);
+        kept.flat_map(|fork| [fork.own_head, fork.head]).collect()
     }
 
     fn numbered(&self, reports: impl Iterator<Item = Report>) -> Vec<Write> {
@@ -89,5 +90,14 @@ pub(super) fn report_of(
     base_unknown: bool,
 ) -> Report {
     let header = header.clone();
-    Report::Revision(Box::new(RevisionReport { id, header, provenance, body, base_unknown, lost_parents: false }))
+    Report::Revision(Box::new(RevisionReport {
+        id,
+        header,
+        provenance,
+        body,
+        base_unknown,
+        lost_parents: false,
+        claimed: None,
+        takes_back: Vec::new(),
+    }))
 }

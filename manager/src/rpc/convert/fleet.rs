@@ -11,7 +11,7 @@ use crate::store::telemetry::SampleRecord;
 
 pub fn node(view: NodeView) -> v1::Node {
     let fingerprint = view.fingerprint().to_string();
-    let NodeView { record, seen, in_sync, state, state_reason, state_since_ms } = view;
+    let NodeView { record, seen, in_sync, sync_state, state, state_reason, state_since_ms } = view;
     v1::Node {
         id: record.id.to_string(),
         name: record.name.to_string(),
@@ -26,6 +26,7 @@ pub fn node(view: NodeView) -> v1::Node {
         agent_version: seen.agent_version,
         acknowledged_sequence: seen.acknowledged,
         in_sync,
+        sync_state: sync_state.name().to_owned(),
         outbox_length: seen.outbox_length,
         identity_fingerprint: fingerprint,
     }

@@ -113,6 +113,7 @@ pub fn publication(view: PublicationView) -> v1::Publication {
         }
     });
     v1::Publication {
+        etag: crate::service::sharing::publication::etag(&view.record),
         items: items.collect(),
         id: view.record.id.to_string(),
         name: view.record.name,
@@ -138,11 +139,14 @@ pub fn proposal(view: ProposalView) -> v1::Proposal {
         differences: view.differences.into_iter().map(difference).collect(),
         since_ms: view.record.since_ms,
         conflict_id: view.record.conflict.map(|id| id.to_string()).unwrap_or_default(),
+        claimed_base: view.record.claimed.map(|id| id.to_string()).unwrap_or_default(),
+        takes_back: view.takes_back.iter().map(ToString::to_string).collect(),
     }
 }
 
 pub fn conflict(view: ConflictView) -> v1::Conflict {
     v1::Conflict {
+        etag: crate::service::sharing::conflict::etag(&view.record),
         id: view.record.id.to_string(),
         resource: Some(resource(ResourceView { record: view.resource, publications: Vec::new() })),
         revisions: view.revisions.iter().map(bare_revision).collect(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use atoll_domain::document::Lane;
 use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::link::digest::StateDigest;
 use atoll_domain::link::feed::Feed;
 use atoll_domain::link::manager::{Batch, ManagerLink};
 use atoll_proto::v1;
@@ -22,15 +23,21 @@ use tonic::{Status, Streaming};
 use super::{check_protocol, status};
 use crate::authority::NodeCertificate;
 use crate::clock;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::hub::Registration;
 use crate::service::Services;
 use crate::service::fleet::credential;
+use crate::service::sharing::proof::{self, NodeState, Verdict};
 use crate::store::fleet::{NodeRecord, SeenRecord};
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a silent stream says that it lives; also how often the credential is looked at again.
 const HEARTBEAT_MS: u64 = 30_000;
+
+/// What a node is listed with that goes on running something else than it should.
+const DRIFT_SUBJECT: &str = "what it runs";
+const DRIFT_TEXT: &str = "the node runs something else than it should, although everything was offered to it again: a file \
+                          may have been changed that cannot be taken as an edit; look at the node's own status";
 
 type Sent = Result<v1::SyncResponse, Status>;
 
@@ -87,7 +94,7 @@ pub async fn open(
         _ => return Err(status(Error::invalid("NO_HELLO", "the stream must begin with Hello, within ten seconds"))),
     };
     check_protocol(hello.protocol_version).map_err(status)?;
-    let link = begin(&services, &node, &hello);
+    let link = begin(&services, &node, &hello).await?;
     services.presence.called(node.id, &hello.boot_id, clock::now());
     services.presence.connected(node.id, seen(&services, &node, &link, &hello));
     let registration = services.hub.register(node.id, &shutdown);
@@ -110,14 +117,22 @@ fn heartbeat() -> Duration {
     Duration::from_millis(rand::rng().random_range(HEARTBEAT_MS * 8 / 10..=HEARTBEAT_MS))
 }
 
-fn begin(services: &Services, node: &NodeRecord, hello: &v1::Hello) -> ManagerLink {
+async fn begin(services: &Services, node: &NodeRecord, hello: &v1::Hello) -> Result<ManagerLink, Status> {
     let cursors: BTreeMap<Lane, u64> =
         hello.cursors.iter().filter_map(|cursor| Some((lane(cursor.lane())?, cursor.sequence))).collect();
+    // Another replica of the manager may have told the node of what this one has not read yet.
+    if cursors.values().any(|sequence| *sequence > services.hub.read(Feed::sequence)) {
+        services.hub.refresh(&services.store).await.map_err(status)?;
+    }
     let end = services.hub.read(Feed::sequence);
-    let their_epoch = hello.manager_epoch.parse().ok();
+    // A number that was never given here, or was given to something else, is of a life of the database that is over.
+    let is_known =
+        services.hub.read(|feed| hello.cursors.iter().all(|cursor| feed.knows(cursor.sequence, cursor.mark)));
+    let is_repair = services.repairs.take_due(node.id);
+    let their_epoch = hello.manager_epoch.parse().ok().filter(|_| is_known && !is_repair);
     let mut link = ManagerLink::begin(node.id, services.keys.epoch, their_epoch, &cursors, end);
     link.cordoned = node.standing == NodeStanding::Cordoned;
-    link
+    Ok(link)
 }
 
 fn seen(services: &Services, node: &NodeRecord, link: &ManagerLink, hello: &v1::Hello) -> SeenRecord {
@@ -134,6 +149,9 @@ fn seen(services: &Services, node: &NodeRecord, link: &ManagerLink, hello: &v1::
         outbox_length: hello.outbox_length,
         agent_version: hello.agent_version.chars().take(100).collect(),
         incarnation: hello.incarnation.chars().take(100).collect(),
+        proven: None,
+        proves: hello.state.is_some(),
+        drifts: before.drifts,
     }
 }
 
@@ -176,7 +194,8 @@ impl Conversation {
             {
                 // Only a silent stream has to say that it lives.
                 self.waits.heartbeat.as_mut().reset(Instant::now() + heartbeat());
-                return Ok(Some(changes(batch, documents)));
+                let mark = services.hub.read(|feed| feed.mark(batch.owed.up_to));
+                return Ok(Some(changes(batch, mark, documents)));
             }
             let woken = tokio::select! {
                 said = self.inbound.message() => Woken::Said(said),
@@ -185,7 +204,7 @@ impl Conversation {
                 () = &mut self.waits.over => Woken::Over,
             };
             match woken {
-                Woken::Said(Ok(Some(request))) => self.hear(request)?,
+                Woken::Said(Ok(Some(request))) => self.hear(request).await?,
                 Woken::Said(Ok(None)) | Woken::Over => return Ok(None),
                 Woken::Said(Err(status)) => return Err(status),
                 Woken::Owed => {
@@ -204,9 +223,13 @@ impl Conversation {
         }
     }
 
-    fn hear(&mut self, request: v1::SyncRequest) -> Result<(), Status> {
-        let Some(v1::sync_request::Message::Ack(ack)) = request.message else {
-            return Err(status(Error::invalid("UNEXPECTED", "after Hello a node only acknowledges")));
+    async fn hear(&mut self, request: v1::SyncRequest) -> Result<(), Status> {
+        let ack = match request.message {
+            Some(v1::sync_request::Message::Ack(ack)) => ack,
+            Some(v1::sync_request::Message::State(state)) => return self.hold_against(&state).await,
+            _ => {
+                return Err(status(Error::invalid("UNEXPECTED", "after Hello a node acknowledges and tells its state")));
+            }
         };
         let (lane, sequence) = self
             .link
@@ -219,6 +242,51 @@ impl Conversation {
             let exceptions =
                 ack.exceptions.into_iter().map(|exception| (exception.key, exception.code, exception.text));
             self.services.presence.refused(self.node.id, exceptions.collect());
+        }
+        match ack.state {
+            Some(state) => self.hold_against(&state).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Holds what the node runs against what it should run.
+    async fn hold_against(&mut self, said: &v1::NodeState) -> Result<(), Status> {
+        let digest: [u8; 32] = said
+            .digest
+            .as_slice()
+            .try_into()
+            .map_err(|_| status(Error::invalid("BAD_DIGEST", "the digest of a state has 32 bytes")))?;
+        let state = NodeState {
+            digest: StateDigest::from_bytes(digest),
+            is_settled: said.settled,
+            outbox_length: said.outbox_length,
+            deferred: said.deferred,
+        };
+        let (node, acknowledged) = (self.node.id, self.link.acknowledged(Lane::Content));
+        let presence = &self.services.presence;
+        let drifted = presence.get(node).drifts;
+        match proof::judge(&self.services, node, acknowledged, state).await.map_err(status)? {
+            Verdict::Open => presence.proved(node, None, drifted),
+            Verdict::Proven(sequence) => {
+                presence.proved(node, Some(sequence), false);
+                if drifted {
+                    presence.resolved(node, DRIFT_SUBJECT);
+                }
+            }
+            Verdict::StartOver => {
+                tracing::warn!(node = %self.node.name, "the node runs something else than it should; it is offered everything again");
+                presence.proved(node, None, drifted);
+                return Err(status(Error::new(
+                    ErrorKind::Aborted,
+                    "START_OVER",
+                    "what this node runs is not what it should run; everything is offered to it again",
+                )));
+            }
+            Verdict::Drift => {
+                presence.proved(node, None, true);
+                let refusal = (DRIFT_SUBJECT.to_owned(), "DRIFT".to_owned(), DRIFT_TEXT.to_owned());
+                presence.refused(node, vec![refusal]);
+            }
         }
         Ok(())
     }
@@ -238,7 +306,7 @@ impl Conversation {
     }
 }
 
-fn changes(batch: Batch, documents: Vec<Bytes>) -> v1::SyncResponse {
+fn changes(batch: Batch, mark: u64, documents: Vec<Bytes>) -> v1::SyncResponse {
     let lane = match batch.lane {
         Lane::Locks => v1::Lane::Locks,
         Lane::Access => v1::Lane::Access,
@@ -252,6 +320,7 @@ fn changes(batch: Batch, documents: Vec<Bytes>) -> v1::SyncResponse {
         documents,
         left_audiences: batch.owed.left.iter().map(ToString::to_string).collect(),
         complete: batch.complete,
+        mark,
     };
     v1::SyncResponse { message: Some(v1::sync_response::Message::Changes(changes)) }
 }

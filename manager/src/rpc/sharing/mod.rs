@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 use self::request::{answer, publication_wish, scope};
 use super::{Admin, caller, convert, decode, status};
 use crate::service::Services;
+use crate::service::sharing::fork::decide::{Decision, decide};
 use crate::service::sharing::{
     conflict, fork, preview, publication, read, release, save, status as sync, usage, variable,
 };
@@ -52,6 +53,7 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::SaveResourceResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let caller = caller.widening(request.widen);
         let kind = decode::kind(&request.kind).map_err(status)?;
         let wish = save::Save {
             kind,
@@ -79,7 +81,8 @@ impl Sharing for Admin {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let kind = decode::kind(&request.kind).map_err(status)?;
-        let loaded = save::delete(&self.0, &caller, kind, &request.resource, &request.message).await;
+        let loaded =
+            save::delete(&self.0, &caller, kind, &request.resource, &request.message, &request.expected_revision).await;
         let resource = resource(&self.0, loaded.map_err(status)?.record).await?;
         Ok(Response::new(v1::DeleteResourceResponse { resource }))
     }
@@ -115,16 +118,24 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::ReleaseResourceResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let caller = caller.widening(request.widen);
         let kind = decode::kind(&request.kind).map_err(status)?;
         let version = match decode::optional(request.version) {
             Some(text) => Some(decode::parsed("BAD_VERSION", &text).map_err(status)?),
             None => None,
         };
         let revision = decode::optional(request.revision);
-        let (loaded, release, sequence) =
-            release::release(&self.0, &caller, kind, &request.resource, version, revision.as_deref())
-                .await
-                .map_err(status)?;
+        let (loaded, release, sequence) = release::release(
+            &self.0,
+            &caller,
+            kind,
+            &request.resource,
+            version,
+            revision.as_deref(),
+            &request.expected_revision,
+        )
+        .await
+        .map_err(status)?;
         Ok(Response::new(v1::ReleaseResourceResponse {
             resource: resource(&self.0, loaded.record).await?,
             release: Some(convert::release(&release)),
@@ -138,10 +149,19 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::RollBackResourceResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let caller = caller.widening(request.widen);
         let kind = decode::kind(&request.kind).map_err(status)?;
-        let saved = save::roll_back(&self.0, &caller, kind, &request.resource, &request.to, &request.message)
-            .await
-            .map_err(status)?;
+        let saved = save::roll_back(
+            &self.0,
+            &caller,
+            kind,
+            &request.resource,
+            &request.to,
+            &request.message,
+            &request.expected_revision,
+        )
+        .await
+        .map_err(status)?;
         let shown = read::shown(&self.0, &saved.loaded, saved.revision).await.map_err(status)?;
         Ok(Response::new(v1::RollBackResourceResponse {
             resource: Some(convert::resource(shown.resource)),
@@ -190,7 +210,7 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::DeletePublicationResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        publication::delete(&self.0, &caller, &request.name).await.map_err(status)?;
+        publication::delete(&self.0, &caller, &request.name, &request.expected_etag).await.map_err(status)?;
         Ok(Response::new(v1::DeletePublicationResponse {}))
     }
 
@@ -212,9 +232,14 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::DecideProposalResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let decided = fork::decide(&self.0, &caller, &request.id, request.accept, &request.message, request.release)
-            .await
-            .map_err(status)?;
+        let caller = caller.releasing_drafts(request.with_drafts);
+        let decision = Decision {
+            accept: request.accept,
+            message: request.message,
+            release: request.release,
+            expected: request.expected_revision,
+        };
+        let decided = decide(&self.0, &caller, &request.id, &decision).await.map_err(status)?;
         Ok(Response::new(v1::DecideProposalResponse {
             proposal: Some(convert::proposal(decided.view)),
             conflict_id: decided.conflict.map(|id| id.to_string()).unwrap_or_default(),
@@ -250,6 +275,8 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::ResolveConflictResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let caller = caller.widening(request.widen);
+        let caller = caller.releasing_drafts(request.with_drafts);
         let id = request.id.clone();
         let answer = answer(request).map_err(status)?;
         let resolved = conflict::resolve(&self.0, &caller, &id, answer).await.map_err(status)?;

@@ -30,6 +30,7 @@ pub(super) fn publication_wish(request: v1::SavePublicationRequest) -> Result<pu
         selector: decode::selector(wished.selector)?,
         request_id: decode::request_id(&request.request_id)?,
         add_items: request.add_items,
+        expected: request.expected_etag,
         name: wished.name,
         priority: wished.priority,
         edit_mode,
@@ -63,7 +64,8 @@ pub(super) fn answer(request: v1::ResolveConflictRequest) -> Result<conflict::An
         "" => None,
         text => Some(value(text)?),
     };
-    Ok(conflict::Answer { take, choices, content, message: request.message, release: request.release })
+    let (message, release, expected) = (request.message, request.release, request.expected_etag);
+    Ok(conflict::Answer { take, choices, content, message, release, expected })
 }
 
 fn taken(take: &str, text: &str) -> Result<conflict::Take, Error> {

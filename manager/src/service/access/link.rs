@@ -136,7 +136,7 @@ async fn begin(
         browser: browser.chars().filter(|c| !c.is_control()).take(BROWSER_LIMIT).collect(),
     };
     session_create(tx, &record).await?;
-    let caller = Caller { name: record.name.clone(), token: record.token, session: None, now };
+    let caller = Caller { name: record.name.clone(), token: record.token, ..Caller::manager(now) };
     caller.record(tx, "session.create", record.id, json!({ "link": link.id, "browser": record.browser }));
     Ok((record, secret))
 }

@@ -107,7 +107,7 @@ pub async fn authenticate(services: &Services, cookie: &str, now: Timestamp) -> 
         return Err(refused());
     }
     let session = CallerSession { id, expires_ms: record.expires_ms };
-    Ok(Caller { name: record.name.clone(), token: record.token, session: Some(session), now })
+    Ok(Caller { name: record.name.clone(), token: record.token, session: Some(session), ..Caller::manager(now) })
 }
 
 /// Whether a session still counts.

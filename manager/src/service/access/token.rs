@@ -55,7 +55,7 @@ pub async fn authenticate(services: &Services, text: &str) -> Result<Caller> {
     if !fits || !is_alive(&record, now) {
         return Err(refused());
     }
-    Ok(Caller { name: record.name, token: Some(record.id), session: None, now })
+    Ok(Caller { name: record.name, token: Some(record.id), ..Caller::manager(now) })
 }
 
 fn refused() -> Error {

@@ -6,7 +6,7 @@ use atoll_domain::fleet::selector::Labels;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::service::sharing::membership;
+use crate::service::sharing::{membership, reach};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::{NodeRecord, group_exists, node_update};
@@ -39,6 +39,7 @@ struct Decided {
 pub struct Prepared<'a> {
     act: &'a Act,
     publications: Vec<PublicationRecord>,
+    sealed: Vec<reach::Sealed>,
 }
 
 impl Act {
@@ -58,7 +59,12 @@ impl Act {
             }
             Self::Move { .. } | Self::Cordon { .. } | Self::Remove => {}
         }
-        Ok(Prepared { act: self, publications: publication_list(tx).await? })
+        let publications = publication_list(tx).await?;
+        let sealed = match self {
+            Self::Label { .. } | Self::Move { .. } => reach::sealed(tx, &publications).await?,
+            Self::Cordon { .. } | Self::Remove => Vec::new(),
+        };
+        Ok(Prepared { act: self, publications, sealed })
     }
 
     fn decide(&self, mut record: NodeRecord, caller: &Caller) -> Result<Decided> {
@@ -102,7 +108,9 @@ impl Prepared<'_> {
         caller: &Caller,
         record: NodeRecord,
     ) -> Result<NodeRecord> {
+        let before = record.clone();
         let Decided { record, action, detail } = self.act.decide(record, caller)?;
+        reach::check_node(&self.sealed, &before, &record, caller)?;
         node_update(tx, &record).await?;
         if !matches!(self.act, Act::Cordon { .. }) {
             membership::refresh_node_in(services, tx, &record, &self.publications).await?;

@@ -54,7 +54,7 @@ pub async fn list(services: &Services, options: &Options) -> Result<Page<GroupVi
 /// # Errors
 /// The database does not answer.
 pub async fn create(services: &Services, caller: &Caller, path: GroupPath, description: &str) -> Result<GroupView> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let is_new = !group_exists(&tx, &path).await?;
     for above in path.ancestors() {
         group_ensure(&tx, &above, "", caller.now.0).await?;
@@ -73,7 +73,7 @@ pub async fn create(services: &Services, caller: &Caller, path: GroupPath, descr
 /// # Errors
 /// It does not exist, has nodes, or has groups below it.
 pub async fn delete(services: &Services, caller: &Caller, path: &GroupPath) -> Result<()> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     if !group_exists(&tx, path).await? {
         return Err(Error::not_found("group", path.as_str()));
     }

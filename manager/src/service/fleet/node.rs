@@ -10,10 +10,11 @@ use serde_json::json;
 use super::act::{Act, in_fleet};
 use crate::error::{Error, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
-use crate::service::sharing::membership;
+use crate::service::sharing::{membership, reach};
 use crate::service::{Caller, Services};
 use crate::store::Database;
 use crate::store::fleet::{NodeRecord, SeenRecord, node_get, node_named, node_update};
+use crate::store::sharing::publication_list;
 
 /// A node with what is seen of it.
 #[derive(Debug, Clone)]
@@ -21,6 +22,7 @@ pub struct NodeView {
     pub record: Arc<NodeRecord>,
     pub seen: SeenRecord,
     pub in_sync: bool,
+    pub sync_state: SyncState,
     pub state: &'static str,
     pub state_reason: String,
     pub state_since_ms: i64,
@@ -38,13 +40,41 @@ pub fn view(services: &Services, record: impl Into<Arc<NodeRecord>>) -> NodeView
     let seen = services.presence.get(record.id);
     let wanted = services.hub.read(|feed| feed.wanted_sequence(record.id));
     let (state, state_reason, state_since_ms) = state_of(&record, &seen);
-    NodeView {
-        in_sync: seen.last_seen_ms > 0 && seen.acknowledged >= wanted,
-        record,
-        seen,
-        state,
-        state_reason,
-        state_since_ms,
+    let sync_state = sync_state_of(&seen, wanted);
+    NodeView { in_sync: sync_state == SyncState::InSync, sync_state, record, seen, state, state_reason, state_since_ms }
+}
+
+/// Whether a node runs what it should. Green is only what was proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncState {
+    /// It has proved to run just what it should.
+    InSync,
+    /// Something is on its way to it, or being written there, or it has not been heard since.
+    Behind,
+    /// It goes on running something else than it should.
+    Drift,
+    /// It does not tell what it runs.
+    Unknown,
+}
+
+impl SyncState {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InSync => "in_sync",
+            Self::Behind => "behind",
+            Self::Drift => "drift",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+fn sync_state_of(seen: &SeenRecord, wanted: u64) -> SyncState {
+    match seen.proven {
+        _ if seen.drifts => SyncState::Drift,
+        Some(proven) if proven >= wanted => SyncState::InSync,
+        _ if seen.last_seen_ms > 0 && !seen.proves => SyncState::Unknown,
+        _ => SyncState::Behind,
     }
 }
 
@@ -70,7 +100,7 @@ fn state_of(record: &NodeRecord, seen: &SeenRecord) -> (&'static str, String, i6
 
 impl Listed for NodeView {
     const FIELDS: &'static [&'static str] =
-        &["name", "group", "state", "in_sync", "last_seen_ms", "joined_ms", "agent_version", "a label key"];
+        &["name", "group", "state", "in_sync", "sync", "last_seen_ms", "joined_ms", "agent_version", "a label key"];
     const FACETS: &'static [&'static str] = &["group", "state", "in_sync", "agent_version", "environment", "role"];
     const OPEN_FIELDS: bool = true;
 
@@ -83,6 +113,7 @@ impl Listed for NodeView {
             "group" => Field::text(&self.record.group),
             "state" => Field::text(self.state),
             "in_sync" => Field::text(self.in_sync),
+            "sync" => Field::text(self.sync_state.name()),
             "last_seen_ms" => Some(Field::Number(self.seen.last_seen_ms)),
             "joined_ms" => Some(Field::Number(self.record.joined_ms)),
             "agent_version" => Field::text(&self.seen.agent_version),
@@ -124,7 +155,7 @@ pub async fn find(database: &impl Database, name_or_id: &str) -> Result<NodeReco
 /// # Errors
 /// There is no such node, or it cannot be done to it.
 pub async fn act(services: &Services, caller: &Caller, node: &str, act: &Act) -> Result<NodeView> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let record = find(&tx, node).await?;
     let prepared = act.prepare(&tx).await?;
     let record = prepared.apply(services, &mut tx, caller, record).await?;
@@ -138,13 +169,16 @@ pub async fn act(services: &Services, caller: &Caller, node: &str, act: &Act) ->
 /// # Errors
 /// The name is taken.
 pub async fn rename(services: &Services, caller: &Caller, node: &str, name: NodeName) -> Result<NodeView> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let mut record = find(&tx, node).await?;
     in_fleet(&record)?;
     if node_named(&tx, name.as_str()).await?.is_some_and(|other| other.id != record.id) {
         return Err(Error::exists("node", name.as_str()));
     }
+    let before = record.clone();
     let from = std::mem::replace(&mut record.name, name);
+    let sealed = reach::sealed(&tx, &publication_list(&tx).await?).await?;
+    reach::check_node(&sealed, &before, &record, caller)?;
     node_update(&tx, &record).await?;
     membership::refresh_node(services, &mut tx, &record).await?;
     caller.record(&mut tx, "node.rename", &record.name, json!({ "from": from }));

@@ -160,7 +160,7 @@ async fn confirmed(services: &Services, caller: &Caller, id: Uuid, expected: u64
 
 /// One transaction: the nodes to which it can be done, and why not for the others.
 async fn act_on(services: &Services, caller: &Caller, nodes: &[NodeId], act: &Act) -> Result<Outcome> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let prepared = act.prepare(&tx).await?;
     let mut failures = Vec::new();
     let mut changed: Vec<NodeRecord> = Vec::with_capacity(nodes.len());

@@ -1,10 +1,10 @@
 //! Questions for a person: shown per place with base, both sides and who made them, and answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use atoll_domain::id::{ResourceId, RevisionId};
-use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::id::{Digest, ResourceId, RevisionId, SecretId};
+use atoll_domain::sharing::fork::{Delivery, ForkEvent};
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::merge::Conflict;
 use atoll_domain::sharing::offer::EditMode;
@@ -15,9 +15,8 @@ use atoll_domain::sharing::touched::difference;
 use serde_json::{Value, json};
 
 use super::history::{Loaded, load};
-use super::receive::edit_mode;
-use super::release::release_in;
-use super::{JOB_FORKS, fork, save, secret};
+use super::release::{check_drafts, release_in};
+use super::{JOB_FORKS, fork, reach, save, secret};
 use crate::directory::Nodes;
 use crate::error::{Error, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
@@ -241,6 +240,15 @@ pub struct Answer {
     pub content: Option<Value>,
     pub message: String,
     pub release: bool,
+    /// The etag of what was looked at, or `*`.
+    pub expected: String,
+}
+
+/// Changes whenever a side of the conflict does.
+#[must_use]
+pub fn etag(record: &ConflictRecord) -> String {
+    let heads: Vec<String> = record.heads.iter().map(ToString::to_string).collect();
+    Digest::of(heads.join(" ").as_bytes()).short()
 }
 
 /// What became of an answer.
@@ -257,11 +265,15 @@ pub struct Resolved {
 /// # Errors
 /// A place is left open, the result breaks a rule, or somebody else answered first.
 pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Answer) -> Result<Resolved> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     resource_lock(&tx, find(&tx, id).await?.resource).await?;
     let record = find(&tx, id).await?;
     if record.closed_by.is_some() {
         return Err(Error::precondition("RESOLVED_ALREADY", "this conflict is resolved already; look at the resource"));
+    }
+    let present = etag(&record);
+    if answer.expected != "*" && answer.expected != present {
+        return Err(changed(&answer.expected, &present));
     }
     let resource = resource_get(&tx, record.resource).await?;
     let mut loaded = load(&tx, resource.ok_or_else(|| Error::internal("the resource is not there"))?).await?;
@@ -270,12 +282,15 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
         .ok_or_else(|| Error::precondition("RESOLVED_ALREADY", "the sides of this conflict merge by now"))?;
     let body = match answered(&loaded, &places, &merged, &answer)? {
         // An answer may bring a sensitive value in the clear, as any content that is written here.
-        Some(body) => Some(secret::seal(services, &tx, loaded.record.kind, body, Some(&merged), caller.now).await?),
+        Some(body) => {
+            let (body, fresh) =
+                secret::seal(services, &tx, loaded.record.kind, body, Some(&merged), caller.now).await?;
+            save::check(loaded.record.kind, &body)?;
+            check_reach(&tx, &loaded, &record, &merged, &body, &fresh, caller).await?;
+            Some(body)
+        }
         None => None,
     };
-    if let Some(body) = &body {
-        save::check(loaded.record.kind, body)?;
-    }
     let mut touched: TouchedPaths = places.iter().map(|place| place.conflict.path.clone()).collect();
     touched.extend(&difference(Some(&merged), body.as_ref()));
     let parents = sides(&record).into_iter().collect();
@@ -293,6 +308,37 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
     Ok(Resolved { loaded, revision: id, release })
 }
 
+fn changed(seen: &str, present: &str) -> Error {
+    if seen.is_empty() {
+        let text = format!("say which state of this conflict you looked at (its etag, now {present}), or * for any");
+        return Error::invalid("PRECONDITION_NEEDED", text);
+    }
+    Error::precondition(
+        "CHANGED_MEANWHILE",
+        "a side of this conflict has changed since you looked; look at it again and answer then",
+    )
+}
+
+/// What an answer brings from either side is the resource's own; who may read it must not grow unsaid.
+async fn check_reach(
+    tx: &Tx,
+    loaded: &Loaded,
+    record: &ConflictRecord,
+    merged: &Value,
+    body: &Value,
+    fresh: &BTreeSet<SecretId>,
+    caller: &Caller,
+) -> Result<()> {
+    let agreed = reach::agreed(tx, loaded).await?;
+    let mut own = agreed.clone();
+    own.push(merged.clone());
+    for side in sides(record) {
+        own.extend(loaded.body(tx, side).await?);
+    }
+    reach::check_own(&own.iter().collect::<Vec<_>>(), body, fresh)?;
+    reach::check(tx, loaded, &agreed, body, fresh, caller).await
+}
+
 /// The resolution becomes a head for all, or stays with the one node whose publication keeps edits where they are made.
 async fn settle_with(
     services: &Services,
@@ -303,24 +349,32 @@ async fn settle_with(
     id: RevisionId,
     release: bool,
 ) -> Result<Option<ReleaseRecord>> {
-    let mut stays_on_node = false;
+    let mut resolved = None;
     if let Some(node) = record.node {
         let forks = forks_open(tx, record.resource).await?;
         if let (Some(mut fork), Some(node)) =
             (forks.into_iter().find(|fork| fork.conflict == Some(record.id)), node_get(tx, node).await?)
         {
-            stays_on_node = edit_mode(tx, &node, loaded).await? == Some(EditMode::Fork);
+            let offered = fork::offered_to(tx, loaded, &node).await?;
+            let stays_on_node = offered.is_some_and(|offered| offered.edit_mode == EditMode::Fork);
             fork.head = id;
             fork.conflict = None;
-            fork.state = if stays_on_node { ForkState::Forked } else { ForkState::Proposed };
-            fork.message = format!("settled by {}", caller.name);
-            fork::tell(services, tx, loaded, &fork).await?;
+            fork.on(if stays_on_node { ForkEvent::Delivered(Delivery::Kept) } else { ForkEvent::Accepted })?;
+            fork.message = format!("resolved by {}", caller.name);
+            if stays_on_node {
+                fork::rebase(services, tx, loaded, fork, caller).await?;
+                return Ok(None);
+            }
+            resolved = Some(fork);
         }
     }
-    if stays_on_node {
-        return Ok(None);
+    if release {
+        check_drafts(loaded, id, caller)?;
     }
     save::add_head(tx, loaded, id, caller).await?;
+    if let Some(fork) = resolved {
+        fork::rebase(services, tx, loaded, fork, caller).await?;
+    }
     if !release || loaded.record.heads.len() != 1 {
         return Ok(None);
     }

@@ -189,6 +189,42 @@ impl Loaded {
         }
     }
 
+    /// Checks that what somebody looked at is still so. `*` says that they act whatever it is by now.
+    ///
+    /// # Errors
+    /// Nothing was said, or it has changed: by whom, when and to what.
+    pub fn expect(&self, seen: &str, present: RevisionId, what: &str) -> Result<()> {
+        let text = present.to_string();
+        if seen == "*" || (seen.len() >= 8 && text.starts_with(seen)) {
+            return Ok(());
+        }
+        if seen.is_empty() {
+            return Err(Error::invalid(
+                "PRECONDITION_NEEDED",
+                format!(
+                    "say which revision of {what} you looked at (now {}), or * for whichever it is",
+                    present.short()
+                ),
+            ));
+        }
+        let by = self
+            .provenance
+            .get(&present)
+            .map_or_else(String::new, |record| format!(" by {} at {}", record.provenance.author, record.provenance.at));
+        Err(Error::precondition(
+            "CHANGED_MEANWHILE",
+            format!("{what} has changed since you looked: it is at {} now{by}; look at it again", present.short()),
+        ))
+    }
+
+    /// The same for the state of the resource that people are shown.
+    ///
+    /// # Errors
+    /// As [`Self::expect`].
+    pub fn expect_head(&self, seen: &str) -> Result<()> {
+        self.expect(seen, self.shown()?, &format!("\"{}\"", self.record.name))
+    }
+
     /// The one head, or what is released while there are several.
     ///
     /// # Errors

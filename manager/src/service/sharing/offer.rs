@@ -35,6 +35,23 @@ pub async fn put<P: Serialize>(
     Ok(())
 }
 
+/// Offers a document once more, whether it has changed or not.
+pub async fn put_again<P: Serialize>(
+    services: &Services,
+    tx: &mut Tx,
+    audience: Audience,
+    kind: DocumentKind,
+    key: String,
+    payload: &P,
+) -> Result<()> {
+    let before = document_get(tx, &RowKey { audience: audience.clone(), key: key.clone() }).await?;
+    let generation = before.as_ref().map_or(1, |before| before.generation + 1);
+    let document = Document::new(audience, Lane::Content, kind, key, generation, payload).map_err(Error::internal)?;
+    let digest = Digest::of(document.payload.get().as_bytes()).to_string();
+    tx.put_document(signed(services, document, digest)?);
+    Ok(())
+}
+
 /// Says that a document is gone, if it is there.
 pub async fn remove(
     services: &Services,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use atoll_domain::document::{Audience, DocumentKind};
 use atoll_domain::fleet::name::check_label;
 use atoll_domain::fleet::selector::Selector;
-use atoll_domain::id::{PublicationId, ResourceId};
+use atoll_domain::id::{Digest, PublicationId, ResourceId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::{EditMode, VersionPolicy};
 use serde_json::json;
@@ -36,6 +36,40 @@ pub struct Wish {
     /// Add the items to those there are, and leave the rest of the publication as it is.
     pub add_items: bool,
     pub request_id: Option<Uuid>,
+    /// The etag of the publication that was looked at, or `*`.
+    pub expected: String,
+}
+
+/// Changes whenever the publication does.
+#[must_use]
+pub fn etag(record: &PublicationRecord) -> String {
+    let items: Vec<_> = record.items.iter().map(|item| json!([item.resource, item.policy])).collect();
+    let content =
+        json!([record.id, record.name, record.selector, record.priority, record.edit_mode.name(), items]).to_string();
+    Digest::of(content.as_bytes()).short()
+}
+
+/// Acting on a publication that was looked at: it must be as it was then.
+fn expect(present: Option<&PublicationRecord>, seen: &str) -> Result<()> {
+    let changed = |text: String| Err(Error::precondition("CHANGED_MEANWHILE", text));
+    match (present, seen) {
+        (_, "*") | (None, "") => Ok(()),
+        (Some(record), "") => Err(Error::invalid(
+            "PRECONDITION_NEEDED",
+            format!(
+                "publication {} exists already; say which state of it you looked at (its etag, now {}), or * for any",
+                record.name,
+                etag(record)
+            ),
+        )),
+        (Some(record), seen) if seen == etag(record) => Ok(()),
+        (Some(record), _) => changed(format!(
+            "publication {} has changed since you looked; look at it again (its etag is {} now)",
+            record.name,
+            etag(record)
+        )),
+        (None, _) => changed("this publication was deleted or renamed since you looked".to_owned()),
+    }
 }
 
 /// A resource by kind and name or id.
@@ -90,9 +124,12 @@ fn view(services: &Services, record: PublicationRecord, names: &ResourceNames) -
 /// A resource does not exist, or another publication brings one of them with the same priority.
 pub async fn save(services: &Services, caller: &Caller, wish: Wish) -> Result<PublicationView> {
     check(&wish)?;
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let all = publication_list(&tx).await?;
     let before = all.iter().find(|publication| publication.name == wish.name);
+    if !wish.add_items {
+        expect(before, &wish.expected)?;
+    }
     let record = wished(&tx, &wish, before).await?;
     check_priority(&tx, &record, &all).await?;
     publication_put(&tx, &record).await?;
@@ -204,11 +241,12 @@ fn may_overlap(one: &Selector, other: &Selector) -> bool {
 ///
 /// # Errors
 /// There is none of this name.
-pub async fn delete(services: &Services, caller: &Caller, name: &str) -> Result<()> {
-    let mut tx = services.store.begin().await?;
+pub async fn delete(services: &Services, caller: &Caller, name: &str, expected: &str) -> Result<()> {
+    let mut tx = services.store.begin_ordered().await?;
     let all = publication_list(&tx).await?;
     let record = all.iter().find(|publication| publication.name == name);
     let record = record.ok_or_else(|| Error::not_found("publication", name))?;
+    expect(Some(record), expected)?;
     let audience = Audience::Publication(record.id);
     let mut audiences = scopes_of(&tx, &audience).await?;
     audiences.push(audience);

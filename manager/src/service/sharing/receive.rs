@@ -11,25 +11,23 @@ use atoll_domain::canonical;
 use atoll_domain::document::{AppliedReport, ApplyOutcome, Purpose, Report, RevisionReport, verify};
 use atoll_domain::fleet::enrolment::identity_key;
 use atoll_domain::id::{NodeId, RevisionId};
-use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
 use atoll_domain::sharing::history::Graft;
 use atoll_domain::sharing::offer::EditMode;
 use atoll_domain::sharing::revision::Revision;
 use atoll_domain::time::Timestamp;
 use serde_json::json;
 
+use super::fork;
 use super::history::{Loaded, load};
-use super::release::release_in;
-use super::{fork, save};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
-    ExceptionRecord, ForkRecord, ReportProof, ResourceState, RevisionRecord, applied_put, exception_clear,
-    exception_put, forks_between, forks_open, publication_list, quarantine_put, resource_get, resource_lock,
-    revision_made_again, revision_report,
+    ExceptionRecord, ForkRecord, ReportProof, RevisionRecord, applied_put, exception_clear, exception_put,
+    forks_between, forks_open, quarantine_put, resource_get, resource_lock, revision_made_again, revision_report,
 };
 
 /// A report as it came.
@@ -46,8 +44,8 @@ pub enum Outcome {
     Stored(String),
     Duplicate,
     NeedParents(Vec<RevisionId>),
-    /// Kept whole where a person sees it.
-    Quarantined(String),
+    /// Not acted on, with the reason. The node stops what it told of.
+    Rejected(String),
 }
 
 /// Takes in one report, in a transaction of its own: one bad report does not hold up the next.
@@ -56,13 +54,13 @@ pub enum Outcome {
 /// The database does not answer; the node keeps the report and sends it again.
 pub async fn receive(services: &Services, node: &NodeRecord, signed: &SignedReport, now: Timestamp) -> Result<Outcome> {
     let taken = match read(node, signed) {
-        Err(reason) => return quarantine(services, node, signed, &reason, now).await,
+        Err(reason) => return reject(services, node, signed, &reason, now).await,
         Ok(Report::Applied(applied)) => receive_applied(services, node.id, &applied).await,
         Ok(Report::Revision(report)) => receive_revision(services, node, signed, &report, now).await,
         Ok(Report::Returned(report)) => returned::receive_returned(services, node, &report, now).await,
     };
     match taken {
-        Err(error) if error.kind == ErrorKind::Invalid => quarantine(services, node, signed, &error.text, now).await,
+        Err(error) if error.kind == ErrorKind::Invalid => reject(services, node, signed, &error.text, now).await,
         other => other,
     }
 }
@@ -74,7 +72,9 @@ fn read(node: &NodeRecord, signed: &SignedReport) -> std::result::Result<Report,
     serde_json::from_value(value).map_err(|error| format!("the report cannot be read: {error}; upgrade the manager"))
 }
 
-async fn quarantine(
+/// Notes that a report was rejected. Only the reason is kept: what could be kept of it is in the history by then, and the
+/// rest may hold what must not be kept.
+async fn reject(
     services: &Services,
     node: &NodeRecord,
     signed: &SignedReport,
@@ -82,22 +82,24 @@ async fn quarantine(
     now: Timestamp,
 ) -> Result<Outcome> {
     let tx = services.store.begin().await?;
-    let id = clock::new_id();
-    // A sensitive value in the clear is nothing to keep, not even aside.
-    let report: &[u8] = if reason.contains("was not sealed") { b"" } else { &signed.report };
-    quarantine_put(&tx, id, node.id, report, reason, now.0).await?;
+    note_rejection(&tx, node, signed.number, reason, now).await?;
+    tx.commit().await?;
+    Ok(Outcome::Rejected(reason.to_owned()))
+}
+
+async fn note_rejection(tx: &Tx, node: &NodeRecord, number: u64, reason: &str, now: Timestamp) -> Result<()> {
+    quarantine_put(tx, clock::new_id(), node.id, b"", reason, now.0).await?;
     let exception = ExceptionRecord {
         node: node.id,
-        subject: format!("report {}", signed.number),
-        code: "QUARANTINED".to_owned(),
-        text: format!("a report of this node was kept aside as {id}: {reason}"),
+        subject: format!("report {number}"),
+        code: "REJECTED_REPORT".to_owned(),
+        text: format!("a report of this node was rejected: {reason}"),
         since_ms: now.0,
         revision: None,
     };
-    exception_put(&tx, &exception).await?;
-    tx.commit().await?;
-    tracing::warn!(node = %node.name, reason, "report quarantined");
-    Ok(Outcome::Quarantined(reason.to_owned()))
+    exception_put(tx, &exception).await?;
+    tracing::warn!(node = %node.name, reason, "report rejected");
+    Ok(())
 }
 
 /// The parents of a revision that are not here.
@@ -113,8 +115,12 @@ async fn receive_applied(services: &Services, node: NodeId, report: &AppliedRepo
             applied_put(&tx, node, report.resource, report.revision, report.at.0).await?;
             exception_clear(&tx, node, &subject).await?;
         }
-        ApplyOutcome::Failed | ApplyOutcome::Deferred => {
-            let code = if report.outcome == ApplyOutcome::Failed { "APPLY_FAILED" } else { "DEFERRED" };
+        ApplyOutcome::Failed | ApplyOutcome::Deferred | ApplyOutcome::EditRefused => {
+            let code = match report.outcome {
+                ApplyOutcome::Failed => "APPLY_FAILED",
+                ApplyOutcome::EditRefused => "EDIT_REFUSED",
+                ApplyOutcome::Deferred | ApplyOutcome::Applied => "DEFERRED",
+            };
             let exception = ExceptionRecord {
                 node,
                 subject,
@@ -140,7 +146,7 @@ async fn receive_revision(
     let invalid =
         |error: atoll_domain::sharing::revision::RevisionError| Error::invalid("BAD_REVISION", error.to_string());
     let revision = Revision::verify(report.id, report.header.clone(), report.body.as_ref()).map_err(invalid)?;
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     resource_lock(&tx, revision.header.resource).await?;
     let Some(record) = resource_get(&tx, revision.header.resource).await? else {
         let parents = &revision.header.parents;
@@ -163,8 +169,11 @@ async fn receive_revision(
         let wish = wish_of(&tx, &loaded, node, &revision).await?;
         // What others made, and this node only held, is nobody's wish.
         if !is_own || is_settled(&tx, wish, &revision, &signed.report).await? {
-            return Ok(Outcome::Duplicate);
+            return answer_again(services, tx, &mut loaded, node, &revision, is_own, now).await;
         }
+    }
+    for parent in missing_parents(&loaded, &revision) {
+        fork::rebuild_merge(&tx, &mut loaded, node, parent).await?;
     }
     let missing = missing_parents(&loaded, &revision);
     if !missing.is_empty() && !report.lost_parents {
@@ -175,15 +184,6 @@ async fn receive_revision(
     if !is_own {
         return returned::keep(tx, loaded, node, revision, report, proof, now).await;
     }
-    let Some(mode) = edit_mode(&tx, node, &loaded).await? else {
-        return Err(Error::invalid(
-            "NOT_PUBLISHED",
-            format!(
-                "\"{}\" is not published to this node; publish it there and ask for the edit again",
-                loaded.record.name
-            ),
-        ));
-    };
     if known {
         // Who made it first stays on record; a second maker has a fork of his own.
         let is_first = loaded.provenance.get(&revision.id).is_some_and(|known| known.provenance.node == Some(node.id));
@@ -196,14 +196,77 @@ async fn receive_revision(
         let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
         loaded.add_record(&tx, record, report.body.as_ref(), Some(proof)).await?;
     }
-    // What it was made from cannot be looked at, so it is not everybody's before a person has seen it.
-    let mode = if !missing.is_empty() && mode == EditMode::WriteThrough { EditMode::Propose } else { mode };
     let caller = Caller::node(&node.name, now);
-    let said = judge(services, &mut tx, &mut loaded, node, &revision, mode, report.base_unknown, &caller).await?;
-    let detail = json!({ "revision": revision.id, "mode": mode, "author": report.provenance.author });
+    let edit = Edit { node, revision: &revision, report, is_rootless: !missing.is_empty() };
+    if let Err(refused) = check::check_rules(loaded.record.kind, report.body.as_ref()) {
+        return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &refused.text, &caller).await;
+    }
+    let Some(offered) = fork::offered_to(&tx, &loaded, node).await? else {
+        let reason = format!(
+            "\"{}\" is not published to this node; publish it there and ask for the edit again",
+            loaded.record.name
+        );
+        return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
+    };
+    let said = judge(services, &mut tx, &mut loaded, &edit, offered.edit_mode, &caller).await?;
+    let detail = json!({ "revision": revision.id, "mode": offered.edit_mode, "author": report.provenance.author });
     caller.record(&mut tx, "node.edit", &loaded.record.name, detail);
     tx.commit().await?;
     Ok(Outcome::Stored(said))
+}
+
+/// An edit of a node that is stored.
+struct Edit<'a> {
+    node: &'a NodeRecord,
+    revision: &'a Revision,
+    report: &'a RevisionReport,
+    /// What it was made from cannot be looked at.
+    is_rootless: bool,
+}
+
+/// A node says again what is known: it has lost the answer, or its data went back. It is told what counts now.
+async fn answer_again(
+    services: &Services,
+    mut tx: Tx,
+    loaded: &mut Loaded,
+    node: &NodeRecord,
+    revision: &Revision,
+    is_own: bool,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let forks = forks_between(&tx, node.id, loaded.record.id).await?;
+    let about = forks.iter().filter(|fork| loaded.history.descends(fork.node_head, revision.id));
+    let Some(fork) = about.max_by_key(|fork| (fork.node_head == revision.id, fork.edit)).filter(|_| is_own) else {
+        return Ok(Outcome::Duplicate);
+    };
+    if fork.state == ForkState::Rejected {
+        return Ok(Outcome::Rejected(fork.message.clone()));
+    }
+    // The word is about the revision that the node has: it knows of no newer one of its own.
+    fork::say_again(services, &mut tx, loaded, fork.clone(), revision.id, &Caller::node(&node.name, now)).await?;
+    tx.commit().await?;
+    Ok(Outcome::Duplicate)
+}
+
+/// An edit that is not acted on and that is nobody's to lose: it stays in the history, and is listed as rejected.
+async fn keep_rejected(
+    services: &Services,
+    mut tx: Tx,
+    loaded: &mut Loaded,
+    edit: &Edit<'_>,
+    number: u64,
+    reason: &str,
+    caller: &Caller,
+) -> Result<Outcome> {
+    let mut fork = fresh_fork(loaded, edit, Delivery::Unapplied, false, caller);
+    fork.on(ForkEvent::Rejected)?;
+    reason.clone_into(&mut fork.message);
+    fork::tell(services, &mut tx, loaded, &fork, None).await?;
+    note_rejection(&tx, edit.node, number, reason, caller.now).await?;
+    let detail = json!({ "revision": edit.revision.id, "reason": reason });
+    caller.record(&mut tx, "node.edit.reject", &loaded.record.name, detail);
+    tx.commit().await?;
+    Ok(Outcome::Rejected(reason.to_owned()))
 }
 
 /// What is on record of a node's wish for a revision. The same edit made on two nodes is one revision and two wishes.
@@ -231,93 +294,117 @@ async fn is_settled(tx: &Tx, wish: Wish, revision: &Revision, report: &[u8]) -> 
     Ok(revision_report(tx, revision.id).await?.as_deref() == Some(report))
 }
 
-/// The edit mode of the publication that wins at this node for this resource.
-pub(super) async fn edit_mode(tx: &Tx, node: &NodeRecord, loaded: &Loaded) -> Result<Option<EditMode>> {
-    let publications = publication_list(tx).await?;
-    let reaching = publications.iter().filter(|publication| {
-        publication.selector.matches(&node.group, &node.labels)
-            && publication.items.iter().any(|item| item.resource == loaded.record.id)
-    });
-    Ok(reaching.max_by_key(|publication| (publication.priority, publication.id)).map(|winner| winner.edit_mode))
-}
-
 /// Decides what a stored edit of a node becomes, by its edit mode.
-#[expect(clippy::too_many_arguments, reason = "one decision over everything that is known of one edit")]
 async fn judge(
     services: &Services,
     tx: &mut Tx,
     loaded: &mut Loaded,
-    node: &NodeRecord,
-    revision: &Revision,
+    edit: &Edit<'_>,
     mode: EditMode,
-    base_unknown: bool,
     caller: &Caller,
 ) -> Result<String> {
-    let through = mode == EditMode::WriteThrough && !base_unknown && loaded.record.state == ResourceState::Ok;
-    let mut fork = fork_of(tx, loaded, node, revision, base_unknown, caller).await?;
-    if through {
-        save::add_head(tx, loaded, revision.id, caller).await?;
-        if loaded.record.state == ResourceState::Ok {
-            let head = loaded.shown()?;
-            release_in(services, caller, tx, loaded, None, head).await?;
-            fork.state = ForkState::Absorbed;
-            "now part of the shared resource".clone_into(&mut fork.message);
-        } else {
-            fork.state = ForkState::Conflict;
-            "this edit and a newer one do not merge; an administrator decides".clone_into(&mut fork.message);
-        }
-        fork::tell(services, tx, loaded, &fork).await?;
-        return Ok(fork.message);
-    }
-    (fork.state, fork.message) = match (mode, base_unknown) {
-        (_, true) => (
-            ForkState::Unapplied,
-            "proposed; it does not run here because nobody knows what it was edited from".to_owned(),
-        ),
-        (EditMode::Fork, _) => (ForkState::Forked, "kept as this node's own".to_owned()),
-        (EditMode::Locked, _) => {
-            (ForkState::Unapplied, "proposed; the resource is locked by its publication since".to_owned())
-        }
-        (EditMode::Propose | EditMode::WriteThrough, _) => {
-            (ForkState::Proposed, "runs here, and waits for an administrator".to_owned())
-        }
+    let delivery = match mode {
+        _ if edit.report.base_unknown => Delivery::Unapplied,
+        EditMode::Locked => Delivery::Unapplied,
+        EditMode::Fork => Delivery::Kept,
+        EditMode::Propose | EditMode::WriteThrough => Delivery::Proposed,
     };
+    let mut fork = fork_of(tx, loaded, edit, delivery, mode, caller).await?;
+    fork.on(ForkEvent::Delivered(delivery))?;
+    fork.message = match (delivery, edit.report.base_unknown) {
+        (Delivery::Unapplied, true) => {
+            "proposed; it does not run here because nobody knows what it was edited from".to_owned()
+        }
+        (Delivery::Unapplied, false) => "proposed; the resource is locked by its publication since".to_owned(),
+        _ => fork::said_of(delivery, &fork.takes_back_text()),
+    };
+    if fork.through {
+        return fork::write_through(services, tx, loaded, fork, edit.node, caller).await;
+    }
     fork::rebase(services, tx, loaded, fork, caller).await
 }
+
+fn fresh_fork(loaded: &Loaded, edit: &Edit<'_>, delivery: Delivery, through: bool, caller: &Caller) -> ForkRecord {
+    ForkRecord {
+        id: clock::new_id(),
+        resource: loaded.record.id,
+        node: edit.node.id,
+        head: edit.revision.id,
+        node_head: edit.revision.id,
+        state: ForkState::Local,
+        message: String::new(),
+        since_ms: caller.now.0,
+        conflict: None,
+        delivery,
+        through,
+        claimed: edit.report.claimed,
+        takes_back: edit.report.takes_back.iter().take(TAKES_BACK_LIMIT).cloned().collect(),
+        edit: clock::new_id(),
+    }
+}
+
+/// Paths that are kept of what an edit says it takes back.
+const TAKES_BACK_LIMIT: usize = 100;
 
 /// The fork that an edit belongs to, moved on to it.
 async fn fork_of(
     tx: &Tx,
     loaded: &mut Loaded,
-    node: &NodeRecord,
-    revision: &Revision,
-    base_unknown: bool,
+    edit: &Edit<'_>,
+    delivery: Delivery,
+    mode: EditMode,
     caller: &Caller,
 ) -> Result<ForkRecord> {
-    let fresh = ForkRecord {
-        id: clock::new_id(),
-        resource: loaded.record.id,
-        node: node.id,
-        head: revision.id,
-        node_head: revision.id,
-        state: ForkState::Proposed,
-        message: String::new(),
-        since_ms: caller.now.0,
-        conflict: None,
-    };
+    // What takes something back waits for a person, and so does what nobody can hold against its parents.
+    let may_go_through = mode == EditMode::WriteThrough
+        && delivery == Delivery::Proposed
+        && !edit.is_rootless
+        && edit.report.takes_back.is_empty();
+    let fresh = fresh_fork(loaded, edit, delivery, may_go_through, caller);
     // An edit that does not run is no part of the one that does, and the other way round.
-    let is_running = |fork: &ForkRecord| fork.node == node.id && fork.state != ForkState::Unapplied;
-    let open = forks_open(tx, loaded.record.id).await?.into_iter().find(is_running);
-    let Some(mut fork) = open.filter(|_| !base_unknown) else { return Ok(fresh) };
-    // The node edited on while its earlier edit was put together with a release: both count.
-    let heads = super::settle::settle(tx, loaded, &BTreeSet::from([fork.head, revision.id]), caller).await?;
-    match heads.first() {
-        Some(head) if heads.len() == 1 => {
-            fork.head = *head;
-            fork.node_head = revision.id;
-            Ok(fork)
+    let is_running = |fork: &ForkRecord| {
+        fork.node == edit.node.id && fork.delivery != Delivery::Unapplied && delivery != Delivery::Unapplied
+    };
+    let mut open: Vec<ForkRecord> = forks_open(tx, loaded.record.id).await?.into_iter().filter(is_running).collect();
+    open.sort_by_key(|fork| std::cmp::Reverse(fork.edit));
+    let contained = open.iter().find(|fork| {
+        loaded.history.descends(edit.revision.id, fork.head)
+            || loaded.history.descends(edit.revision.id, fork.node_head)
+    });
+    if let Some(fork) = contained {
+        // What waits for a person is not carried through by the next edit on top of it.
+        let through = may_go_through && (fork.through || fork.state == ForkState::Accepted);
+        let (id, since_ms, conflict) = (fork.id, fork.since_ms, fork.conflict);
+        let mut takes_back = fork.takes_back.clone();
+        takes_back.extend(fresh.takes_back.iter().filter(|path| !fork.takes_back.contains(path)).cloned());
+        takes_back.truncate(TAKES_BACK_LIMIT);
+        let head = moved_head(tx, loaded, fork, edit, caller).await?;
+        if let Some(head) = head {
+            return Ok(ForkRecord { id, since_ms, conflict, through, takes_back, head, state: fork.state, ..fresh });
         }
-        // They do not merge: the earlier edit stays a proposal of its own, where an administrator sees it.
-        _ => Ok(fresh),
     }
+    // Two edits beside each other: where they merge, both count. An older one that waits is never closed by a newer one.
+    if let Some(fork) = open.first().filter(|_| !may_go_through && contained.is_none()) {
+        let heads = super::settle::settle(tx, loaded, &BTreeSet::from([fork.head, edit.revision.id]), caller).await?;
+        if let (Some(head), 1) = (heads.first(), heads.len()) {
+            let (id, since_ms, conflict, state) = (fork.id, fork.since_ms, fork.conflict, fork.state);
+            return Ok(ForkRecord { id, since_ms, conflict, state, head: *head, ..fresh });
+        }
+    }
+    Ok(fresh)
+}
+
+/// The head of a fork after an edit on top of the node's earlier one. What a person made of that one stays part of it.
+async fn moved_head(
+    tx: &Tx,
+    loaded: &mut Loaded,
+    fork: &ForkRecord,
+    edit: &Edit<'_>,
+    caller: &Caller,
+) -> Result<Option<RevisionId>> {
+    if loaded.history.descends(edit.revision.id, fork.head) {
+        return Ok(Some(edit.revision.id));
+    }
+    let heads = super::settle::settle(tx, loaded, &BTreeSet::from([fork.head, edit.revision.id]), caller).await?;
+    Ok(heads.first().copied().filter(|_| heads.len() == 1))
 }

@@ -1,12 +1,15 @@
 //! Releasing: a revision becomes what nodes get.
 
+use std::collections::BTreeSet;
+
 use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::Version;
+use atoll_domain::sharing::revision::Origin;
 use serde_json::json;
 
 use super::history::{Loaded, find, load};
-use super::{JOB_FORKS, offer};
+use super::{JOB_FORKS, offer, reach};
 use crate::error::{Error, Result};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
@@ -23,13 +26,20 @@ pub async fn release(
     name: &str,
     version: Option<Version>,
     revision: Option<&str>,
+    expected: &str,
 ) -> Result<(Loaded, ReleaseRecord, u64)> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
     let revision = match revision {
         Some(text) => accepted(&loaded, loaded.resolve(&tx, text).await?)?,
         None => only_head(&loaded)?,
     };
+    // An older state may have been for more nodes than what counts now.
+    if let Some(body) = loaded.body(&tx, revision).await? {
+        let agreed = reach::agreed(&tx, &loaded).await?;
+        reach::check(&tx, &loaded, &agreed, &body, &BTreeSet::new(), caller).await?;
+    }
+    loaded.expect_head(expected)?;
     let release = release_in(services, caller, &mut tx, &mut loaded, version, revision).await?;
     let sequence = tx.commit().await?;
     Ok((loaded, release, sequence))
@@ -49,6 +59,35 @@ fn accepted(loaded: &Loaded, revision: RevisionId) -> Result<RevisionId> {
         ));
     }
     Ok(revision)
+}
+
+/// Releasing the result of one decision must not release what somebody else has only drafted, unless that is said.
+///
+/// # Errors
+/// Names the drafts.
+pub(super) fn check_drafts(loaded: &Loaded, decided: RevisionId, caller: &Caller) -> Result<()> {
+    let Some((_, released)) = loaded.record.released else { return Ok(()) };
+    let mut known = loaded.history.ancestry(released);
+    known.extend(loaded.history.ancestry(decided));
+    let heads = loaded.record.heads.iter().flat_map(|head| loaded.history.ancestry(*head));
+    let drafts: BTreeSet<RevisionId> = heads.filter(|id| !known.contains(id)).collect();
+    let written: Vec<String> = drafts
+        .iter()
+        .filter_map(|id| loaded.provenance.get(id))
+        .filter(|record| record.provenance.origin != Origin::Merge)
+        .map(|record| format!("{} by {}", record.revision.id.short(), record.provenance.author))
+        .collect();
+    if written.is_empty() || caller.words.with_drafts {
+        return Ok(());
+    }
+    Err(Error::precondition(
+        "RELEASES_DRAFTS",
+        format!(
+            "this would also release what is only a draft so far: {}; say so with --with-drafts, or decide without \
+             publishing",
+            written.join(", ")
+        ),
+    ))
 }
 
 fn only_head(loaded: &Loaded) -> Result<RevisionId> {

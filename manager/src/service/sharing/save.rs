@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use atoll_domain::canonical;
-use atoll_domain::id::{ConflictId, ResourceId, RevisionId};
+use atoll_domain::id::{ConflictId, ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::path::{Path, TouchedPaths};
 use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::history::{Loaded, find, kind_word, load};
-use super::{offer, secret, settle};
+use super::{offer, reach, secret, settle};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::service::{Caller, Services};
@@ -51,7 +51,7 @@ pub struct Saved {
 /// The content is not one of the kind, breaks a rule, or does not say what it was edited from.
 pub async fn save(services: &Services, caller: &Caller, save: Save) -> Result<Saved> {
     let content = canonical::parse(&save.content).map_err(|error| Error::invalid("BAD_CONTENT", error.to_string()))?;
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let Some(record) = existing(&tx, &save, &content).await? else {
         return create(services, caller, tx, save, &content).await;
     };
@@ -91,8 +91,9 @@ fn needs_base(loaded: &Loaded) -> Error {
 
 async fn create(services: &Services, caller: &Caller, mut tx: Tx, save: Save, content: &Value) -> Result<Saved> {
     let imported = save.kind.import(content, None).map_err(|problem| Error::invalid("BAD_CONTENT", problem))?;
-    let body = secret::seal(services, &tx, save.kind, imported.body, None, caller.now).await?;
+    let (body, fresh) = secret::seal(services, &tx, save.kind, imported.body, None, caller.now).await?;
     check(save.kind, &body)?;
+    reach::check_own(&[], &body, &fresh)?;
     let name = body.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let id = ResourceId(save.request_id.unwrap_or_else(clock::new_id));
     let revision = Revision::child(id, save.kind, BTreeSet::new(), None, &body);
@@ -132,25 +133,28 @@ async fn write(
     let base_body = loaded.body(tx, base).await?;
     let imported =
         kind.import(content, base_body.as_ref()).map_err(|problem| Error::invalid("BAD_CONTENT", problem))?;
-    let body = secret::seal(services, tx, kind, imported.body, base_body.as_ref(), caller.now).await?;
+    let (body, fresh) = secret::seal(services, tx, kind, imported.body, base_body.as_ref(), caller.now).await?;
     if base_body.as_ref() == Some(&body) {
         return Ok(Saved { revision: base, loaded, changed: false, conflict: None });
     }
     check(kind, &body)?;
     check_name(tx, &loaded.record, &body).await?;
+    let agreed = reach::agreed(tx, &loaded).await?;
+    reach::check_own(&agreed.iter().chain(&base_body).collect::<Vec<_>>(), &body, &fresh)?;
     let revision = Revision::child(loaded.record.id, kind, BTreeSet::from([base]), base_body.as_ref(), &body);
     let origin = if save.imported { Origin::Import } else { Origin::Edit };
     let provenance = provenance(caller, origin, save.message.clone(), imported.metadata);
     let id = revision.id;
     loaded.add(tx, revision, provenance, Some(&body), None, caller.now).await?;
     let conflict = add_head(tx, &mut loaded, id, caller).await?;
+    reach::check_heads(tx, &loaded, &agreed, id, &fresh, caller).await?;
     caller.record(tx, "resource.write", &loaded.record.name, json!({ "kind": kind, "revision": id, "base": base }));
     Ok(Saved { loaded, revision: id, changed: true, conflict })
 }
 
 /// A revision joins the heads that count for everybody.
 pub(super) async fn add_head(
-    tx: &Tx,
+    tx: &mut Tx,
     loaded: &mut Loaded,
     id: RevisionId,
     caller: &Caller,
@@ -189,12 +193,20 @@ pub(super) fn provenance(caller: &Caller, origin: Origin, message: String, metad
 ///
 /// # Errors
 /// There is none, or it is in conflict.
-pub async fn delete(services: &Services, caller: &Caller, kind: Kind, name: &str, message: &str) -> Result<Loaded> {
-    let mut tx = services.store.begin().await?;
+pub async fn delete(
+    services: &Services,
+    caller: &Caller,
+    kind: Kind,
+    name: &str,
+    message: &str,
+    expected: &str,
+) -> Result<Loaded> {
+    let mut tx = services.store.begin_ordered().await?;
     let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
     if loaded.record.state == ResourceState::Deleted {
         return Ok(loaded);
     }
+    loaded.expect_head(expected)?;
     let parents = loaded.record.heads.clone();
     let touched: TouchedPaths = std::iter::once(Path::root()).collect();
     let revision = Revision::writing(loaded.record.id, kind, parents, None, touched);
@@ -202,7 +214,7 @@ pub async fn delete(services: &Services, caller: &Caller, kind: Kind, name: &str
     let id = revision.id;
     let said = provenance(caller, Origin::Delete, message.to_owned(), metadata);
     loaded.add(&tx, revision, said, None, None, caller.now).await?;
-    add_head(&tx, &mut loaded, id, caller).await?;
+    add_head(&mut tx, &mut loaded, id, caller).await?;
     loaded.record.released = None;
     resource_update(&tx, &mut loaded.record).await?;
     offer::withdraw(services, &mut tx, loaded.record.id).await?;
@@ -224,9 +236,11 @@ pub async fn roll_back(
     name: &str,
     to: &str,
     message: &str,
+    expected: &str,
 ) -> Result<Saved> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
+    loaded.expect_head(expected)?;
     let to = loaded.resolve(&tx, to).await?;
     let body = loaded.body(&tx, to).await?.ok_or_else(|| {
         Error::precondition("DELETED_STATE", "that revision is a deletion; delete the resource instead")
@@ -239,12 +253,14 @@ pub async fn roll_back(
     if touched.is_empty() {
         return Ok(Saved { revision: loaded.shown()?, loaded, changed: false, conflict: None });
     }
+    let agreed = reach::agreed(&tx, &loaded).await?;
+    reach::check(&tx, &loaded, &agreed, &body, &BTreeSet::new(), caller).await?;
     let revision = Revision::writing(loaded.record.id, kind, heads, Some(&body), touched);
     let metadata = loaded.metadata(to);
     let id = revision.id;
     let said = provenance(caller, Origin::Rollback, message.to_owned(), metadata);
     loaded.add(&tx, revision, said, Some(&body), None, caller.now).await?;
-    let conflict = add_head(&tx, &mut loaded, id, caller).await?;
+    let conflict = add_head(&mut tx, &mut loaded, id, caller).await?;
     caller.record(&mut tx, "resource.roll_back", &loaded.record.name, json!({ "kind": kind, "to": to }));
     tx.commit().await?;
     Ok(Saved { loaded, revision: id, changed: true, conflict })
@@ -261,12 +277,12 @@ pub async fn set_text_mode(
     name: &str,
     mode: TextMode,
 ) -> Result<ResourceRecord> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
     loaded.record.text_mode = mode;
     // What only waited for a look may merge now.
     let heads = loaded.record.heads.clone();
-    settle::set_heads(&tx, &mut loaded, &heads, caller).await?;
+    settle::set_heads(&mut tx, &mut loaded, &heads, caller).await?;
     caller.record(&mut tx, "resource.text_mode", &loaded.record.name, json!({ "mode": mode }));
     tx.commit().await?;
     Ok(loaded.record)
@@ -279,15 +295,19 @@ pub(super) async fn save_body(
     loaded: &mut Loaded,
     base: RevisionId,
     body: &Value,
+    fresh: &BTreeSet<SecretId>,
     message: &str,
 ) -> Result<RevisionId> {
     let base_body = loaded.body(tx, base).await?;
     check(loaded.record.kind, body)?;
+    let agreed = reach::agreed(tx, loaded).await?;
+    reach::check_own(&agreed.iter().chain(&base_body).collect::<Vec<_>>(), body, fresh)?;
     let (resource, kind) = (loaded.record.id, loaded.record.kind);
     let revision = Revision::child(resource, kind, BTreeSet::from([base]), base_body.as_ref(), body);
     let id = revision.id;
     let said = provenance(caller, Origin::Edit, message.to_owned(), loaded.metadata(base));
     loaded.add(tx, revision, said, Some(body), None, caller.now).await?;
     add_head(tx, loaded, id, caller).await?;
+    reach::check_heads(tx, loaded, &agreed, id, fresh, caller).await?;
     Ok(id)
 }

@@ -6,7 +6,7 @@ use atoll_domain::document::{Audience, DocumentKind};
 use atoll_domain::fleet::selector::place_of;
 use atoll_domain::id::{AudienceKeyId, Digest, SecretId};
 use atoll_domain::kind::Kind;
-use atoll_domain::kind::variable_set::scope::Scope;
+use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::secret::{Plaintext, SealedValue, SymmetricKey, WrappedKey, references, seal_sensitive};
 use atoll_domain::time::Timestamp;
 use serde_json::Value;
@@ -23,7 +23,7 @@ use crate::store::secret::{AudienceKeyRecord, audience_key_create, audience_keys
 use crate::store::sharing::{ItemRecord, PublicationRecord, resource_get};
 
 /// Replaces every sensitive value in the clear by a reference, and stores the value sealed. One that the writer left
-/// out is taken over from the parent.
+/// out is taken over from the parent. Answers the values that are new, too.
 pub async fn seal(
     services: &Services,
     tx: &Tx,
@@ -31,17 +31,19 @@ pub async fn seal(
     body: Value,
     parent: Option<&Value>,
     now: Timestamp,
-) -> Result<Value> {
+) -> Result<(Value, BTreeSet<SecretId>)> {
     let mut sealed: Vec<(SecretId, Plaintext)> = Vec::new();
     let body = seal_sensitive(kind, body, parent, &mut |plain| {
         let version = SecretId(clock::new_id());
         sealed.push((version, plain));
         version
     });
+    let mut fresh = BTreeSet::new();
     for (version, plain) in sealed {
         store(services, tx, version, &plain, now).await?;
+        fresh.insert(version);
     }
-    Ok(body)
+    Ok((body, fresh))
 }
 
 /// Stores a sensitive value under the manager's own key.
@@ -205,9 +207,14 @@ async fn refresh_members(
     Ok(())
 }
 
-fn in_scope(publication: &PublicationRecord, record: &AudienceKeyRecord, node: &NodeRecord) -> bool {
-    publication.selector.matches(&node.group, &node.labels)
-        && record.scope.rank_at(&place_of(node.name.as_str(), &node.group, &node.labels)).is_ok()
+/// Whether a node reads what is sealed for a scope of a publication.
+pub(super) fn in_scope(publication: &PublicationRecord, record: &AudienceKeyRecord, node: &NodeRecord) -> bool {
+    publication.selector.matches(&node.group, &node.labels) && record.scope.rank_at(&place(node)).is_ok()
+}
+
+/// Where a node stands for the scopes of values.
+pub(super) fn place(node: &NodeRecord) -> Place {
+    place_of(node.name.as_str(), &node.group, &node.labels)
 }
 
 fn wrap_key(id: AudienceKeyId) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use atoll_domain::id::{ConflictId, RevisionId};
 use atoll_domain::sharing::history::Meeting;
 
+use super::JOB_FORKS;
 use super::history::Loaded;
 use crate::clock;
 use crate::error::Result;
@@ -57,7 +58,7 @@ async fn next_merge(
 ///
 /// What is released stays what it was. Answers the question that is open, if one is.
 pub async fn set_heads(
-    tx: &Tx,
+    tx: &mut Tx,
     loaded: &mut Loaded,
     candidates: &BTreeSet<RevisionId>,
     caller: &Caller,
@@ -81,6 +82,10 @@ pub async fn set_heads(
     };
     if let Some(conflict) = &conflict {
         conflict_put(tx, conflict).await?;
+    }
+    if loaded.record.state == ResourceState::Conflict && !is_open {
+        // Edits of nodes that waited for this are tried again, in their order.
+        caller.queue(tx, JOB_FORKS, loaded.record.id);
     }
     let deleted = heads.iter().all(|id| loaded.history.get(*id).is_some_and(|revision| revision.header.tombstone));
     loaded.record.heads = heads;

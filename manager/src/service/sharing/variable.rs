@@ -1,5 +1,7 @@
 //! Single values of variable sets, and what applies where.
 
+use std::collections::BTreeSet;
+
 use atoll_domain::fleet::selector::place_of;
 use atoll_domain::id::SecretId;
 use atoll_domain::kind::Kind;
@@ -88,7 +90,7 @@ pub async fn set(
         ValueWish::Sensitive(plain) => (true, Some((SecretId(clock::new_id()), plain.clone()))),
         ValueWish::Null | ValueWish::Text(_) => (false, None),
     };
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     if let Some((version, plain)) = &plain {
         secret::store(services, &tx, *version, plain, caller.now).await?;
     }
@@ -97,7 +99,8 @@ pub async fn set(
         (_, Some((version, _))) => reference_to(*version),
         _ => Value::Null,
     };
-    let result = change(caller, &mut tx, set, &new.message, |variables| {
+    let fresh: BTreeSet<SecretId> = plain.iter().map(|(version, _)| *version).collect();
+    let result = change(caller, &mut tx, set, &fresh, &new.message, |variables| {
         let at = position(variables, &new.name, &scope).unwrap_or_else(|| {
             let mut fresh = Map::new();
             fresh.insert("Name".to_owned(), Value::String(new.name.clone()));
@@ -143,8 +146,8 @@ pub async fn unset(
     message: &str,
 ) -> Result<(super::history::Loaded, atoll_domain::id::RevisionId)> {
     let scope = scope.read()?;
-    let mut tx = services.store.begin().await?;
-    let result = change(caller, &mut tx, set, message, |variables| {
+    let mut tx = services.store.begin_ordered().await?;
+    let result = change(caller, &mut tx, set, &BTreeSet::new(), message, |variables| {
         let at = position(variables, name, &scope)
             .ok_or_else(|| Error::not_found("value", &format!("{name} for {scope}")))?;
         variables.remove(at);
@@ -165,6 +168,7 @@ async fn change(
     caller: &Caller,
     tx: &mut crate::store::Tx,
     set: &str,
+    fresh: &BTreeSet<SecretId>,
     message: &str,
     edit: impl FnOnce(&mut Vec<Value>) -> Result<()>,
 ) -> Result<(super::history::Loaded, atoll_domain::id::RevisionId)> {
@@ -186,7 +190,7 @@ async fn change(
     if imported.body == body {
         return Ok((loaded, base));
     }
-    let revision = save_body(caller, tx, &mut loaded, base, &imported.body, message).await?;
+    let revision = save_body(caller, tx, &mut loaded, base, &imported.body, fresh, message).await?;
     Ok((loaded, revision))
 }
 
@@ -270,9 +274,7 @@ async fn node_body(services: &Services, node: &NodeRecord, loaded: &super::histo
         .max_by_key(|(priority, id, _)| (*priority, *id));
     let Some((_, _, item)) = item else { return Ok(None) };
     let forks = forks_open(database, loaded.record.id).await?;
-    let own = forks
-        .iter()
-        .find(|fork| fork.node == node.id && fork.state != atoll_domain::sharing::fork::ForkState::Unapplied);
+    let own = forks.iter().filter(|fork| fork.node == node.id && fork.state.runs()).max_by_key(|fork| fork.edit);
     if let Some(own) = own {
         return loaded.body(database, own.head).await;
     }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_domain::link::feed::Feed;
+use atoll_domain::sharing::fork::ForkState;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::directory::Nodes;
 use crate::error::Result;
 use crate::service::Services;
-use crate::service::sharing::waiting;
-use crate::store::sharing::{conflicts_open_count, publication_count, resource_count};
+use crate::store::sharing::{conflicts_open_count, fork_count, publication_count, resource_count};
 
 /// How long counted numbers are told to further watchers.
 const FRESH: Duration = Duration::from_secs(1);
@@ -67,7 +67,8 @@ pub async fn status(services: &Services) -> Result<Status> {
         resources: resource_count(database).await?,
         publications: publication_count(database).await?,
         conflicts_open: conflicts_open_count(database).await?,
-        proposals_open: waiting::count(services).await?,
+        proposals_open: fork_count(database, ForkState::Proposed).await?
+            + fork_count(database, ForkState::Unapplied).await?,
     })
 }
 
@@ -76,7 +77,7 @@ pub fn count_nodes(services: &Services, nodes: &Nodes) -> (usize, usize) {
     services.hub.read(|feed| {
         nodes.iter().fold((0, 0), |(online, in_sync), node| {
             let reach = services.presence.reach(node.id);
-            let has_all = reach.is_some_and(|reach| reach.acknowledged >= feed.wanted_sequence(node.id));
+            let has_all = reach.is_some_and(|reach| reach.proven >= Some(feed.wanted_sequence(node.id)));
             let is_online = reach.is_some_and(|reach| reach.online);
             (online + usize::from(is_online), in_sync + usize::from(has_all))
         })

@@ -23,6 +23,16 @@ pub struct Model {
     pub since_ms: i64,
     #[sea_orm(column_type = "Text", nullable)]
     pub conflict: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub delivery: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub through: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub claimed: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub takes_back: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub edit: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

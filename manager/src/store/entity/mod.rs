@@ -5,6 +5,7 @@ pub mod audience_key;
 pub mod audit_event;
 pub mod body;
 pub mod conflict;
+pub mod feed_mark;
 pub mod feed_row;
 pub mod feed_sequence;
 pub mod fork;

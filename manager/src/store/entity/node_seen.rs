@@ -17,6 +17,9 @@ pub struct Model {
     pub agent_version: String,
     #[sea_orm(column_type = "Text")]
     pub incarnation: String,
+    pub proven: Option<i64>,
+    pub proves: Option<i64>,
+    pub drifts: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -194,6 +194,12 @@ pub struct SeenRecord {
     pub outbox_length: u64,
     pub agent_version: String,
     pub incarnation: String,
+    /// The number up to which it has proved to run what it should; absent while what it runs is not known, or differs.
+    pub proven: Option<u64>,
+    /// It tells what it runs. Of one that does not, nothing is known but what it stored.
+    pub proves: bool,
+    /// It goes on running something else, although it was offered everything again.
+    pub drifts: bool,
 }
 
 /// Writes what was seen of many nodes in as few statements as the database allows.
@@ -207,6 +213,9 @@ pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
             node_seen::Column::OutboxLength,
             node_seen::Column::AgentVersion,
             node_seen::Column::Incarnation,
+            node_seen::Column::Proven,
+            node_seen::Column::Proves,
+            node_seen::Column::Drifts,
         ])
         .to_owned();
     for chunk in seen.chunks(1_000) {
@@ -219,6 +228,9 @@ pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
             outbox_length: Set(signed(seen.outbox_length)),
             agent_version: Set(seen.agent_version.clone()),
             incarnation: Set(seen.incarnation.clone()),
+            proven: Set(seen.proven.map(signed)),
+            proves: Set(Some(seen.proves.into())),
+            drifts: Set(Some(seen.drifts.into())),
         });
         node_seen::Entity::insert_many(rows)
             .on_conflict(conflict.clone())
@@ -254,6 +266,9 @@ pub async fn seen_list(database: &impl Database) -> Result<Vec<(NodeId, SeenReco
                 outbox_length: unsigned(row.outbox_length),
                 agent_version: row.agent_version,
                 incarnation: row.incarnation,
+                proven: row.proven.map(unsigned),
+                proves: row.proves == Some(1),
+                drifts: row.drifts == Some(1),
             };
             Ok((stored("node id", &row.node)?, seen))
         })

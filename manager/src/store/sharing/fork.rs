@@ -1,14 +1,15 @@
 //! Nodes' own edits, and what nodes report of single resources.
 
 use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
-use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::fork::{Delivery, ForkState};
+use atoll_domain::sharing::path::Path;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::store::entity::{applied, fork, node_exception};
-use crate::store::{Database, Tx, stored};
+use crate::store::{Database, Tx, json, stored, stored_json};
 
 /// A node's own edit of a resource.
 #[derive(Debug, Clone)]
@@ -16,7 +17,7 @@ pub struct ForkRecord {
     pub id: Uuid,
     pub resource: ResourceId,
     pub node: NodeId,
-    /// The node's edit put together with what was released since.
+    /// The node's edit, or what a person made of it. What runs is that, put together with what the node is offered.
     pub head: RevisionId,
     /// The newest revision that the node itself made.
     pub node_head: RevisionId,
@@ -24,6 +25,33 @@ pub struct ForkRecord {
     pub message: String,
     pub since_ms: i64,
     pub conflict: Option<ConflictId>,
+    /// What becomes of it while it merges.
+    pub delivery: Delivery,
+    /// It goes to everybody by itself as soon as it merges.
+    pub through: bool,
+    /// The revision that the editor started from, as the node said.
+    pub claimed: Option<RevisionId>,
+    /// Paths at which it takes back what was saved before.
+    pub takes_back: Vec<Path>,
+    /// Orders the edits of a node: a UUID of version 7, made when the newest of them came in.
+    pub edit: Uuid,
+}
+
+fn delivery_name(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Proposed => "proposed",
+        Delivery::Kept => "kept",
+        Delivery::Unapplied => "unapplied",
+    }
+}
+
+fn delivery_of(state: ForkState, name: Option<&str>) -> Delivery {
+    match (name, state) {
+        (Some("kept"), _) | (None, ForkState::Forked) => Delivery::Kept,
+        (Some("unapplied"), _) | (None, ForkState::Unapplied) => Delivery::Unapplied,
+        // Written before this was kept apart from the state.
+        _ => Delivery::Proposed,
+    }
 }
 
 fn fork_of(row: fork::Model) -> Result<ForkRecord> {
@@ -37,6 +65,14 @@ fn fork_of(row: fork::Model) -> Result<ForkRecord> {
         message: row.message,
         since_ms: row.since_ms,
         conflict: row.conflict.map(|id| stored("conflict id", &id)).transpose()?,
+        delivery: delivery_of(stored("fork state", &row.state)?, row.delivery.as_deref()),
+        through: row.through.is_some(),
+        claimed: row.claimed.map(|id| stored("revision id", &id)).transpose()?,
+        takes_back: row.takes_back.map(|paths| stored_json("paths", &paths)).transpose()?.unwrap_or_default(),
+        edit: match row.edit {
+            Some(edit) => stored("edit id", &edit)?,
+            None => stored("fork id", &row.id)?,
+        },
     })
 }
 
@@ -56,12 +92,6 @@ pub async fn forks_between(database: &impl Database, node: NodeId, resource: Res
     let query = fork::Entity::find()
         .filter(fork::Column::Node.eq(node.to_string()))
         .filter(fork::Column::Resource.eq(resource.to_string()));
-    query.all(database.connection()).await?.into_iter().map(fork_of).collect()
-}
-
-/// The forks in a state.
-pub async fn forks_in(database: &impl Database, state: ForkState) -> Result<Vec<ForkRecord>> {
-    let query = fork::Entity::find().filter(fork::Column::State.eq(state.name()));
     query.all(database.connection()).await?.into_iter().map(fork_of).collect()
 }
 
@@ -93,8 +123,18 @@ pub async fn fork_put(tx: &Tx, record: &ForkRecord) -> Result<()> {
         message: Set(record.message.clone()),
         since_ms: Set(record.since_ms),
         conflict: Set(record.conflict.map(|id| id.to_string())),
+        delivery: Set(Some(delivery_name(record.delivery).to_owned())),
+        through: Set(record.through.then(|| "yes".to_owned())),
+        claimed: Set(record.claimed.map(|id| id.to_string())),
+        takes_back: Set((!record.takes_back.is_empty()).then(|| json(&record.takes_back)).transpose()?),
+        edit: Set(Some(record.edit.to_string())),
     };
     let columns = [
+        fork::Column::Delivery,
+        fork::Column::Through,
+        fork::Column::Claimed,
+        fork::Column::TakesBack,
+        fork::Column::Edit,
         fork::Column::Head,
         fork::Column::NodeHead,
         fork::Column::State,

@@ -144,18 +144,6 @@ pub async fn resource_names(database: &impl Database) -> Result<ResourceNames> {
     rows.into_iter().map(|(id, kind, name)| Ok((stored("resource id", &id)?, (stored("kind", &kind)?, name)))).collect()
 }
 
-/// The resources of these ids.
-pub async fn resources_of(database: &impl Database, ids: &BTreeSet<ResourceId>) -> Result<Vec<ResourceRecord>> {
-    let mut records = Vec::with_capacity(ids.len());
-    for chunk in ids.iter().collect::<Vec<_>>().chunks(500) {
-        let query = resource::Entity::find().filter(resource::Column::Id.is_in(chunk.iter().map(ToString::to_string)));
-        for row in query.all(database.connection()).await? {
-            records.push(resource_of(row)?);
-        }
-    }
-    Ok(records)
-}
-
 /// How many resources there are that are not deleted.
 pub async fn resource_count(database: &impl Database) -> Result<usize> {
     let query = resource::Entity::find().filter(resource::Column::State.ne(ResourceState::Deleted.name()));

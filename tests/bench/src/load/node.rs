@@ -93,7 +93,7 @@ pub async fn open(side: Side, address: &str, config: Arc<ClientConfig>, replica:
 /// What a node says first.
 pub fn hello(replica: &Replica) -> v1::SyncRequest {
     let lanes = [v1::Lane::Locks, v1::Lane::Access, v1::Lane::Content];
-    let cursors = lanes.map(|lane| v1::Cursor { lane: lane.into(), sequence: replica.sequence });
+    let cursors = lanes.map(|lane| v1::Cursor { lane: lane.into(), sequence: replica.sequence, mark: 0 });
     let hello = v1::Hello {
         protocol_version: atoll_proto::PROTOCOL_VERSION,
         incarnation: replica.incarnation.clone(),
@@ -108,7 +108,7 @@ pub fn hello(replica: &Replica) -> v1::SyncRequest {
 
 /// The answer to a batch.
 pub fn ack(nonce: u64) -> v1::SyncRequest {
-    v1::SyncRequest { message: Some(Up::Ack(v1::Ack { nonce, exceptions: Vec::new() })) }
+    v1::SyncRequest { message: Some(Up::Ack(v1::Ack { nonce, exceptions: Vec::new(), state: None })) }
 }
 
 async fn open_manager(connection: Connection, replica: &Mutex<Replica>) -> Result<Reader> {

@@ -159,7 +159,7 @@ impl Known {
 }
 
 async fn try_all(services: &Services, candidates: &[Candidate]) -> Result<Vec<Result<Admitted>>> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     let mut known = Known::read(&tx, candidates).await?;
     let mut results = Vec::with_capacity(candidates.len());
     let mut admitted = Vec::new();

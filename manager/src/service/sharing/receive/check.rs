@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use atoll_domain::id::{RevisionId, SecretId};
+use atoll_domain::canonical;
+use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
-use atoll_domain::kind::variable_set::scope::Scope;
-use atoll_domain::secret::scoped_references;
+use atoll_domain::secret::{is_in_the_clear, keeps_sealed, references};
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::revision::{Revision, RevisionError};
 use serde_json::Value;
@@ -16,21 +16,31 @@ use crate::service::sharing::history::Loaded;
 use crate::service::sharing::save;
 use crate::store::Tx;
 
-/// A revision names every place that it changes, keeps the rules of its kind, and moves no sealed value.
+/// A revision names every place that it changes, and neither moves a sealed value nor brings one in the clear.
 pub(super) async fn check_revision(tx: &Tx, loaded: &Loaded, revision: &Revision, body: Option<&Value>) -> Result<()> {
     let lost = missing_parents(loaded, revision);
     // A place that a lost parent wrote cannot be told from one that the revision wrote: a person looks at it instead.
     if lost.is_empty() {
         check_places(tx, loaded, revision, body).await?;
     }
-    let mut from: BTreeSet<RevisionId> = revision.header.parents.iter().copied().collect();
-    from.retain(|id| !lost.contains(id));
-    if !lost.is_empty() {
-        from.extend(&loaded.record.heads);
+    check_secrets(tx, loaded, revision, &lost, body).await?;
+    if body.is_some_and(|body| is_in_the_clear(loaded.record.kind, body)) {
+        return Err(Error::invalid(
+            "NOT_SEALED",
+            "the edit holds a sensitive value in the clear; such a value is set at the manager, where it is sealed",
+        ));
     }
-    check_secrets(tx, loaded, &from, body).await?;
+    // Limits hold for whatever is kept.
     match body {
-        Some(body) => save::check(loaded.record.kind, body),
+        Some(body) => canonical::check(body).map_err(|error| Error::invalid("BAD_CONTENT", error.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// The rules of the kind. A revision that breaks them is kept, and nobody runs it.
+pub(super) fn check_rules(kind: Kind, body: Option<&Value>) -> Result<()> {
+    match body {
+        Some(body) => save::check(kind, body),
         None => Ok(()),
     }
 }
@@ -67,28 +77,39 @@ fn brings_together(meeting: Meeting, revision: &Revision, body: Option<&Value>) 
     }
 }
 
-/// A node sees references to values that it may not read. It must not be able to move one to where it could.
-async fn check_secrets(tx: &Tx, loaded: &Loaded, from: &BTreeSet<RevisionId>, body: Option<&Value>) -> Result<()> {
-    let kind = loaded.record.kind;
-    let wanted = references(kind, body);
-    if wanted.is_empty() {
-        return Ok(());
+/// A node sees references to values that it may not read. It must not be able to move one to where it could: each stands
+/// as in the one state that the revision was made from. That is the parent, or what rules make of two of them; of parents
+/// of which one contains the other only the later one counts, or an old state would lend its wider scope.
+async fn check_secrets(
+    tx: &Tx,
+    loaded: &Loaded,
+    revision: &Revision,
+    lost: &[RevisionId],
+    body: Option<&Value>,
+) -> Result<()> {
+    let Some(body) = body.filter(|body| !references(body).is_empty()) else { return Ok(()) };
+    let mut parents: BTreeSet<RevisionId> = revision.header.parents.iter().copied().collect();
+    parents.retain(|id| !lost.contains(id));
+    if !lost.is_empty() {
+        parents.extend(&loaded.record.heads);
     }
-    let mut before = Vec::new();
-    for parent in from {
-        before.extend(references(kind, loaded.body(tx, *parent).await?.as_ref()));
-    }
-    if wanted.iter().all(|pair| before.contains(pair)) {
+    let parents: Vec<RevisionId> = loaded.history.maximal(&parents).into_iter().collect();
+    let before = match parents[..] {
+        [one] => loaded.body(tx, one).await?,
+        [one, other] => match loaded.meet(tx, one, other).await? {
+            Meeting::FastForward(newer) => loaded.body(tx, newer).await?,
+            Meeting::Settled { body, .. } => body,
+            Meeting::Open(merged) => Some(merged.body),
+        },
+        _ => None,
+    };
+    if before.is_some_and(|before| keeps_sealed(loaded.record.kind, &before, body)) {
         return Ok(());
     }
     Err(Error::invalid(
         "MOVED_SECRET",
         "an edit on a node cannot move a sealed value or change its scope; change it at the manager",
     ))
-}
-
-fn references(kind: Kind, body: Option<&Value>) -> Vec<(Scope, SecretId)> {
-    body.map(|body| scoped_references(kind, body)).unwrap_or_default()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads better at map_err")]

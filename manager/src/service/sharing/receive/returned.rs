@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 
 use atoll_domain::document::{Audience, Document, DocumentKind, ReturnedReport, RevisionReport};
 use atoll_domain::id::RevisionId;
-use atoll_domain::sharing::fork::{ForkDecision, ForkState, MergedFork};
+use atoll_domain::sharing::fork::{ForkDecision, ForkEvent, ForkState, MergedFork};
 use atoll_domain::sharing::history::{Graft, Meeting};
 use atoll_domain::sharing::offer::Offer;
 use atoll_domain::sharing::path::{Path, TouchedPaths};
-use atoll_domain::sharing::revision::{Provenance, Revision, RevisionError};
+use atoll_domain::sharing::revision::{Origin, Provenance, Revision, RevisionError};
 use atoll_domain::sharing::touched::difference;
 use atoll_domain::time::Timestamp;
 use serde_json::json;
@@ -59,7 +59,7 @@ async fn take_offer(
     now: Timestamp,
 ) -> Result<Outcome> {
     let revision = Revision::verify(offer.revision, offer.header.clone(), Some(&offer.body)).map_err(bad_revision)?;
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     resource_lock(&tx, offer.resource).await?;
     let caller = Caller::node(&node.name, now);
     let record = match resource_get(&tx, offer.resource).await? {
@@ -183,7 +183,7 @@ async fn take_decision(
     is_lost: bool,
     now: Timestamp,
 ) -> Result<Outcome> {
-    let mut tx = services.store.begin().await?;
+    let mut tx = services.store.begin_ordered().await?;
     resource_lock(&tx, decision.resource).await?;
     let record = match resource_get(&tx, decision.resource).await? {
         Some(record) => record,
@@ -236,17 +236,18 @@ async fn say_again(
         return Ok("kept in the history".to_owned());
     };
     if decision.state == ForkState::Declined {
-        known.state = ForkState::Declined;
+        known.on(ForkEvent::Declined)?;
         known.message.clone_from(&decision.message);
         fork::close_question(tx, &mut known, None).await?;
-        fork::tell(services, tx, loaded, &known).await?;
+        fork::tell(services, tx, loaded, &known, None).await?;
         return Ok(known.message);
     }
-    // Whether it is a question is seen anew.
-    known.state = if decision.state == ForkState::Conflict { known.state } else { decision.state };
+    // Whether it is a question, and whether it is part of what counts, is seen anew.
     known.message.clone_from(&decision.message);
     if let Some(merged) = &decision.merged
+        && loaded.history.contains(merged.revision)
         && loaded.history.descends(merged.revision, known.head)
+        && loaded.provenance.get(&merged.revision).is_some_and(|record| record.provenance.origin != Origin::Merge)
     {
         known.head = merged.revision;
     }

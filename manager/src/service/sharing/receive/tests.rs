@@ -59,7 +59,7 @@ async fn setting() -> Setting {
         request_id: None,
     };
     let saved = save::save(&services, &caller, wish).await.unwrap();
-    release::release(&services, &caller, Kind::StepTemplate, "T", None, None).await.unwrap();
+    release::release(&services, &caller, Kind::StepTemplate, "T", None, None, "*").await.unwrap();
     let wish = publication::Wish {
         name: "all".to_owned(),
         selector: Selector { group: "/".parse().unwrap(), labels: Default::default() },
@@ -72,6 +72,7 @@ async fn setting() -> Setting {
         }],
         add_items: false,
         request_id: None,
+        expected: String::new(),
     };
     publication::save(&services, &caller, wish).await.unwrap();
     let body = saved.loaded.body(&services.store, saved.revision).await.unwrap().unwrap();
@@ -97,7 +98,7 @@ async fn node(services: &Services, identity: &SigningKey) -> NodeRecord {
         certificate_expires_ms: 0,
         recoveries: 0,
     };
-    let tx = services.store.begin().await.unwrap();
+    let tx = services.store.begin_ordered().await.unwrap();
     node_create_many(&tx, std::slice::from_ref(&record)).await.unwrap();
     tx.commit().await.unwrap();
     record
@@ -126,6 +127,8 @@ impl Setting {
             body,
             base_unknown: false,
             lost_parents: false,
+            claimed: None,
+            takes_back: Vec::new(),
         }
     }
 
@@ -146,8 +149,8 @@ impl Setting {
     }
 }
 
-fn quarantined_with(outcome: &Outcome, says: &str) {
-    let Outcome::Quarantined(reason) = outcome else { panic!("not quarantined: {outcome:?}") };
+fn rejected_with(outcome: &Outcome, says: &str) {
+    let Outcome::Rejected(reason) = outcome else { panic!("not rejected: {outcome:?}") };
     assert!(reason.contains(says), "{reason}");
 }
 
@@ -175,13 +178,13 @@ async fn forged_hashes_bodies_and_signatures_are_kept_aside() {
     let setting = setting().await;
     let good = setting.edit(setting.head, &setting.body, setting.edited("2"));
     let forged_id = RevisionReport { id: Digest::of(b"another"), ..good.clone() };
-    quarantined_with(&setting.send(forged_id).await, "altered or built wrongly");
+    rejected_with(&setting.send(forged_id).await, "altered or built wrongly");
     let forged_body = RevisionReport { body: Some(setting.edited("evil")), ..good.clone() };
-    quarantined_with(&setting.send(forged_body).await, "altered on the way");
+    rejected_with(&setting.send(forged_body).await, "altered on the way");
     let bytes = serde_json::to_vec(&Report::Revision(Box::new(good.clone()))).unwrap();
     let signature = sign(Purpose::Report, &bytes, &SigningKey::from_bytes(&[6; 32])).to_vec();
     let stranger = SignedReport { number: 2, report: bytes, signature };
-    quarantined_with(&setting.send_signed(stranger).await, "signature does not fit");
+    rejected_with(&setting.send_signed(stranger).await, "signature does not fit");
     assert!(matches!(setting.send(good).await, Outcome::Stored(_)), "the good one is not held up");
 }
 
@@ -192,7 +195,7 @@ async fn an_edit_that_hides_what_it_changes_is_kept_aside() {
     let parents = BTreeSet::from([setting.head]);
     let touched = TouchedPaths::default();
     let hiding = Revision::writing(setting.resource, Kind::StepTemplate, parents, Some(&body), touched);
-    quarantined_with(&setting.send(setting.report_of(&hiding, Some(body))).await, "does not admit");
+    rejected_with(&setting.send(setting.report_of(&hiding, Some(body))).await, "does not admit");
 }
 
 #[tokio::test]
@@ -204,7 +207,7 @@ async fn parents_cannot_form_a_circle() {
     let mut header = own.header.clone();
     header.parents = BTreeSet::from([own.id]);
     let circular = RevisionReport { header, ..own };
-    quarantined_with(&setting.send(circular).await, "altered or built wrongly");
+    rejected_with(&setting.send(circular).await, "altered or built wrongly");
 }
 
 #[tokio::test]
@@ -215,14 +218,14 @@ async fn unknown_kinds_broken_rules_and_foreign_resources_are_kept_aside() {
     let unknown = text.replace("step_template", "recipe").into_bytes();
     let signature = sign(Purpose::Report, &unknown, &setting.identity).to_vec();
     let unknown = SignedReport { number: 3, report: unknown, signature };
-    quarantined_with(&setting.send_signed(unknown).await, "cannot be read");
+    rejected_with(&setting.send_signed(unknown).await, "cannot be read");
     let mut nameless = setting.body.clone();
     nameless["Name"] = json!("");
     let nameless = setting.edit(setting.head, &setting.body, nameless);
-    quarantined_with(&setting.send(nameless).await, "Name must be a text");
+    rejected_with(&setting.send(nameless).await, "Name must be a text");
     let elsewhere = atoll_domain::id::ResourceId(clock::new_id());
     let foreign = Revision::child(elsewhere, Kind::StepTemplate, BTreeSet::new(), None, &setting.body);
-    quarantined_with(&setting.send(setting.report_of(&foreign, Some(setting.body.clone()))).await, "does not have");
+    rejected_with(&setting.send(setting.report_of(&foreign, Some(setting.body.clone()))).await, "does not have");
 }
 
 impl Setting {
@@ -313,10 +316,7 @@ async fn merges_answers_and_imports_that_a_node_returns_are_history_and_nothing_
         Revision::writing(setting.resource, Kind::StepTemplate, parents, Some(&answered), touched)
     };
     let hiding = answer(TouchedPaths::default());
-    quarantined_with(
-        &setting.send(setting.held(&hiding, answered.clone(), Origin::Resolution)).await,
-        "does not admit",
-    );
+    rejected_with(&setting.send(setting.held(&hiding, answered.clone(), Origin::Resolution)).await, "does not admit");
     let honest = answer(std::iter::once("/Properties/a".parse().unwrap()).collect());
     assert!(matches!(
         setting.send(setting.held(&honest, answered.clone(), Origin::Resolution)).await,
@@ -337,7 +337,7 @@ async fn merges_answers_and_imports_that_a_node_returns_are_history_and_nothing_
 #[tokio::test]
 async fn only_the_managers_own_signature_releases_what_comes_back() {
     let setting = setting().await;
-    quarantined_with(&setting.give_back(setting.offered("2.0.0", &setting.identity)).await, "signature does not fit");
+    rejected_with(&setting.give_back(setting.offered("2.0.0", &setting.identity)).await, "signature does not fit");
     let offered = setting.offered("2.0.0", &setting.services.keys.documents);
     let lost = Outcome::NeedParents(vec![Digest::of(b"lost")]);
     assert_eq!(setting.give_back(offered.clone()).await, lost);

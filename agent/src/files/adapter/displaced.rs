@@ -1,0 +1,168 @@
+//! Files that were swapped out, and what an earlier run or somebody else left in the directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use atoll_node::clock;
+use atoll_node::domain::id::Digest;
+
+use super::Adapter;
+use crate::files::content::Form;
+use crate::files::disk::{self, DISPLACED};
+use crate::files::memory::Displaced;
+use crate::files::{Host, plan};
+
+/// A program may have a file open for so long after it was replaced, and save into what was swapped out.
+pub const DISPLACED_FOR_MS: i64 = 10 * 60_000;
+/// Files that nobody asked for and that are named as problems.
+const STRAY_LIMIT: usize = 20;
+
+impl<H: Host> Adapter<H> {
+    /// Remembers a file that was swapped out, with what it held while it was ours. One with values in the clear goes at once:
+    /// edits of it are not taken anyway, and the values may be gone from this node.
+    pub(super) fn displaced(&mut self, path: &str, lies: PathBuf) {
+        if Form::of(path) == Form::Env {
+            if let Err(error) = fs::remove_file(&lies) {
+                self.problem(path, format!("an old state lies in {}: {error}", lies.display()));
+            }
+            return;
+        }
+        let ours = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
+        let held = fs::read(&lies).map(|bytes| Digest::of(&bytes)).ok().filter(|hash| ours.contains(hash));
+        // What is not ours was saved in the very moment in which it was swapped out.
+        let hash = held.unwrap_or_else(|| ours.first().copied().unwrap_or_else(|| Digest::of(b"")));
+        let until = clock::now().plus_ms(DISPLACED_FOR_MS);
+        self.memory.displaced.insert(lies, Displaced { path: path.to_owned(), hash, until });
+    }
+
+    /// Takes what was saved into files after they were swapped out. Whether the node has changed.
+    pub(super) fn look_at_displaced(&mut self) -> bool {
+        let known: Vec<(PathBuf, Displaced)> =
+            self.memory.displaced.iter().map(|(lies, displaced)| (lies.clone(), displaced.clone())).collect();
+        let (mut edited, mut is_changed) = (false, false);
+        for (lies, displaced) in known {
+            let name = lies.display().to_string();
+            let observed = disk::look(&lies, self.seen.entry(name.clone()).or_default(), self.now);
+            let (hash, for_ms) = match observed {
+                Ok(plan::Observed::Present { hash, for_ms }) => (hash, for_ms),
+                _ => {
+                    self.memory.displaced.remove(&lies);
+                    is_changed = true;
+                    continue;
+                }
+            };
+            if hash != displaced.hash {
+                if for_ms < plan::SETTLE_MS {
+                    self.waiting.insert(displaced.path);
+                    continue;
+                }
+                edited |= self.take_displaced(&lies, &displaced, hash);
+                is_changed = true;
+            } else if displaced.until <= clock::now() {
+                if let Err(error) = fs::remove_file(&lies) {
+                    tracing::warn!(path = name, %error, "a file that was swapped out cannot be removed");
+                }
+                self.memory.displaced.remove(&lies);
+                self.seen.remove(&name);
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            self.save();
+        }
+        edited
+    }
+
+    /// An edit that was saved into a file that had been swapped out: it counts as any other.
+    fn take_displaced(&mut self, lies: &Path, displaced: &Displaced, hash: Digest) -> bool {
+        let path = displaced.path.as_str();
+        let taken = fs::read(lies).is_ok_and(|bytes| self.edit(path, &bytes).is_ok());
+        if taken {
+            tracing::info!(path, "took an edit that was saved into a file that had been replaced");
+            let until = clock::now().plus_ms(DISPLACED_FOR_MS);
+            self.memory.displaced.insert(lies.to_owned(), Displaced { hash, until, ..displaced.clone() });
+            return true;
+        }
+        match disk::put_aside(lies, &self.config.directory.join(path)) {
+            Ok(kept) => {
+                tracing::warn!(path, kept = %kept.display(), "an edit that was saved while the file was replaced is kept aside");
+                self.memory.displaced.remove(lies);
+            }
+            Err(error) => self.problem(path, format!("an edit lies in {}: {error}", lies.display())),
+        }
+        false
+    }
+
+    /// Looks for what an earlier run did not come to finish, once, and for files that belong to nothing.
+    pub(super) fn sweep(&mut self) {
+        let mut strays = Vec::new();
+        let directories: Vec<PathBuf> = fs::read_dir(&self.config.directory)
+            .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect())
+            .unwrap_or_default();
+        for directory in directories {
+            let Some(kind) = directory.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
+            let Ok(entries) = fs::read_dir(&directory) else { continue };
+            for entry in entries.filter_map(Result::ok) {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if !self.is_swept && name.starts_with('.') {
+                    self.adopt_left_over(&format!("{kind}/"), &name, &entry.path());
+                } else if !name.starts_with('.') && strays.len() < STRAY_LIMIT {
+                    strays.extend(self.stray(&format!("{kind}/{name}")));
+                }
+            }
+        }
+        self.is_swept = true;
+        const NOTE: &str = "this file belongs to no resource of this node, so what is saved here is not taken";
+        let known: Vec<String> =
+            self.problems.iter().filter(|(_, text)| text.starts_with(NOTE)).map(|(path, _)| path.clone()).collect();
+        for path in known.iter().filter(|path| !strays.contains(path)) {
+            self.problems.remove(path);
+        }
+        for path in strays {
+            self.problem(
+                &path,
+                format!("{NOTE}; the resource may have been renamed: look for its file under the new name"),
+            );
+        }
+    }
+
+    fn adopt_left_over(&mut self, directory: &str, name: &str, lies: &Path) {
+        let plain = name.strip_prefix('.').unwrap_or(name);
+        let (path, is_displaced) = match (plain.split_once(DISPLACED), plain.strip_suffix(".atoll-tmp")) {
+            (Some((path, _)), _) => (format!("{directory}{path}"), true),
+            (None, Some(path)) => (format!("{directory}{path}"), false),
+            (None, None) => return,
+        };
+        if is_displaced {
+            if !self.memory.displaced.contains_key(lies) {
+                self.displaced(&path, lies.to_owned());
+            }
+            return;
+        }
+        self.settle_left_over(&path);
+    }
+
+    /// What a crash left beside a place is nobody's edit, or is looked at as one; never written over.
+    pub(super) fn settle_left_over(&mut self, path: &str) -> bool {
+        let mut ours = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
+        ours.extend(self.targets.get(path).map(|target| target.hash));
+        match disk::left_over(&self.config.directory.join(path), &ours) {
+            Ok(None) => true,
+            Ok(Some(lies)) => {
+                self.displaced(path, lies);
+                true
+            }
+            Err(error) => {
+                self.problem(path, format!("what lies beside it cannot be looked at: {error}"));
+                false
+            }
+        }
+    }
+
+    /// A file that looks like one of ours and is not.
+    fn stray(&self, path: &str) -> Option<String> {
+        let is_document = [".json", ".yaml", ".env"].iter().any(|ending| path.ends_with(ending));
+        let is_known = self.targets.contains_key(path) || self.memory.entries.contains_key(path);
+        (is_document && !is_known && Form::of(path) != Form::Env).then(|| path.to_owned())
+    }
+}

@@ -1,0 +1,174 @@
+//! Elements that hold sensitive values: what of them decides who reads a value, and where that would change unsaid.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::place::{element_paths, scope_of_element};
+use super::{reference, references};
+use crate::id::SecretId;
+use crate::kind::Kind;
+use crate::kind::variable_set::is_sensitive;
+use crate::kind::variable_set::scope::Scope;
+use crate::sharing::path::Path;
+
+/// What decides who reads an element's value. Taken from one side of a merge as a whole, or not at all: a scope of one
+/// side and a value of the other make a reach that nobody has meant.
+#[derive(Debug, Clone, PartialEq)]
+struct Element {
+    is_sensitive: bool,
+    scope: Scope,
+    value: Option<Value>,
+}
+
+fn element_at(kind: Kind, body: &Value, path: &Path) -> Option<Element> {
+    let element = path.get(body)?;
+    let value = match kind {
+        Kind::VariableSet if reference(element).is_none() => element.get("Value").cloned(),
+        _ => Some(element.clone()),
+    };
+    let is_sensitive = is_sensitive(element)
+        || element.get("HasValue").is_some()
+        || reference(element).is_some()
+        || !references(element).is_empty();
+    Some(Element { is_sensitive, scope: scope_of_element(kind, element), value })
+}
+
+/// The elements of a merged body that are sensitive on a side or in the result, and whose sensitivity, scope and value
+/// do not stand together in one of the sides.
+#[must_use]
+pub fn stray_elements(kind: Kind, sides: [&Value; 2], merged: &Value) -> Vec<Path> {
+    let bodies = [sides[0], sides[1], merged];
+    let paths: BTreeSet<Path> = bodies.iter().flat_map(|body| element_paths(kind, body)).collect();
+    paths
+        .into_iter()
+        .filter(|path| {
+            let [left, right, result] = bodies.map(|body| element_at(kind, body, path));
+            let Some(result) = result else { return false };
+            let one_is_sensitive = [&left, &right].into_iter().flatten().chain([&result]).any(|one| one.is_sensitive);
+            one_is_sensitive && left.as_ref() != Some(&result) && right.as_ref() != Some(&result)
+        })
+        .collect()
+}
+
+/// Whether every element that holds a sealed value stands in `after` as it does in `before`, or is gone. Whoever may not
+/// decide who reads a value may change everything else.
+#[must_use]
+pub fn keeps_sealed(kind: Kind, before: &Value, after: &Value) -> bool {
+    element_paths(kind, after).iter().all(|path| {
+        let element = element_at(kind, after, path);
+        let holds = path.get(after).is_some_and(|element| !references(element).is_empty());
+        !holds || element == element_at(kind, before, path)
+    })
+}
+
+/// Whether a body holds a sensitive value as plain text.
+#[must_use]
+pub fn is_in_the_clear(kind: Kind, body: &Value) -> bool {
+    element_paths(kind, body).iter().filter_map(|path| path.get(body)).any(|element| match kind {
+        Kind::StepTemplate => element.get("NewValue").is_some_and(Value::is_string),
+        Kind::VariableSet => is_sensitive(element) && element.get("Value").is_some_and(Value::is_string),
+    })
+}
+
+/// A sealed value that more nodes could read than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Widened {
+    /// The element, by its path in the body.
+    pub path: Path,
+    pub version: SecretId,
+    /// Who could read it before: none of these scopes includes the new one. Empty for a value that was out of use.
+    pub before: Vec<Scope>,
+    pub after: Scope,
+}
+
+/// The sealed values of `after` whose reach no body of `before` includes. `fresh` values have just been given together
+/// with their scope, and so have no reach that could widen.
+#[must_use]
+pub fn widened(kind: Kind, before: &[&Value], after: &Value, fresh: &BTreeSet<SecretId>) -> Vec<Widened> {
+    let known: Vec<(Path, Scope, SecretId)> = before.iter().flat_map(|body| placed(kind, body)).collect();
+    placed(kind, after)
+        .into_iter()
+        .filter(|(_, _, version)| !fresh.contains(version))
+        .filter_map(|(path, after, version)| {
+            let same = known.iter().filter(|(_, _, other)| *other == version);
+            let before: Vec<Scope> = same.map(|(_, scope, _)| scope.clone()).collect();
+            let is_included = before.iter().any(|scope| scope.includes(&after));
+            (!is_included).then_some(Widened { path, version, before, after })
+        })
+        .collect()
+}
+
+/// Every reference with its place and the scope of its element.
+fn placed(kind: Kind, body: &Value) -> Vec<(Path, Scope, SecretId)> {
+    let scopes = super::scoped_references(kind, body);
+    references(body).into_iter().zip(scopes).map(|((path, version), (scope, _))| (path, scope, version)).collect()
+}
+
+/// References in `after` that do not stand at the same element in one of `own`, nor come from an element that is gone: a
+/// sealed value belongs to its resource and element, and a reference to it is worth nothing elsewhere.
+#[must_use]
+pub fn foreign_references(own: &[&Value], after: &Value, fresh: &BTreeSet<SecretId>) -> Vec<Path> {
+    let known: Vec<(Path, SecretId)> = own.iter().flat_map(|body| references(body)).collect();
+    let standing: BTreeSet<Path> = references(after).into_iter().map(|(path, _)| path).collect();
+    references(after)
+        .into_iter()
+        .filter(|(_, version)| !fresh.contains(version))
+        .filter(|(path, version)| {
+            let is_own =
+                |(place, own): &(Path, SecretId)| own == version && (place == path || !standing.contains(place));
+            !known.iter().any(is_own)
+        })
+        .map(|(path, _)| path)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::secret::reference_to;
+
+    fn id(number: u128) -> SecretId {
+        SecretId(uuid::Uuid::from_u128(number))
+    }
+
+    fn set(scope: Value, version: u128) -> Value {
+        let variable = json!({"Name": "A", "Type": "Sensitive", "Scope": scope, "Value": reference_to(id(version))});
+        Kind::VariableSet.import(&json!({"Name": "s", "Variables": [variable]}), None).unwrap().body
+    }
+
+    #[test]
+    fn a_reach_widens_where_no_known_scope_includes_the_new_one() {
+        let narrow = set(json!({"Environment": ["production"]}), 1);
+        let none = BTreeSet::new();
+        let count = |before: &[&Value], after: &Value| widened(Kind::VariableSet, before, after, &none).len();
+        assert_eq!(count(&[&narrow], &narrow), 0);
+        assert_eq!(count(&[&narrow], &set(json!({"Environment": ["production"], "Role": ["web"]}), 1)), 0, "narrower");
+        assert_eq!(count(&[&narrow], &set(json!({"Environment": ["production", "staging"]}), 1)), 1);
+        assert_eq!(count(&[&narrow], &set(json!({}), 1)), 1);
+        assert_eq!(count(&[&set(json!({}), 1), &narrow], &set(json!({}), 1)), 0, "it is so somewhere already");
+        assert_eq!(
+            count(&[&narrow], &set(json!({"Environment": ["production"]}), 2)),
+            1,
+            "a value out of use comes back"
+        );
+        assert_eq!(widened(Kind::VariableSet, &[], &narrow, &BTreeSet::from([id(1)])).len(), 0, "just given");
+    }
+
+    #[test]
+    fn a_reference_counts_in_its_own_resource_and_element_only() {
+        let (own, none) = (set(json!({}), 1), BTreeSet::new());
+        assert_eq!(foreign_references(&[&own], &own, &none).len(), 0);
+        assert_eq!(foreign_references(&[], &own, &none).len(), 1);
+        assert_eq!(foreign_references(&[&own], &set(json!({}), 2), &none).len(), 1);
+        assert_eq!(foreign_references(&[&own], &set(json!({}), 2), &BTreeSet::from([id(2)])).len(), 0);
+        // The same value under a second name, and a rename.
+        let named = |name: &str| json!({"Name": name, "Type": "Sensitive", "Value": reference_to(id(1))});
+        let import =
+            |list: Value| Kind::VariableSet.import(&json!({"Name": "s", "Variables": list}), Some(&own)).unwrap().body;
+        assert_eq!(foreign_references(&[&own], &import(json!([named("A"), named("B")])), &none).len(), 1);
+        assert_eq!(foreign_references(&[&own], &import(json!([named("B")])), &none).len(), 0);
+    }
+}

@@ -1,0 +1,134 @@
+//! What administrators see of nodes' own edits.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use atoll_domain::id::ResourceId;
+use atoll_domain::sharing::path::Path;
+use atoll_domain::sharing::three_way::readable;
+use atoll_domain::sharing::touched::difference;
+use serde_json::Value;
+
+use crate::directory::Nodes;
+use crate::error::{Error, Result};
+use crate::service::Services;
+use crate::service::list::{Field, Listed, Options, Page, page};
+use crate::service::sharing::history::{Loaded, load};
+use crate::service::sharing::read::Difference;
+use crate::store::sharing::{ForkRecord, ResourceRecord, RevisionRecord, fork_list, resource_list};
+
+/// A fork with what people want to see of it.
+#[derive(Debug, Clone)]
+pub struct ProposalView {
+    pub record: ForkRecord,
+    pub resource: ResourceRecord,
+    pub node: String,
+    pub revision: RevisionRecord,
+    pub differences: Vec<Difference>,
+    /// Places at which it takes back what was saved before, by the names of list elements.
+    pub takes_back: Vec<Path>,
+    pub state: &'static str,
+}
+
+/// A fork with what lists are filtered and ordered by: no history is needed for it.
+#[derive(Debug)]
+struct ProposalRow<'a> {
+    record: ForkRecord,
+    resource: &'a ResourceRecord,
+    node: String,
+    state: &'static str,
+}
+
+impl Listed for ProposalRow<'_> {
+    const FIELDS: &'static [&'static str] = &["state", "node", "resource", "kind", "since_ms"];
+    const FACETS: &'static [&'static str] = &["state", "node"];
+    fn title(&self) -> String {
+        format!("{} {}", self.resource.name, self.node)
+    }
+    fn field(&self, name: &str) -> Option<Field> {
+        match name {
+            "state" => Field::text(self.state),
+            "node" => Field::text(&self.node),
+            "resource" => Field::text(&self.resource.name),
+            "kind" => Field::text(self.resource.kind),
+            "since_ms" => Some(Field::Number(self.record.since_ms)),
+            _ => None,
+        }
+    }
+}
+
+/// # Errors
+/// A filter, an order or a page token that is not one.
+pub async fn list(services: &Services, options: &Options) -> Result<Page<ProposalView>> {
+    let nodes = services.nodes().await?;
+    let resources = resource_list(&services.store).await?;
+    let mut forks = fork_list(&services.store).await?;
+    forks.sort_by_key(|fork| std::cmp::Reverse(fork.since_ms));
+    let named: BTreeMap<ResourceId, &ResourceRecord> =
+        resources.iter().map(|resource| (resource.id, resource)).collect();
+    let row = |fork: ForkRecord| {
+        let resource = *named.get(&fork.resource)?;
+        Some(ProposalRow { node: node_name(&nodes, &fork), state: fork.state.name(), resource, record: fork })
+    };
+    let rows = page(forks.into_iter().filter_map(row).collect(), options)?;
+    let mut histories: BTreeMap<ResourceId, Loaded> = BTreeMap::new();
+    let mut items = Vec::with_capacity(rows.items.len());
+    for row in rows.items {
+        let loaded = match histories.entry(row.resource.id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(load(&services.store, row.resource.clone()).await?),
+        };
+        items.push(view(services, row.record, loaded, &nodes).await?);
+    }
+    Ok(Page { items, next_page_token: rows.next_page_token, total: rows.total, facets: rows.facets })
+}
+
+fn node_name(nodes: &Nodes, fork: &ForkRecord) -> String {
+    nodes.name(fork.node).unwrap_or_else(|| format!("{} (removed)", fork.node))
+}
+
+pub(super) async fn view(
+    services: &Services,
+    record: ForkRecord,
+    loaded: &Loaded,
+    nodes: &Nodes,
+) -> Result<ProposalView> {
+    let revision = loaded
+        .provenance
+        .get(&record.head)
+        .cloned()
+        .ok_or_else(|| Error::internal(format!("the revision {} of a fork is missing", record.head)))?;
+    let own = loaded.body(&services.store, record.head).await?;
+    let released = match loaded.record.released {
+        Some((_, released)) => loaded.body(&services.store, released).await?,
+        None => None,
+    };
+    Ok(ProposalView {
+        node: node_name(nodes, &record),
+        state: record.state.name(),
+        resource: loaded.record.clone(),
+        takes_back: takes_back(&record, &[own.as_ref(), released.as_ref()]),
+        differences: differences(released.as_ref(), own.as_ref()),
+        record,
+        revision,
+    })
+}
+
+fn takes_back(record: &ForkRecord, bodies: &[Option<&Value>]) -> Vec<Path> {
+    let bodies: Vec<&Value> = bodies.iter().copied().flatten().collect();
+    record.takes_back.iter().map(|path| readable(path, &bodies)).collect()
+}
+
+/// Two bodies place by place, with list elements by their names.
+#[must_use]
+pub fn differences(from: Option<&Value>, to: Option<&Value>) -> Vec<Difference> {
+    let bodies: Vec<&Value> = [to, from].into_iter().flatten().collect();
+    difference(from, to)
+        .iter()
+        .map(|path: &Path| Difference {
+            path: readable(path, &bodies),
+            from: from.and_then(|body| path.get(body)).cloned(),
+            to: to.and_then(|body| path.get(body)).cloned(),
+        })
+        .collect()
+}

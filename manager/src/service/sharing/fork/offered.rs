@@ -1,0 +1,48 @@
+//! What a node is offered of a resource: the same rule as on the node, over what publications say.
+
+use atoll_domain::id::RevisionId;
+use atoll_domain::sharing::offer::EditMode;
+
+use crate::error::Result;
+use crate::service::sharing::history::Loaded;
+use crate::service::sharing::offer;
+use crate::store::Database;
+use crate::store::fleet::NodeRecord;
+use crate::store::sharing::{PublicationRecord, publication_list};
+
+/// What the publication that wins at a node brings of a resource.
+#[derive(Debug, Clone, Copy)]
+pub struct Offered {
+    pub edit_mode: EditMode,
+    pub revision: RevisionId,
+}
+
+/// What a node is offered of a resource. A publication that has nothing to bring gives way to the next.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn offered_to(database: &impl Database, loaded: &Loaded, node: &NodeRecord) -> Result<Option<Offered>> {
+    offered_among(database, loaded, node, &publication_list(database).await?).await
+}
+
+pub(super) async fn offered_among(
+    database: &impl Database,
+    loaded: &Loaded,
+    node: &NodeRecord,
+    publications: &[PublicationRecord],
+) -> Result<Option<Offered>> {
+    let mut reaching: Vec<&PublicationRecord> = publications
+        .iter()
+        .filter(|publication| publication.selector.matches(&node.group, &node.labels))
+        .filter(|publication| publication.items.iter().any(|item| item.resource == loaded.record.id))
+        .collect();
+    reaching.sort_by_key(|publication| std::cmp::Reverse((publication.priority, publication.id)));
+    for publication in reaching {
+        let item = publication.items.iter().find(|item| item.resource == loaded.record.id);
+        let Some(item) = item else { continue };
+        if let Some((_, revision)) = offer::offered(database, loaded, &item.policy).await? {
+            return Ok(Some(Offered { edit_mode: publication.edit_mode, revision }));
+        }
+    }
+    Ok(None)
+}

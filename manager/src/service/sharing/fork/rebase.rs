@@ -1,0 +1,244 @@
+//! Putting nodes' own edits together with what they are offered.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::id::{ResourceId, RevisionId};
+use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
+use atoll_domain::sharing::history::Meeting;
+use atoll_domain::sharing::offer::EditMode;
+
+use super::offered::offered_among;
+use super::{Offered, Together, close_question, offered_to, open_question, tell, write_through};
+use crate::clock;
+use crate::error::Result;
+use crate::service::sharing::history::{Loaded, load};
+use crate::service::{Caller, Services};
+use crate::store::Tx;
+use crate::store::fleet::{NodeRecord, node_get};
+use crate::store::sharing::{
+    ForkRecord, PublicationRecord, ResourceState, fork_get, forks_open, publication_list, release_list, resource_get,
+    resource_lock,
+};
+
+/// Forks that are put together in one transaction: other writers wait no longer than that takes.
+const BATCH: usize = 16;
+
+/// Holds a fork against what its node is offered, opens or closes the question about it, and tells the node.
+pub async fn rebase(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &mut Loaded,
+    mut fork: ForkRecord,
+    caller: &Caller,
+) -> Result<String> {
+    let Some(node) = node_get(tx, fork.node).await? else { return Ok(fork.message) };
+    let offered = offered_to(tx, loaded, &node).await?;
+    let together = held_against(tx, loaded, &mut fork, offered, caller).await?;
+    tell(services, tx, loaded, &fork, together).await?;
+    Ok(fork.message)
+}
+
+/// What runs in the place of a fork's head now. A closed fork is not moved.
+pub(super) async fn held_now(
+    tx: &Tx,
+    loaded: &Loaded,
+    fork: &mut ForkRecord,
+    caller: &Caller,
+) -> Result<Option<Together>> {
+    if fork.state.is_closed() {
+        return Ok(None);
+    }
+    let Some(node) = node_get(tx, fork.node).await? else { return Ok(None) };
+    let offered = offered_to(tx, loaded, &node).await?;
+    held_against(tx, loaded, fork, offered, caller).await
+}
+
+/// Moves a fork on by what its node is offered now. Answers what runs in the place of the fork's head, if something does.
+async fn held_against(
+    tx: &Tx,
+    loaded: &Loaded,
+    fork: &mut ForkRecord,
+    offered: Option<Offered>,
+    caller: &Caller,
+) -> Result<Option<Together>> {
+    let target = match (loaded.record.state, offered) {
+        // Editing what is deleted is a question, not a winner.
+        (ResourceState::Deleted, _) => loaded.record.heads.first().copied(),
+        (_, offered) => offered.map(|offered| offered.revision),
+    };
+    let is_in_heads = loaded.record.heads.iter().any(|head| loaded.history.descends(*head, fork.head));
+    if is_in_heads && fork.state == ForkState::Proposed && loaded.record.state != ResourceState::Deleted {
+        fork.on(ForkEvent::Accepted)?;
+    }
+    let Some(target) = target else { return Ok(None) };
+    let is_contained = loaded.history.descends(target, fork.head) && loaded.history.descends(target, fork.node_head);
+    if is_contained && loaded.record.state != ResourceState::Deleted {
+        fork.on(ForkEvent::Released)?;
+        "now part of what is released".clone_into(&mut fork.message);
+        close_question(tx, fork, Some(target)).await?;
+        return Ok(None);
+    }
+    match loaded.meet(tx, fork.head, target).await? {
+        Meeting::FastForward(_) if loaded.record.state == ResourceState::Deleted => {
+            fork.on(ForkEvent::Declined)?;
+            "the resource was deleted, knowing this edit".clone_into(&mut fork.message);
+            close_question(tx, fork, Some(target)).await?;
+            Ok(None)
+        }
+        Meeting::FastForward(_) => {
+            merges(tx, fork, None).await?;
+            Ok(None)
+        }
+        Meeting::Settled { revision, body } => {
+            merges(tx, fork, Some(revision.id)).await?;
+            Ok(Some(Together { revision, body }))
+        }
+        Meeting::Open(_) => {
+            let side = if loaded.record.state == ResourceState::Deleted { "the deletion" } else { "what is released" };
+            open_question(tx, fork, target, side, caller).await?;
+            Ok(None)
+        }
+    }
+}
+
+async fn merges(tx: &Tx, fork: &mut ForkRecord, by: Option<RevisionId>) -> Result<()> {
+    if fork.state == ForkState::Conflict {
+        fork.message = said_of(fork.delivery, &fork.takes_back_text());
+    }
+    fork.on(ForkEvent::Merges(fork.delivery))?;
+    close_question(tx, fork, by).await
+}
+
+/// What a node is told of an edit that was delivered and merges.
+#[must_use]
+pub fn said_of(delivery: Delivery, takes_back: &str) -> String {
+    match delivery {
+        Delivery::Kept => "kept as this node's own".to_owned(),
+        Delivery::Proposed => format!("runs here, and waits for an administrator{takes_back}"),
+        Delivery::Unapplied => "proposed; it does not run here before an administrator takes it".to_owned(),
+    }
+}
+
+impl ForkRecord {
+    /// What an edit takes back, as the end of a sentence.
+    #[must_use]
+    pub fn takes_back_text(&self) -> String {
+        match self.takes_back.len() {
+            0 => String::new(),
+            1 => format!(": it takes back what was saved before at {}", self.takes_back[0]),
+            count => format!(": it takes back what was saved before at {count} paths"),
+        }
+    }
+}
+
+/// Queued work: after a release, a deletion or the end of a conflict, every open fork of the resource is held against what
+/// its node is offered now, a few in each transaction, oldest first.
+///
+/// # Errors
+/// The database does not answer; what was done so far stays done.
+pub async fn rebase_all(services: &Services, resource: ResourceId, caller: &Caller) -> Result<()> {
+    let mut done: BTreeSet<uuid::Uuid> = BTreeSet::new();
+    let mut known: Option<Loaded> = None;
+    loop {
+        let mut forks = forks_open(&services.store, resource).await?;
+        forks.retain(|fork| !done.contains(&fork.id));
+        forks.sort_by_key(|fork| (fork.edit, fork.id));
+        if forks.is_empty() {
+            return Ok(());
+        }
+        for batch in forks.chunks(BATCH) {
+            let Some(loaded) = rebase_batch(services, resource, batch, known.take(), caller).await? else {
+                return Ok(());
+            };
+            known = Some(loaded);
+            done.extend(batch.iter().map(|fork| fork.id));
+        }
+    }
+}
+
+async fn rebase_batch(
+    services: &Services,
+    resource: ResourceId,
+    batch: &[ForkRecord],
+    known: Option<Loaded>,
+    caller: &Caller,
+) -> Result<Option<Loaded>> {
+    // The history is read before anybody has to wait, and is as good as long as nobody has written since.
+    let before = match known {
+        Some(loaded) => loaded,
+        None => match resource_get(&services.store, resource).await? {
+            Some(record) => load(&services.store, record).await?,
+            None => return Ok(None),
+        },
+    };
+    let mut tx = services.store.begin_ordered().await?;
+    resource_lock(&tx, resource).await?;
+    let Some(record) = resource_get(&tx, resource).await? else { return Ok(None) };
+    let mut loaded = match record.heads_version == before.record.heads_version {
+        true => before,
+        false => load(&tx, record).await?,
+    };
+    let publications = publication_list(&tx).await?;
+    for fork in batch {
+        // It may have been decided since, or moved on.
+        let Some(fork) = fork_get(&tx, fork.id).await?.filter(|fork| !fork.state.is_closed()) else { continue };
+        if !loaded.history.contains(fork.head) {
+            let record = loaded.record.clone();
+            loaded = load(&tx, record).await?;
+        }
+        rebase_one(services, &mut tx, &mut loaded, fork, &publications, caller).await?;
+    }
+    tx.commit().await?;
+    Ok(Some(loaded))
+}
+
+async fn rebase_one(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &mut Loaded,
+    mut fork: ForkRecord,
+    publications: &[PublicationRecord],
+    caller: &Caller,
+) -> Result<()> {
+    let Some(node) = node_get(tx, fork.node).await?.filter(|node| node.standing != NodeStanding::Removed) else {
+        return Ok(());
+    };
+    let offered = offered_among(tx, loaded, &node, publications).await?;
+    let goes_through = fork.through && offered.is_some_and(|offered| offered.edit_mode == EditMode::WriteThrough);
+    if goes_through && loaded.record.state == ResourceState::Ok {
+        write_through(services, tx, loaded, fork, &node, caller).await?;
+        return Ok(());
+    }
+    let together = held_against(tx, loaded, &mut fork, offered, caller).await?;
+    tell(services, tx, loaded, &fork, together).await
+}
+
+/// A merge that the node was told and that the history does not hold, because nothing was built on it until now: it follows
+/// from the node's edits and the releases, so it is made again and kept. Whether it was found.
+pub async fn rebuild_merge(tx: &Tx, loaded: &mut Loaded, node: &NodeRecord, wanted: RevisionId) -> Result<bool> {
+    let is_own =
+        |id: &RevisionId| loaded.provenance.get(id).is_some_and(|record| record.provenance.node == Some(node.id));
+    let forks = crate::store::sharing::forks_between(tx, node.id, loaded.record.id).await?;
+    let mut edits: BTreeSet<RevisionId> = forks.iter().flat_map(|fork| [fork.head, fork.node_head]).collect();
+    let earlier: Vec<RevisionId> = edits.iter().flat_map(|id| loaded.history.ancestry(*id)).filter(is_own).collect();
+    edits.extend(earlier);
+    for release in release_list(tx, loaded.record.id).await?.into_iter().take(REBUILD_LIMIT) {
+        for edit in edits.iter().take(REBUILD_LIMIT) {
+            if !loaded.history.contains(*edit) || !loaded.history.contains(release.revision) {
+                continue;
+            }
+            if let Meeting::Settled { revision, body } = loaded.meet(tx, *edit, release.revision).await?
+                && revision.id == wanted
+            {
+                let provenance = loaded.merge_provenance(&revision.header.parents);
+                loaded.add(tx, revision, provenance, body.as_ref(), None, clock::now()).await?;
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Releases and edits that are tried: a node is never behind by more than a few.
+const REBUILD_LIMIT: usize = 32;

@@ -1,0 +1,193 @@
+//! Who can read which sealed value, and the explicit word that it takes to let more nodes read one.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::id::{RevisionId, SecretId};
+use atoll_domain::secret::{Widened, foreign_references, widened};
+use atoll_domain::sharing::three_way::readable as readable_path;
+use serde_json::Value;
+
+use super::history::Loaded;
+use super::secret::in_scope;
+use crate::error::{Error, Result};
+use crate::service::Caller;
+use crate::store::Tx;
+use crate::store::feed::document_keys;
+use crate::store::fleet::{NodeRecord, node_list};
+use crate::store::secret::{AudienceKeyRecord, audience_keys_of};
+use crate::store::sharing::{PublicationRecord, publication_list};
+
+/// Nodes that a refusal names; the rest is counted.
+const NAMED: usize = 10;
+
+/// The states of a resource whose reach somebody has agreed to: what is released, and the heads.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn agreed(tx: &Tx, loaded: &Loaded) -> Result<Vec<Value>> {
+    let released = loaded.record.released.map(|(_, revision)| revision);
+    let ids: BTreeSet<RevisionId> = loaded.record.heads.iter().copied().chain(released).collect();
+    let mut bodies = Vec::new();
+    for id in ids {
+        bodies.extend(loaded.body(tx, id).await?);
+    }
+    Ok(bodies)
+}
+
+/// Refuses a content that carries sealed values of other resources or elements: a reference would release their values
+/// to whoever this resource is published to.
+///
+/// # Errors
+/// Names the places.
+pub(super) fn check_own(own: &[&Value], body: &Value, fresh: &BTreeSet<SecretId>) -> Result<()> {
+    let foreign = foreign_references(own, body, fresh);
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<String> = foreign.iter().map(|path| readable_path(path, &[body]).to_string()).collect();
+    Err(Error::precondition(
+        "FOREIGN_SECRET",
+        format!(
+            "{} refers to a sealed value of another resource or variable, and such a value cannot be copied; give the \
+             value itself, or leave it out",
+            places.join(", ")
+        ),
+    ))
+}
+
+/// After a revision has joined the heads: refuses a reach that has grown, unless the caller has said so.
+///
+/// # Errors
+/// Names the values and the nodes that would gain them.
+pub(super) async fn check_heads(
+    tx: &Tx,
+    loaded: &Loaded,
+    agreed: &[Value],
+    written: RevisionId,
+    fresh: &BTreeSet<SecretId>,
+    caller: &Caller,
+) -> Result<()> {
+    // In conflict nothing is everybody's yet, and what was written is one side of it.
+    let result = match loaded.record.heads.first() {
+        Some(head) if loaded.record.heads.len() == 1 => *head,
+        _ => written,
+    };
+    let Some(body) = loaded.body(tx, result).await? else { return Ok(()) };
+    check(tx, loaded, agreed, &body, fresh, caller).await
+}
+
+/// The same for one content.
+///
+/// # Errors
+/// Names the values and the nodes that would gain them.
+pub(super) async fn check(
+    tx: &Tx,
+    loaded: &Loaded,
+    agreed: &[Value],
+    body: &Value,
+    fresh: &BTreeSet<SecretId>,
+    caller: &Caller,
+) -> Result<()> {
+    let agreed: Vec<&Value> = agreed.iter().collect();
+    let grown = widened(loaded.record.kind, &agreed, body, fresh);
+    if grown.is_empty() || caller.words.widen {
+        return Ok(());
+    }
+    let values: BTreeSet<String> =
+        grown.iter().map(|one| format!("{} ({})", readable_path(&one.path, &[body]), one.after)).collect();
+    let nodes = gaining(tx, loaded, &grown).await?;
+    Err(refusal(&values.into_iter().collect::<Vec<_>>().join(", "), &nodes))
+}
+
+fn refusal(values: &str, nodes: &[String]) -> Error {
+    let who = match nodes.len() {
+        0 => "no node yet, and every node that comes into its scope".to_owned(),
+        count if count > NAMED => format!("{} and {} more", nodes[..NAMED].join(", "), count - NAMED),
+        _ => nodes.join(", "),
+    };
+    Error::precondition(
+        "WIDENS_SECRET",
+        format!(
+            "this lets more nodes read a sealed value: {values}; gained by: {who}; if that is meant, say so with --widen"
+        ),
+    )
+}
+
+/// The nodes that could read a value by the new scope and could not by any of the old ones.
+async fn gaining(tx: &Tx, loaded: &Loaded, grown: &[Widened]) -> Result<Vec<String>> {
+    let publications: Vec<PublicationRecord> = publication_list(tx)
+        .await?
+        .into_iter()
+        .filter(|publication| publication.items.iter().any(|item| item.resource == loaded.record.id))
+        .collect();
+    let mut nodes = Vec::new();
+    for node in node_list(tx).await? {
+        let place = super::secret::place(&node);
+        let gains = |one: &Widened| {
+            one.after.rank_at(&place).is_ok() && one.before.iter().all(|scope| scope.rank_at(&place).is_err())
+        };
+        let is_reached = publications.iter().any(|publication| publication.selector.matches(&node.group, &node.labels));
+        if is_reached && grown.iter().any(gains) {
+            nodes.push(node.name.to_string());
+        }
+    }
+    Ok(nodes)
+}
+
+/// Sealed values that are published now, with what decides who reads them.
+#[derive(Debug)]
+pub struct Sealed {
+    publication: PublicationRecord,
+    key: AudienceKeyRecord,
+    versions: BTreeSet<SecretId>,
+}
+
+/// Reads which sealed values publications bring.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn sealed(tx: &Tx, publications: &[PublicationRecord]) -> Result<Vec<Sealed>> {
+    let mut all = Vec::new();
+    for publication in publications {
+        for key in audience_keys_of(tx, publication.id).await? {
+            let documents = document_keys(tx, &key.audience).await?;
+            let versions = documents.iter().filter_map(|(key, _)| key.strip_prefix("secret/")?.parse().ok()).collect();
+            all.push(Sealed { publication: publication.clone(), key, versions });
+        }
+    }
+    Ok(all)
+}
+
+/// The sealed values that a node can read.
+#[must_use]
+pub fn readable(sealed: &[Sealed], node: &NodeRecord) -> BTreeSet<SecretId> {
+    if node.standing == NodeStanding::Removed {
+        return BTreeSet::new();
+    }
+    let own = sealed.iter().filter(|one| in_scope(&one.publication, &one.key, node));
+    own.flat_map(|one| one.versions.iter().copied()).collect()
+}
+
+/// Refuses a change of a node that brings it sealed values it could not read before, unless the caller has said so.
+///
+/// # Errors
+/// Says how many values, through which publications.
+pub fn check_node(sealed: &[Sealed], before: &NodeRecord, after: &NodeRecord, caller: &Caller) -> Result<()> {
+    let known = readable(sealed, before);
+    let gained: BTreeSet<SecretId> = readable(sealed, after).difference(&known).copied().collect();
+    if gained.is_empty() || caller.words.widen {
+        return Ok(());
+    }
+    let through: BTreeSet<String> = sealed
+        .iter()
+        .filter(|one| in_scope(&one.publication, &one.key, after) && !one.versions.is_disjoint(&gained))
+        .map(|one| format!("publication {} for {}", one.publication.name, one.key.scope))
+        .collect();
+    let values = match gained.len() {
+        1 => "one".to_owned(),
+        count => format!("{count} values"),
+    };
+    let through: Vec<String> = through.into_iter().take(NAMED).collect();
+    Err(refusal(&format!("{values} ({})", through.join(", ")), &[after.name.to_string()]))
+}

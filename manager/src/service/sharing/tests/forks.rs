@@ -1,0 +1,220 @@
+//! Proposals, pins, write-through, and what one conflict may stop.
+
+use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::EditBase;
+use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::offer::EditMode;
+use serde_json::{Value, json};
+
+use crate::service::sharing::conflict::Take;
+use crate::service::sharing::fork::decide::{Decision, decide};
+use crate::testing::{TestManager, TestNode, reason};
+
+const KIND: Kind = Kind::StepTemplate;
+
+fn template(a: &str, b: &str, c: &str) -> Value {
+    json!({"Name": "T", "ActionType": "Octopus.Script", "Properties": {"a": a, "b": b, "c": c}})
+}
+
+async fn farm(mode: EditMode) -> (TestManager, TestNode, TestNode) {
+    let manager = TestManager::start().await;
+    manager.written(KIND, &template("1", "1", "1")).await;
+    manager.publish("all", "/", 0, mode, &[(KIND, "T", None)]).await;
+    let (mut one, mut other) = (manager.node("one", "/", &[]).await, manager.node("other", "/", &[]).await);
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    (manager, one, other)
+}
+
+#[tokio::test]
+async fn an_older_proposal_outlives_a_later_edit_that_does_not_contain_it() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    let base = one.runs("T").unwrap().revision;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    let first = manager.forks().await.remove(0);
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+    // An edit beside it, from a program that knows of neither: the trail of another process.
+    let mut beside = manager.node("beside", "/", &[]).await;
+    (beside.id, beside.identity) = (one.id, one.identity.clone());
+    beside.pull(&manager).await;
+    beside.edit(KIND, EditBase::Revision(base), &template("1", "1", "3")).unwrap();
+    beside.push(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template("1", "1", "3"));
+    let kept = manager.forks().await.into_iter().find(|fork| fork.id == first.id).unwrap();
+    assert_eq!(kept.state, ForkState::Proposed, "nobody has accepted it");
+    manager.decide(&kept, true, true).await.unwrap();
+    assert_eq!(manager.released(KIND, "T").await, template("2", "1", "3"), "and it is not lost");
+}
+
+#[tokio::test]
+async fn accepted_is_a_state_of_its_own_until_the_release() {
+    let (manager, mut one, mut other) = farm(EditMode::Propose).await;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    let fork = manager.forks().await.remove(0);
+    manager.decide(&fork, true, false).await.unwrap();
+    let fork = manager.forks().await.remove(0);
+    assert_eq!(fork.state, ForkState::Accepted);
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!((one.content("T"), other.content("T")), (template("2", "1", "1"), template("1", "1", "1")));
+    manager.release(KIND, "T").await.unwrap();
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!((one.content("T"), other.content("T")), (template("2", "1", "1"), template("2", "1", "1")));
+    assert_eq!(manager.forks().await[0].state, ForkState::Absorbed);
+    assert_eq!(reason(manager.decide(&fork, false, false).await), "DECIDED_ALREADY");
+}
+
+#[tokio::test]
+async fn a_pinned_node_keeps_its_pin_whatever_it_edits() {
+    let manager = TestManager::start().await;
+    manager.written(KIND, &template("1", "1", "1")).await;
+    manager.written(KIND, &template("1", "2", "1")).await;
+    manager.publish("pinned", "/", 0, EditMode::Propose, &[(KIND, "T", Some("1.0.0"))]).await;
+    let mut one = manager.node("one", "/", &[]).await;
+    one.sync(&manager).await;
+    one.edit(KIND, EditBase::Running, &template("5", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    assert_eq!(one.content("T"), template("5", "1", "1"), "the newest release does not come in through the edit");
+    manager.written(KIND, &template("1", "3", "1")).await;
+    one.sync(&manager).await;
+    assert_eq!(one.content("T"), template("5", "1", "1"));
+    let fork = manager.forks().await.remove(0);
+    manager.decide(&fork, true, true).await.unwrap();
+    one.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template("5", "3", "1"));
+    assert_eq!(one.content("T"), template("5", "1", "1"), "nor does the release that contains the edit");
+    assert_eq!(manager.forks().await[0].state, ForkState::Accepted, "what it is offered does not contain it yet");
+    manager.publish("pinned", "/", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
+    manager.written(KIND, &template("5", "3", "9")).await;
+    one.sync(&manager).await;
+    assert_eq!(one.content("T"), template("5", "3", "9"));
+}
+
+#[tokio::test]
+async fn releases_leave_no_merges_behind_for_open_proposals() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    for number in 2..6 {
+        manager.written(KIND, &template("1", &number.to_string(), "1")).await;
+        one.sync(&manager).await;
+        assert_eq!(one.content("T"), template("2", &number.to_string(), "1"));
+    }
+    let before = manager.loaded(KIND, "T").await.history.len();
+    assert_eq!(before, 6, "five releases and one edit");
+    // Something is built on what runs: now it belongs to the history.
+    one.edit(KIND, EditBase::Running, &template("2", "5", "7")).unwrap();
+    one.sync(&manager).await;
+    assert_eq!(manager.loaded(KIND, "T").await.history.len(), 8);
+    assert_eq!(one.content("T"), template("2", "5", "7"));
+    assert!(manager.conflicts().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_conflict_of_one_node_stops_nobody_else() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    let mut third = manager.node("third", "/", &[]).await;
+    third.sync(&manager).await;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    other.edit(KIND, EditBase::Running, &template("3", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!(manager.loaded(KIND, "T").await.record.heads.len(), 1, "never a second head");
+    assert_eq!(manager.released(KIND, "T").await, template("2", "1", "1"));
+    let conflict = manager.conflicts().await.remove(0);
+    assert_eq!(conflict.node, Some(other.id), "the edit waits as its node's own conflict");
+    assert_eq!(other.content("T"), template("3", "1", "1"));
+    // Everybody else goes on.
+    third.sync(&manager).await;
+    third.edit(KIND, EditBase::Running, &template("2", "9", "1")).unwrap();
+    third.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template("2", "9", "1"));
+    // What it clashed with is taken back: then it goes to everybody by itself.
+    manager.written(KIND, &template("3", "9", "1")).await;
+    other.sync(&manager).await;
+    one.sync(&manager).await;
+    assert!(manager.conflicts().await.is_empty());
+    assert_eq!(one.content("T"), other.content("T"));
+}
+
+#[tokio::test]
+async fn a_node_releases_its_edit_and_never_somebodys_draft() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    manager.write(KIND, &template("1", "draft", "1")).await.unwrap();
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template("2", "1", "1"));
+    assert_eq!(other.content("T"), template("2", "1", "1"));
+    assert_eq!(manager.newest(KIND, "T").await, template("2", "draft", "1"), "the draft goes on with the edit in it");
+    // One that clashes with the draft waits, and says with what.
+    other.edit(KIND, EditBase::Running, &template("2", "mine", "1")).unwrap();
+    other.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template("2", "1", "1"));
+    let fork = manager.forks().await.pop().unwrap();
+    assert!(fork.state == ForkState::Conflict && fork.message.contains("draft"), "{fork:?}");
+}
+
+#[tokio::test]
+async fn edits_that_waited_for_a_conflict_go_through_in_their_order() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    let base = manager.loaded(KIND, "T").await.shown().unwrap().to_string();
+    manager.write_from(KIND, &template("x", "1", "1"), Some(base.clone()), false).await.unwrap();
+    manager.write_from(KIND, &template("y", "1", "1"), Some(base), false).await.unwrap();
+    one.edit(KIND, EditBase::Running, &template("1", "2", "1")).unwrap();
+    one.sync(&manager).await;
+    other.edit(KIND, EditBase::Running, &template("1", "1", "2")).unwrap();
+    other.sync(&manager).await;
+    assert_eq!(
+        manager.released(KIND, "T").await,
+        template("1", "1", "1"),
+        "what is released stays until it is decided"
+    );
+    let conflict = manager.conflicts().await.into_iter().find(|conflict| conflict.node.is_none()).unwrap();
+    manager.resolve(&conflict, Take::Ours, false).await.unwrap();
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    one.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template("1", "2", "2"), "the edits, and not the resolved draft");
+    assert_eq!((one.content("T"), other.content("T")), (template("1", "2", "2"), template("1", "2", "2")));
+}
+
+#[tokio::test]
+async fn publishing_a_decision_does_not_publish_drafts_unsaid() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    manager.write(KIND, &template("1", "draft", "1")).await.unwrap();
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    let fork = manager.forks().await.remove(0);
+    let error = manager.decide(&fork, true, true).await.unwrap_err();
+    assert_eq!(error.reason, "RELEASES_DRAFTS");
+    assert!(error.text.contains("root"), "says whose draft: {}", error.text);
+    assert_eq!(manager.released(KIND, "T").await, template("1", "1", "1"));
+    let decision = Decision { accept: true, message: String::new(), release: true, expected: "*".to_owned() };
+    let caller = manager.caller.clone().releasing_drafts(true);
+    decide(&manager.services, &caller, &fork.id.to_string(), &decision).await.unwrap();
+    assert_eq!(manager.released(KIND, "T").await, template("2", "draft", "1"));
+}
+
+#[tokio::test]
+async fn an_act_on_something_that_has_moved_on_does_nothing() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    let seen = manager.forks().await.remove(0);
+    one.edit(KIND, EditBase::Running, &template("3", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    let error = manager.decide(&seen, true, true).await.unwrap_err();
+    assert_eq!(error.reason, "CHANGED_MEANWHILE");
+    assert!(error.text.contains("operator"), "says by whom: {}", error.text);
+    assert_eq!(manager.released(KIND, "T").await, template("1", "1", "1"));
+    let release = crate::service::sharing::release::release;
+    let said = |expected: &'static str| release(&manager.services, &manager.caller, KIND, "T", None, None, expected);
+    assert_eq!(reason(said("").await), "PRECONDITION_NEEDED");
+    assert_eq!(reason(said("00000000").await), "CHANGED_MEANWHILE");
+    let gone = crate::service::sharing::publication::delete(&manager.services, &manager.caller, "all", "").await;
+    assert_eq!(reason(gone), "PRECONDITION_NEEDED");
+}

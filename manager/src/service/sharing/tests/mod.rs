@@ -1,0 +1,5 @@
+//! What the sharing of templates and variables promises, told with real services and real replicas.
+
+mod edits;
+mod forks;
+mod secrets;

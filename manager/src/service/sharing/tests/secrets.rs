@@ -1,0 +1,174 @@
+//! No sealed value reaches a node that nobody has let read it.
+
+use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::EditBase;
+use atoll_domain::sharing::offer::EditMode;
+use serde_json::{Value, json};
+
+use crate::service::sharing::conflict::Take;
+use crate::service::sharing::save;
+use crate::testing::{TestManager, TestNode, reason};
+
+const SET: Kind = Kind::VariableSet;
+
+/// A set with one password and something else.
+fn set(scope: &Value, password: &Value, other: &str) -> Value {
+    json!({"Name": "db", "Variables": [
+        {"Id": "p", "Name": "Password", "Type": if password.is_string() && password != "plain" { "Sensitive" } else { "String" },
+         "Scope": scope, "Value": password},
+        {"Id": "o", "Name": "Other", "Value": other},
+    ]})
+}
+
+fn production() -> Value {
+    json!({"Environment": ["production"]})
+}
+
+/// A manager with a node in production and one outside of it, who both get the set.
+async fn farm(mode: EditMode, first: &Value) -> (TestManager, TestNode, TestNode) {
+    let manager = TestManager::start().await;
+    manager.written(SET, first).await;
+    manager.publish("all", "/", 0, mode, &[(SET, "db", None)]).await;
+    let mut inside = manager.node("inside", "/", &[("environment", "production")]).await;
+    let mut outside = manager.node("outside", "/", &[("environment", "staging")]).await;
+    inside.sync(&manager).await;
+    outside.sync(&manager).await;
+    (manager, inside, outside)
+}
+
+#[tokio::test]
+async fn a_scope_from_one_side_and_a_value_from_the_other_are_a_question_and_leak_nothing() {
+    // The value is plain and for production only; one person lets everybody have it while another seals it.
+    let (manager, mut inside, mut outside) = farm(EditMode::Propose, &set(&production(), &json!("plain"), "1")).await;
+    let base = manager.loaded(SET, "db").await.shown().unwrap().to_string();
+    let widened = set(&json!({}), &json!("plain"), "1");
+    manager.write_from(SET, &widened, Some(base.clone()), false).await.unwrap();
+    let sealed = set(&production(), &json!("hunter2"), "1");
+    let saved = manager.write_from(SET, &sealed, Some(base), false).await.unwrap();
+    assert!(saved.conflict.is_some(), "a clean merge would show the sealed value to everybody");
+    assert_eq!(reason(manager.release(SET, "db").await), "IN_CONFLICT");
+
+    // Whoever decides for the sealed value with its scope needs no word, and the other node cannot read it.
+    let conflict = manager.conflicts().await.remove(0);
+    let sealed_side = if conflict.heads.first() == Some(&saved.revision) { Take::Ours } else { Take::Theirs };
+    manager.resolve(&conflict, sealed_side, false).await.unwrap();
+    manager.release(SET, "db").await.unwrap();
+    inside.sync(&manager).await;
+    outside.sync(&manager).await;
+    assert!(inside.reads_any());
+    assert!(!outside.reads_any());
+}
+
+#[tokio::test]
+async fn a_replaced_value_does_not_travel_with_a_scope_that_another_has_widened() {
+    let (manager, mut inside, mut outside) =
+        farm(EditMode::WriteThrough, &set(&production(), &json!("old"), "1")).await;
+    assert!(inside.reads_any() && !outside.reads_any());
+    let base = manager.loaded(SET, "db").await.shown().unwrap().to_string();
+    // One says that everybody may read it, and has to say so; another replaces the value for production.
+    let wide = set(&json!({}), &Value::Null, "1");
+    let wide = json!({"Name": "db", "Variables": [
+        {"Id": "p", "Name": "Password", "Type": "Sensitive", "Scope": {}, "Value": null}, wide["Variables"][1]]});
+    assert_eq!(reason(manager.write_from(SET, &wide, Some(base.clone()), false).await), "WIDENS_SECRET");
+    manager.write_from(SET, &wide, Some(base.clone()), true).await.unwrap();
+    let replaced = manager.write_from(SET, &set(&production(), &json!("new"), "1"), Some(base), false).await.unwrap();
+    assert!(replaced.conflict.is_some());
+    inside.sync(&manager).await;
+    outside.sync(&manager).await;
+    assert!(!outside.reads_any());
+}
+
+#[tokio::test]
+async fn a_node_cannot_borrow_the_wider_scope_of_an_old_state() {
+    let (manager, _, mut hostile) = farm(EditMode::WriteThrough, &set(&json!({}), &json!("first"), "1")).await;
+    let wide = hostile.runs("db").unwrap();
+    // The administrator narrows the scope and replaces the value.
+    manager.written(SET, &set(&production(), &json!("second"), "1")).await;
+    hostile.sync(&manager).await;
+    assert!(!hostile.reads_any());
+    // From the old state it may change what is no secret, and gains nothing by it.
+    let mut content = wide.kind.export(&wide.body.clone().unwrap(), &json!({}));
+    content["Variables"][1]["Value"] = json!("2");
+    hostile.edit(SET, EditBase::Revision(wide.revision), &content).unwrap();
+    hostile.sync(&manager).await;
+    assert_eq!(manager.newest(SET, "db").await["Variables"][1]["Value"], "2");
+    assert!(!hostile.reads_any());
+    // A revision with both states as parents does not lend it the wider one.
+    let loaded = manager.loaded(SET, "db").await;
+    let head = loaded.shown().unwrap();
+    let body = wide.body.unwrap();
+    let parents = [head, wide.revision].into_iter().collect();
+    let touched = std::iter::once(atoll_domain::sharing::path::Path::root()).collect();
+    let forged =
+        atoll_domain::sharing::revision::Revision::writing(loaded.record.id, SET, parents, Some(&body), touched);
+    let outcome = hostile.send_revision(&manager, &forged, body).await;
+    assert!(format!("{outcome:?}").contains("cannot move a sealed value"), "{outcome:?}");
+    hostile.sync(&manager).await;
+    assert!(!hostile.reads_any());
+}
+
+#[tokio::test]
+async fn bringing_an_old_scope_or_value_back_needs_the_word() {
+    let (manager, _, mut outside) = farm(EditMode::Propose, &set(&json!({}), &json!("first"), "1")).await;
+    let first = manager.loaded(SET, "db").await.shown().unwrap().to_string();
+    let keeping = json!({"Name": "db", "Variables": [
+        {"Id": "p", "Name": "Password", "Type": "Sensitive", "Scope": production(), "Value": null},
+        {"Id": "o", "Name": "Other", "Value": "1"}]});
+    manager.written(SET, &keeping).await;
+    outside.sync(&manager).await;
+    assert!(!outside.reads_any());
+
+    let caller = manager.caller.clone();
+    let refused = save::roll_back(&manager.services, &caller, SET, "db", &first, "", "*").await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.reason, "WIDENS_SECRET");
+    assert!(error.text.contains("outside") && !error.text.contains("inside"), "names who gains it: {}", error.text);
+    let release = crate::service::sharing::release::release;
+    let again = release(&manager.services, &caller, SET, "db", None, Some(&first), "*").await;
+    assert_eq!(reason(again), "WIDENS_SECRET");
+    outside.sync(&manager).await;
+    assert!(!outside.reads_any());
+    save::roll_back(&manager.services, &caller.widening(true), SET, "db", &first, "", "*").await.unwrap();
+    manager.release(SET, "db").await.unwrap();
+    outside.sync(&manager).await;
+    assert!(outside.reads_any());
+}
+
+#[tokio::test]
+async fn labelling_moving_or_renaming_a_node_into_a_scope_needs_the_word() {
+    let (manager, _, mut outside) = farm(EditMode::Propose, &set(&production(), &json!("first"), "1")).await;
+    let error = manager.label(&outside, "environment", "production", false).await.unwrap_err();
+    assert_eq!(error.reason, "WIDENS_SECRET");
+    assert!(error.text.contains("outside"), "{}", error.text);
+    outside.sync(&manager).await;
+    assert!(!outside.reads_any());
+    manager.label(&outside, "colour", "red", false).await.unwrap();
+    manager.label(&outside, "environment", "production", true).await.unwrap();
+    outside.sync(&manager).await;
+    assert!(outside.reads_any());
+
+    let targeted = set(&json!({"Target": ["db-1"], "Environment": ["production"]}), &json!("second"), "1");
+    manager.written(SET, &targeted).await;
+    let rename = crate::service::fleet::node::rename;
+    let renamed = rename(&manager.services, &manager.caller, "outside", "db-1".parse().unwrap()).await;
+    assert_eq!(reason(renamed), "WIDENS_SECRET");
+}
+
+#[tokio::test]
+async fn a_reference_to_another_resources_value_is_worth_nothing() {
+    let (manager, _, mut outside) = farm(EditMode::Propose, &set(&production(), &json!("first"), "1")).await;
+    let loaded = manager.loaded(SET, "db").await;
+    let body = loaded.body(&manager.services.store, loaded.shown().unwrap()).await.unwrap().unwrap();
+    let mut copy = SET.export(&body, &json!({}));
+    copy["Name"] = json!("copy");
+    copy["Variables"][0]["Scope"] = json!({});
+    assert_eq!(reason(manager.write(SET, &copy).await), "FOREIGN_SECRET");
+    // Nor under another name in its own set.
+    let mut twice = SET.export(&body, &json!({}));
+    let mut second = twice["Variables"][0].clone();
+    (second["Id"], second["Name"]) = (json!("q"), json!("Second"));
+    twice["Variables"].as_array_mut().unwrap().push(second);
+    assert_eq!(reason(manager.write(SET, &twice).await), "FOREIGN_SECRET");
+    outside.sync(&manager).await;
+    assert!(!outside.reads_any());
+}
