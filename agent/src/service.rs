@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use atoll_node::{CancellationToken, Node};
+use atoll_node::{AdapterState, CancellationToken, Node};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -25,6 +25,10 @@ pub(crate) async fn run(node: Node, config: Config, data_directory: &Path) -> Re
     let shutdown = CancellationToken::new();
     let mut parts: JoinSet<Result<(), AgentError>> = JoinSet::new();
     let (problems, shown) = watch::channel(BTreeMap::new());
+    if config.files.is_some() {
+        // From the first word on, what counts is what stands in the files.
+        node.report_adapter(AdapterState::default());
+    }
     parts.spawn({
         let (node, shutdown) = (node.clone(), shutdown.clone());
         async move {

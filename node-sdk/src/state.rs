@@ -41,6 +41,9 @@ pub struct AdapterState {
     pub standing: BTreeMap<ResourceId, RevisionId>,
     /// Nothing waits to be written, read or handed to the server.
     pub is_settled: bool,
+    /// The number of [`crate::Node::watch`] whose state this is about. While the node runs something newer, it says nothing
+    /// about that.
+    pub as_of: u64,
 }
 
 /// How the link stands.
@@ -124,11 +127,15 @@ impl Inner {
         store.commit(&writes)?;
         let visible = writes.iter().any(is_visible);
         let reports = writes.iter().any(|write| matches!(write, Write::PutReport(..)));
-        self.replica.write().unwrap_or_else(PoisonError::into_inner).apply(writes);
-        drop(store);
-        if visible {
-            self.changed.send_modify(|count| *count += 1);
+        {
+            // Counted while nobody can read: what is read and its number belong together.
+            let mut replica = self.replica.write().unwrap_or_else(PoisonError::into_inner);
+            replica.apply(writes);
+            if visible {
+                self.changed.send_modify(|count| *count += 1);
+            }
         }
+        drop(store);
         if reports {
             self.outbox_wake.notify_one();
         }
@@ -175,10 +182,11 @@ impl Inner {
     pub fn node_state(&self) -> NodeState {
         let adapter = lock(&self.adapter).clone();
         let replica = self.replica();
+        let changes = *self.changed.borrow();
         NodeState {
             digest: replica.state_digest(adapter.as_ref().map(|adapter| &adapter.verified)).to_bytes().to_vec(),
             content_sequence: replica.cursors().get(&Lane::Content).copied().unwrap_or(0),
-            settled: adapter.is_none_or(|adapter| adapter.is_settled),
+            settled: adapter.is_none_or(|adapter| adapter.is_settled && adapter.as_of == changes),
             outbox_length: replica.outbox().len() as u64,
             deferred: 0,
         }

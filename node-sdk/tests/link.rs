@@ -26,6 +26,7 @@ async fn until(node: &Node, what: &str, holds: impl Fn(&Node) -> bool) {
 
 fn edit(value: &str) -> NewEdit {
     NewEdit {
+        resource: None,
         kind: Kind::VariableSet,
         name: "demo".to_owned(),
         base: EditBase::Running,

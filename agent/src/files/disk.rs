@@ -105,12 +105,12 @@ fn entry_of(_metadata: &Metadata) -> (u64, (i64, i64)) {
     (0, (0, 0))
 }
 
-/// Puts a file in its place at once. What stood there is swapped out rather than overwritten, and answered with the path
-/// where it lies now: somebody may be saving into it at this very moment.
+/// Puts a file in its place at once. What stood there is swapped out into a yard rather than overwritten, and answered with
+/// the path where it lies now: somebody may be saving into it at this very moment.
 ///
 /// # Errors
 /// As the file system says; the place then holds the old or the new file.
-pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<Option<PathBuf>> {
+pub fn replace(path: &Path, content: &[u8], mode: u32, yard: &Path) -> io::Result<Option<PathBuf>> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -140,15 +140,17 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<Option<Path
         }
     };
     sync_parent(path)?;
-    if displaced { displace(&temporary, path).map(Some) } else { Ok(None) }
+    if displaced { displace(&temporary, yard).map(Some) } else { Ok(None) }
 }
 
 /// Takes a file away; answers with the path where it lies now.
 ///
 /// # Errors
 /// As the file system says.
-pub fn remove(path: &Path) -> io::Result<PathBuf> {
-    displace(path, path)
+pub fn remove(path: &Path, yard: &Path) -> io::Result<PathBuf> {
+    let kept = displace(path, yard)?;
+    sync_parent(path)?;
+    Ok(kept)
 }
 
 /// What a crash left between two steps: the content that was about to take its place, or that had just been swapped out.
@@ -156,28 +158,29 @@ pub fn remove(path: &Path) -> io::Result<PathBuf> {
 ///
 /// # Errors
 /// As the file system says.
-pub fn left_over(path: &Path, ours: &[Digest]) -> io::Result<Option<PathBuf>> {
+pub fn left_over(path: &Path, ours: &[Digest], yard: &Path) -> io::Result<Option<PathBuf>> {
     let temporary = temporary_path(path);
     match fs::read(&temporary) {
         Ok(bytes) if ours.contains(&Digest::of(&bytes)) => fs::remove_file(&temporary).map(|()| None),
-        Ok(_) => displace(&temporary, path).map(Some),
+        Ok(_) => displace(&temporary, yard).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Marks the names of files that were swapped out and are looked at again before they go.
-pub const DISPLACED: &str = ".atoll-displaced";
-
-/// Moves a file to a free hidden name beside a place. Whoever has it open goes on writing into it there.
-fn displace(from: &Path, place: &Path) -> io::Result<PathBuf> {
-    let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let hidden = place.with_file_name(format!(".{name}"));
-    let kept = free(|number| beside(&hidden, &format!("{DISPLACED}-{number}")))?;
+/// Moves a file out of everybody's sight to a free name in a yard. Whoever has it open goes on writing into it there.
+fn displace(from: &Path, yard: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(yard)?;
+    let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = name.trim_start_matches('.').trim_end_matches(TEMPORARY).to_owned();
+    let kept = free(|number| yard.join(format!("{name}.{number}")))?;
     fs::rename(from, &kept)?;
     sync_parent(&kept)?;
     Ok(kept)
 }
+
+/// How a file ends that is about to take its place.
+const TEMPORARY: &str = ".atoll-tmp";
 
 /// Moves a file beside its place under a free name ending in `.rejected`. Whoever still has it open goes on writing
 /// into the file that is kept.

@@ -12,6 +12,9 @@ pub trait Host: Send + 'static {
     /// What the node runs.
     fn running(&self) -> Vec<Running>;
 
+    /// Counts up with every change of what the node runs.
+    fn version(&self) -> u64;
+
     /// Takes an edit.
     ///
     /// # Errors
@@ -35,6 +38,10 @@ pub struct NodeHost {
 impl Host for NodeHost {
     fn running(&self) -> Vec<Running> {
         self.node.running()
+    }
+
+    fn version(&self) -> u64 {
+        *self.node.watch().borrow()
     }
 
     fn edit(&self, edit: NewEdit) -> Result<Option<RevisionId>, NodeError> {

@@ -129,6 +129,7 @@ mod tests {
             revision: hash,
             hashes: vec![hash],
             applied: true,
+            aside: Vec::new(),
         }
     }
 

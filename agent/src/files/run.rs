@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use atoll_node::domain::id::{ResourceId, RevisionId};
-use atoll_node::{AdapterState, AppliedReport, ApplyOutcome, CancellationToken, Node, clock};
+use atoll_node::{AppliedReport, ApplyOutcome, CancellationToken, Node, clock};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -34,8 +34,6 @@ pub async fn run(
     let poll = Duration::from_millis(config.poll_ms);
     let mut adapter = Adapter::new(host, config, data_directory.join("files.json"));
     let mut changed = true;
-    // From here on, what counts is what stands in the files.
-    node.report_adapter(AdapterState::default());
     while !shutdown.is_cancelled() {
         let (returned, batch) = round(adapter, changed).await?;
         adapter = returned;

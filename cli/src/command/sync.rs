@@ -70,6 +70,12 @@ fn sentence(status: &v1::GetSyncStatusResponse) -> String {
     if status.applied > 0 {
         text.push_str(&format!(", {} applied it", grouped(status.applied)));
     }
+    if status.drifting > 0 {
+        text.push_str(&format!(", {} run something else than they should", grouped(status.drifting)));
+    }
+    if status.unknown > 0 {
+        text.push_str(&format!(", {} do not say what they run", grouped(status.unknown)));
+    }
     if status.failed > 0 {
         text.push_str(&format!(", {} failed to apply it", grouped(status.failed)));
     }

@@ -268,7 +268,7 @@ impl NodeLink for Manager {
                         let Some(bytes) = document.borrow_and_update().clone() else { continue };
                         let documents = vec![manager.forged(&bytes).into(), bytes.into()];
                         let changes = Changes {
-                            nonce: 1, lane: 3, up_to_sequence: 1, last_part: true, documents, left_audiences: vec![], complete: true,
+                            nonce: 1, lane: 3, up_to_sequence: 1, last_part: true, documents, left_audiences: vec![], complete: true, mark: 0,
                         };
                         let _ = outgoing.send(say(sync_response::Message::Changes(changes))).await;
                     }

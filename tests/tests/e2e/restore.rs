@@ -32,7 +32,7 @@ fn content(fleet: &Fleet, name: &str) -> Value {
 fn nothing_is_kept_aside(fleet: &Fleet, nodes: &[&str]) {
     for node in nodes {
         let shown = fleet.cli.run(&["node", "get", node]);
-        assert!(!shown.contains("QUARANTINED"), "{shown}");
+        assert!(!shown.contains("REJECTED"), "{shown}");
     }
 }
 

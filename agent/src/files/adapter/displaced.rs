@@ -8,12 +8,14 @@ use atoll_node::domain::id::Digest;
 
 use super::Adapter;
 use crate::files::content::Form;
-use crate::files::disk::{self, DISPLACED};
+use crate::files::disk;
 use crate::files::memory::Displaced;
 use crate::files::{Host, plan};
 
 /// A program may have a file open for so long after it was replaced, and save into what was swapped out.
 pub const DISPLACED_FOR_MS: i64 = 10 * 60_000;
+/// The directory, among the files, for what was swapped out.
+const YARD: &str = ".atoll";
 /// Files that nobody asked for and that are named as problems.
 const STRAY_LIMIT: usize = 20;
 
@@ -95,23 +97,29 @@ impl<H: Host> Adapter<H> {
 
     /// Looks for what an earlier run did not come to finish, once, and for files that belong to nothing.
     pub(super) fn sweep(&mut self) {
+        if !self.is_swept {
+            self.sweep_yard();
+        }
         let mut strays = Vec::new();
-        let directories: Vec<PathBuf> = fs::read_dir(&self.config.directory)
-            .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect())
-            .unwrap_or_default();
-        for directory in directories {
-            let Some(kind) = directory.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
-            let Ok(entries) = fs::read_dir(&directory) else { continue };
-            for entry in entries.filter_map(Result::ok) {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if !self.is_swept && name.starts_with('.') {
-                    self.adopt_left_over(&format!("{kind}/"), &name, &entry.path());
-                } else if !name.starts_with('.') && strays.len() < STRAY_LIMIT {
-                    strays.extend(self.stray(&format!("{kind}/{name}")));
+        for (kind, directory) in directories(&self.config.directory) {
+            for (name, _) in files(&directory) {
+                let left_over = name.strip_prefix('.').and_then(|name| name.strip_suffix(".atoll-tmp"));
+                match left_over {
+                    Some(file) if !self.is_swept => {
+                        self.settle_left_over(&format!("{kind}/{file}"));
+                    }
+                    None if !name.starts_with('.') && strays.len() < STRAY_LIMIT => {
+                        strays.extend(self.stray(&format!("{kind}/{name}")));
+                    }
+                    _ => {}
                 }
             }
         }
         self.is_swept = true;
+        self.name_strays(&strays);
+    }
+
+    fn name_strays(&mut self, strays: &[String]) {
         const NOTE: &str = "this file belongs to no resource of this node, so what is saved here is not taken";
         let known: Vec<String> =
             self.problems.iter().filter(|(_, text)| text.starts_with(NOTE)).map(|(path, _)| path.clone()).collect();
@@ -119,34 +127,34 @@ impl<H: Host> Adapter<H> {
             self.problems.remove(path);
         }
         for path in strays {
-            self.problem(
-                &path,
-                format!("{NOTE}; the resource may have been renamed: look for its file under the new name"),
-            );
+            let text = format!("{NOTE}; the resource may have been renamed: look for its file under the new name");
+            self.problem(path, text);
         }
     }
 
-    fn adopt_left_over(&mut self, directory: &str, name: &str, lies: &Path) {
-        let plain = name.strip_prefix('.').unwrap_or(name);
-        let (path, is_displaced) = match (plain.split_once(DISPLACED), plain.strip_suffix(".atoll-tmp")) {
-            (Some((path, _)), _) => (format!("{directory}{path}"), true),
-            (None, Some(path)) => (format!("{directory}{path}"), false),
-            (None, None) => return,
-        };
-        if is_displaced {
-            if !self.memory.displaced.contains_key(lies) {
-                self.displaced(&path, lies.to_owned());
+    /// Where files of a place go that were swapped out.
+    pub(super) fn yard(&self, path: &str) -> PathBuf {
+        let kind = path.rsplit_once('/').map_or("", |(kind, _)| kind);
+        self.config.directory.join(YARD).join(kind)
+    }
+
+    /// What an earlier run had swapped out and did not come to remember.
+    fn sweep_yard(&mut self) {
+        for (kind, directory) in directories(&self.config.directory.join(YARD)) {
+            for (name, lies) in files(&directory) {
+                let Some((file, _)) = name.rsplit_once('.') else { continue };
+                if !self.memory.displaced.contains_key(&lies) {
+                    self.displaced(&format!("{kind}/{file}"), lies);
+                }
             }
-            return;
         }
-        self.settle_left_over(&path);
     }
 
     /// What a crash left beside a place is nobody's edit, or is looked at as one; never written over.
     pub(super) fn settle_left_over(&mut self, path: &str) -> bool {
         let mut ours = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
         ours.extend(self.targets.get(path).map(|target| target.hash));
-        match disk::left_over(&self.config.directory.join(path), &ours) {
+        match disk::left_over(&self.config.directory.join(path), &ours, &self.yard(path)) {
             Ok(None) => true,
             Ok(Some(lies)) => {
                 self.displaced(path, lies);
@@ -165,4 +173,21 @@ impl<H: Host> Adapter<H> {
         let is_known = self.targets.contains_key(path) || self.memory.entries.contains_key(path);
         (is_document && !is_known && Form::of(path) != Form::Env).then(|| path.to_owned())
     }
+}
+
+/// The directories in one, but not the hidden ones, by name.
+fn directories(path: &Path) -> Vec<(String, PathBuf)> {
+    entries(path).into_iter().filter(|(name, path)| !name.starts_with('.') && path.is_dir()).collect()
+}
+
+fn files(path: &Path) -> Vec<(String, PathBuf)> {
+    entries(path).into_iter().filter(|(_, path)| path.is_file()).collect()
+}
+
+fn entries(path: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        .collect()
 }

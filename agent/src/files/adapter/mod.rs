@@ -45,6 +45,8 @@ pub struct Adapter<H> {
     /// Whether what an earlier run left was looked for.
     is_swept: bool,
     now: Instant,
+    /// The version of what the node runs that the targets are of.
+    as_of: u64,
 }
 
 /// What came of holding a file against its target.
@@ -111,6 +113,7 @@ impl<H: Host> Adapter<H> {
             in_place,
             is_swept,
             now,
+            as_of: 0,
         }
     }
 
@@ -122,6 +125,7 @@ impl<H: Host> Adapter<H> {
             verified: all().map(|one| (one.resource, one.revision)).collect(),
             standing: all().map(|one| (one.resource, one.names)).collect(),
             is_settled: self.waiting.is_empty(),
+            as_of: self.as_of,
         }
     }
 
@@ -166,6 +170,8 @@ impl<H: Host> Adapter<H> {
     }
 
     fn refresh(&mut self) {
+        // Before what runs is read: a change that comes in between is seen with the next one.
+        self.as_of = self.host.version();
         let running = self.host.running();
         let stems = stems(&running);
         let mut targets = BTreeMap::new();

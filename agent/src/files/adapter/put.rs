@@ -84,7 +84,7 @@ impl<H: Host> Adapter<H> {
         }
         let Some(target) = self.targets.get(path) else { return };
         let full = self.config.directory.join(path);
-        match disk::replace(&full, &target.content.0, target.form.mode()) {
+        match disk::replace(&full, &target.content.0, target.form.mode(), &self.yard(path)) {
             Ok(displaced) => {
                 tracing::debug!(path, revision = target.revision.short(), "wrote a file");
                 self.failed.remove(path);
@@ -114,7 +114,7 @@ impl<H: Host> Adapter<H> {
 
     fn remove(&mut self, path: &str, batch: &mut Batch) {
         let full = self.config.directory.join(path);
-        match disk::remove(&full) {
+        match disk::remove(&full, &self.yard(path)) {
             Ok(displaced) => {
                 tracing::info!(path, "removed a file: its resource is gone");
                 self.displaced(path, displaced);

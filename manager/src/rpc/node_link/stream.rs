@@ -228,7 +228,10 @@ impl Conversation {
             Some(v1::sync_request::Message::Ack(ack)) => ack,
             Some(v1::sync_request::Message::State(state)) => return self.hold_against(&state).await,
             _ => {
-                return Err(status(Error::invalid("UNEXPECTED", "after Hello a node acknowledges and tells its state")));
+                return Err(status(Error::invalid(
+                    "UNEXPECTED",
+                    "after Hello a node acknowledges and tells its state",
+                )));
             }
         };
         let (lane, sequence) = self

@@ -409,6 +409,8 @@ impl Sharing for Admin {
             applied: seen.applied as u64,
             failed: seen.failed as u64,
             offline: seen.offline as u64,
+            drifting: seen.drifting as u64,
+            unknown: seen.unknown as u64,
             behind: behind.collect(),
         }))
     }

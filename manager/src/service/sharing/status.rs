@@ -12,7 +12,7 @@ use super::history::find;
 use super::offer::resource_key;
 use crate::error::Result;
 use crate::service::Services;
-use crate::service::fleet::node::{self, NodeView};
+use crate::service::fleet::node::{self, NodeView, SyncState};
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{ResourceRecord, applied_nodes, exception_list, publication_list};
 
@@ -25,6 +25,10 @@ pub struct SyncStatus {
     pub applied: usize,
     pub failed: usize,
     pub offline: usize,
+    /// Nodes that go on running something else than they should.
+    pub drifting: usize,
+    /// Nodes that do not tell what they run.
+    pub unknown: usize,
     pub behind: Vec<NodeView>,
 }
 
@@ -65,7 +69,14 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
         let Some(wanted) = wanted else { continue };
         status.expected += 1;
         let view = node::view(services, record);
-        if view.seen.last_seen_ms > 0 && view.seen.acknowledged >= wanted {
+        status.drifting += usize::from(view.sync_state == SyncState::Drift);
+        status.unknown += usize::from(view.sync_state == SyncState::Unknown);
+        // Of one resource it is known that the node has stored it; of everything together, that it runs it.
+        let has_it = match &resource {
+            Some(_) => view.seen.last_seen_ms > 0 && view.seen.acknowledged >= wanted,
+            None => view.in_sync,
+        };
+        if has_it {
             status.have += 1;
             continue;
         }
