@@ -244,10 +244,12 @@ async fn say_again(
     }
     // Whether it is a question, and whether it is part of what counts, is seen anew.
     known.message.clone_from(&decision.message);
+    // What the edit was made from is lost, so the merge cannot be made again: the manager's own word for it stands.
+    let is_rootless = loaded.provenance.get(&known.head).is_some_and(|record| record.graft.is_some());
     if let Some(merged) = &decision.merged
         && loaded.history.contains(merged.revision)
         && loaded.history.descends(merged.revision, known.head)
-        && loaded.provenance.get(&merged.revision).is_some_and(|record| record.provenance.origin != Origin::Merge)
+        && (is_rootless || merged.provenance.origin != Origin::Merge)
     {
         known.head = merged.revision;
     }
