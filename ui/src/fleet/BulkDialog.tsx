@@ -8,7 +8,7 @@ import { api } from "../api/client";
 import { type ActOnNodesResponse, type FreezeNodesResponse, LabelChangeSchema } from "../api/generated/atoll/v1/fleet_pb";
 import { makeOld, NODE_TOPICS } from "../api/query";
 import { Dialog, FormDialog } from "../ui/Dialog";
-import { ListField, TextField } from "../ui/fields";
+import { Checkbox, ListField, TextField } from "../ui/fields";
 import { Answer } from "../ui/feedback";
 import { readLabels } from "../ui/Labels";
 import { SimpleTable } from "../ui/SimpleTable";
@@ -50,6 +50,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
   const [group, setGroup] = useState("");
   const [reason, setReason] = useState("");
   const [typed, setTyped] = useState("");
+  const [widen, setWiden] = useState(false);
   const queries = useQueryClient();
   const count = Number(frozen.count);
   const nodes = count === 1 ? "1 node" : `${count.toLocaleString("en")} nodes`;
@@ -77,7 +78,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
       submit={words[act].submit}
       kind={act === "remove" ? "danger" : "primary"}
       disabledReason={count === 0 ? "No node is in the selection" : words[act].why}
-      act={() => api.fleet.actOnNodes(asked())}
+      act={() => api.fleet.actOnNodes({ ...asked(), widen })}
       done={(result) => `Done on ${result.done.toLocaleString("en")} of ${nodes}`}
       onDone={(result) => {
         makeOld(queries, NODE_TOPICS);
@@ -98,6 +99,14 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
       {act === "move" ? <GroupField label="New home group" value={group} onChange={setGroup} /> : null}
       {act === "cordon" ? <TextField label="Why" value={reason} onChange={setReason} maxLength={200} autoFocus /> : null}
       {changesReach && count > 0 ? <Reach frozen={frozen} act={asked().act} /> : null}
+      {act === "label" || act === "move" ? (
+        <Checkbox
+          label="More nodes may read sealed values"
+          description="Without it, nodes that would gain a sealed value are left out and named."
+          checked={widen}
+          onChange={setWiden}
+        />
+      ) : null}
       {act === "remove" ? (
         <>
           <Text size="sm">Their certificates are no longer accepted and their membership ends for good. To come back they join anew.</Text>

@@ -60,7 +60,7 @@ function LabelForm({ node, onClose }: ActProps) {
       submit="Save labels"
       cli={`atoll node label ${quote(node.name)} ${words.join(" ")}`}
       disabledReason={problem ?? (words.length === 0 ? "Nothing has changed" : undefined)}
-      act={() => api.fleet.labelNode({ node: node.id, set, remove })}
+      act={({ widen }) => api.fleet.labelNode({ node: node.id, set, remove, widen })}
       done="The labels were saved"
       onDone={refresh}
       onClose={onClose}
@@ -86,7 +86,7 @@ function MoveForm({ node, onClose }: ActProps) {
       submit="Move the node"
       cli={`atoll node move ${quote(node.name)} ${quote(group)}`}
       disabledReason={group === node.group || group === "" ? "Choose another group" : undefined}
-      act={() => api.fleet.moveNode({ node: node.id, group })}
+      act={({ widen }) => api.fleet.moveNode({ node: node.id, group, widen })}
       done="The node was moved"
       onDone={refresh}
       onClose={onClose}
@@ -111,7 +111,7 @@ function RenameForm({ node, onClose, onRenamed }: ActProps & { onRenamed: (name:
       submit="Rename the node"
       cli={`atoll node rename ${quote(node.name)} ${quote(name)}`}
       disabledReason={name.trim() === "" || name === node.name ? "Give another name" : undefined}
-      act={() => api.fleet.renameNode({ node: node.id, name: name.trim() })}
+      act={({ widen }) => api.fleet.renameNode({ node: node.id, name: name.trim(), widen })}
       done="The node has its new name"
       onDone={() => {
         refresh();

@@ -107,7 +107,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
           <dd>{node.stateReason}</dd>
           <dt>Sync</dt>
           <dd>
-            <State of={node.inSync ? "in_sync" : "behind"} /> {syncReason(node)}
+            <State of={node.syncState || "unknown"} /> {syncReason(node)}
           </dd>
           <dt>Last seen</dt>
           <dd>
@@ -179,11 +179,13 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
 }
 
 function syncReason(node: Node): string {
-  if (node.inSync) return "It has everything that it should have.";
+  if (node.inSync) return "It has proved to run just what it should.";
+  if (node.syncState === "drift") return "It goes on running something else than it should. Look at what is not as usual below.";
+  if (node.syncState === "unknown") return "Its program does not tell what it runs.";
   if (node.state === "never_connected") return "It has not called yet.";
   if (node.state === "cordoned") return "New content is held back while it is cordoned.";
   if (node.state === "offline") return "It gets what it is owed when it is connected again.";
-  return "It is being sent what it is owed.";
+  return "It is being sent what it should have, or is putting it in place.";
 }
 
 function Raw({ detail }: { detail: GetNodeResponse }) {

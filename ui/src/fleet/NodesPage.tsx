@@ -25,7 +25,7 @@ const route = getRouteApi("/shell/nodes");
 export const NODE_COLUMNS: readonly Column<Node>[] = [
   { id: "name", header: "Name", width: "minmax(12rem, 2fr)", sortKey: "name", cell: (node) => <NodeLink name={node.name} /> },
   { id: "state", header: "State", width: "minmax(9rem, 1fr)", sortKey: "state", cell: (node) => <State of={node.state} reason={node.stateReason} /> },
-  { id: "sync", header: "Sync", width: "minmax(7rem, 0.8fr)", sortKey: "in_sync", cell: (node) => <State of={node.inSync ? "in_sync" : "behind"} /> },
+  { id: "sync", header: "Sync", width: "minmax(7rem, 0.8fr)", sortKey: "in_sync", cell: (node) => <State of={node.syncState || "unknown"} /> },
   { id: "group", header: "Group", width: "minmax(8rem, 1fr)", sortKey: "group", cell: (node) => <bdi>{node.group}</bdi> },
   { id: "version", header: "Version", width: "minmax(10rem, 1fr)", sortKey: "agent_version", cell: (node) => node.agentVersion || "not reported yet" },
   { id: "seen", header: "Last seen", width: "minmax(8rem, 0.8fr)", sortKey: "last_seen_ms", cell: (node) => <LastSeen node={node} /> },

@@ -77,6 +77,11 @@ function Shown({ proposal }: { proposal: Proposal }) {
           </Link>
         </Note>
       ) : null}
+      {proposal.takesBack.length > 0 ? (
+        <Note title="It takes back what was saved before">
+          An undo, or an editor that had never seen it: <bdi>{proposal.takesBack.join(", ")}</bdi> stands again as it was before the last save on this node.
+        </Note>
+      ) : null}
       {proposal.state === "accepted" && resource?.hasDraft ? (
         <Note title="It is not released yet">
           Nodes get it when it is published.{" "}
@@ -106,6 +111,14 @@ function Shown({ proposal }: { proposal: Proposal }) {
           </dd>
           <dt>Message of the edit</dt>
           <dd>{revision?.message ? <bdi>{revision.message}</bdi> : <span className="dim">none</span>}</dd>
+          {proposal.claimedBase ? (
+            <>
+              <dt>Edited from</dt>
+              <dd>
+                revision <code>{proposal.claimedBase.slice(0, 12)}</code>, as the node says
+              </dd>
+            </>
+          ) : null}
           <dt>In this state</dt>
           <dd>
             since <Time at={proposal.sinceMs} />

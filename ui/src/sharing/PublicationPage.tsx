@@ -129,7 +129,7 @@ function DeletePublication({ publication, onClose, onDeleted }: DeleteProps) {
       submit="Delete the publication"
       typed={publication.name}
       cli={`atoll publication delete ${quote(publication.name)} --yes`}
-      act={() => api.sharing.deletePublication({ name: publication.name })}
+      act={() => api.sharing.deletePublication({ name: publication.name, expectedEtag: publication.etag })}
       done="The publication was deleted"
       onDone={() => {
         makeOld(queries, [...staleTopics("publication.delete"), "status"]);

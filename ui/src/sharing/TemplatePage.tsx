@@ -100,7 +100,7 @@ function useTemplateEditing(newest: GetResourceResponse): { editing: Editing; co
   };
   const readBase = async (revision: string) => contentOf(await api.sharing.getResource({ kind: TEMPLATE.name, resource: newest.resource?.id ?? name, revision }));
   const editing = useEditing({ kind: TEMPLATE, newest, onSaved, readBase });
-  useKeys({ "mod+Enter": editing.save });
+  useKeys({ "mod+Enter": () => editing.save() });
   return { editing, conflictId };
 }
 

@@ -4,6 +4,7 @@ import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useRef, useState } from "react";
 
 import { Button } from "./Button";
+import { useConsent, type Words } from "./consent";
 import { CopyCli } from "./copy";
 import { ProblemNote } from "./feedback";
 import { TextField } from "./TextField";
@@ -49,7 +50,8 @@ type FormDialogProps<T> = {
   cli?: string | undefined;
   /** Why it cannot be submitted as it is. */
   disabledReason?: string | undefined;
-  act: () => Promise<T>;
+  /** The words are what was said to be meant, after the manager has asked for it. */
+  act: (words: Words) => Promise<T>;
   /** What to say when it was done. */
   done: string | ((result: T) => string);
   onDone?: ((result: T) => void) | undefined;
@@ -65,14 +67,17 @@ export function FormDialog<T>(props: FormDialogProps<T>) {
   const isSent = useRef(false);
   const [isDirty, setDirty] = useState(false);
   const [notice, setNotice] = useState<string>();
+  const [error, setError] = useState<unknown>();
+  const consent = useConsent(error);
   const act = useMutation({
-    mutationFn: props.act,
+    mutationFn: () => props.act(consent.words),
     onSuccess: (result) => {
       tellDone(typeof props.done === "string" ? props.done : props.done(result));
       props.onClose();
       props.onDone?.(result);
     },
-    onError: () => {
+    onError: (failure) => {
+      setError(failure);
       isSent.current = false;
     },
   });
@@ -97,13 +102,14 @@ export function FormDialog<T>(props: FormDialogProps<T>) {
       <form onSubmit={submit} onInput={typed} className="form">
         {props.children}
         {act.error ? <ProblemNote error={act.error} isAct /> : null}
+        {consent.tick}
         {notice !== undefined ? (
           <p role="alert" className="form-notice">
             {notice}
           </p>
         ) : null}
         <div className="form-actions">
-          {props.cli ? <CopyCli command={props.cli} /> : null}
+          {props.cli ? <CopyCli command={props.cli + consent.flags} /> : null}
           <Button onClick={props.onClose}>Cancel</Button>
           <Button type="submit" kind={props.kind ?? "primary"} isBusy={act.isPending} disabledReason={props.disabledReason}>
             {props.submit}

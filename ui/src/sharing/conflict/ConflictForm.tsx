@@ -6,6 +6,7 @@ import { api } from "../../api/client";
 import type { Conflict, Resource } from "../../api/generated/atoll/v1/sharing_pb";
 import { makeOld, staleTopics } from "../../api/query";
 import { Button } from "../../ui/Button";
+import { useConsent, type Words } from "../../ui/consent";
 import { CopyCli } from "../../ui/copy";
 import { Empty, ProblemNote } from "../../ui/feedback";
 import { Checkbox, TextArea } from "../../ui/fields";
@@ -50,6 +51,7 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
     answering.forget();
     onResolved(next);
   });
+  const consent = useConsent(sending.error);
   const index = Math.min(current, places.length - 1);
   const place = places[index];
   const go = (to: number) => {
@@ -62,7 +64,7 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
     // A second press may come before the first one is drawn.
     if (whyNot !== undefined || isSending.current) return;
     isSending.current = true;
-    sending.mutate(undefined, { onSettled: () => (isSending.current = false) });
+    sending.mutate(consent.words, { onSettled: () => (isSending.current = false) });
   };
   useQuestionKeys({ next: () => go(index + 1), previous: () => go(index - 1), submit });
   if (!place) return <Empty title="No open place is left">The sides go together by now. The resource shows what came of it.</Empty>;
@@ -108,8 +110,9 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
           onChange={(release) => change({ release })}
         />
         {sending.error ? <ProblemNote error={sending.error} onRetry={submit} /> : null}
+        {consent.tick}
         <div className="form-actions">
-          <CopyCli command={resolveCommand(conflict, draft)} />
+          <CopyCli command={resolveCommand(conflict, draft) + consent.flags} />
           <Button kind="primary" isBusy={sending.isPending} disabledReason={whyNot} onClick={submit}>
             Resolve the conflict (Ctrl Enter)
           </Button>
@@ -141,15 +144,22 @@ async function nextQuestion(about: Resource | undefined): Promise<string> {
  */
 function useSending(conflict: Conflict, draft: Draft, onResolved: (next: Next) => void) {
   const queries = useQueryClient();
-  return useMutation<Next | "changed">({
-    mutationFn: async () => {
+  return useMutation<Next | "changed", Error, Words>({
+    mutationFn: async (words) => {
       const now = await api.sharing.getConflict({ id: conflict.id });
       if (now.conflict?.state !== conflict.state || revisionsOf(now.conflict).join() !== revisionsOf(conflict).join()) {
         queries.setQueryData(["conflicts", "one", conflict.id], now);
         return "changed";
       }
       const { message, release } = draft;
-      const { release: made } = await api.sharing.resolveConflict({ id: conflict.id, choices: choicesOf(conflict.places, draft), message, release });
+      const { release: made } = await api.sharing.resolveConflict({
+        id: conflict.id,
+        choices: choicesOf(conflict.places, draft),
+        message,
+        release,
+        expectedEtag: conflict.etag,
+        ...words,
+      });
       return { version: made?.version ?? "", conflictId: await nextQuestion(conflict.resource) };
     },
     onSuccess: (next) => {

@@ -18,6 +18,7 @@ type DecideDialogProps = { proposal: Proposal; decision: Decision; onClose: () =
 export function DecideDialog({ proposal, decision, onClose }: DecideDialogProps) {
   const [message, setMessage] = useState("");
   const [release, setRelease] = useState(false);
+  const [seen] = useState(proposal.revision?.id ?? "");
   const queries = useQueryClient();
   const navigate = useNavigate();
   const accept = decision === "accept";
@@ -32,7 +33,16 @@ export function DecideDialog({ proposal, decision, onClose }: DecideDialogProps)
       submit={accept ? "Accept the edit" : "Decline the edit"}
       kind={accept ? "primary" : "danger"}
       cli={`atoll proposal ${decision} ${quote(proposal.id)}${said}${accept && release ? " --publish" : ""}`}
-      act={() => api.sharing.decideProposal({ id: proposal.id, accept, message, release: accept && release })}
+      act={({ withDrafts }) =>
+        api.sharing.decideProposal({
+          id: proposal.id,
+          accept,
+          message,
+          release: accept && release,
+          expectedRevision: seen,
+          withDrafts,
+        })
+      }
       done={(decided) => doneWords(decided, accept)}
       onDone={finish}
       onClose={onClose}

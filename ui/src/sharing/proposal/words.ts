@@ -18,6 +18,12 @@ export function stateWords(proposal: Proposal): string {
       return "The edit was declined: the node runs what is released. The edit stays in the history.";
     case "accepted":
       return "The edit was accepted. It runs everywhere with the next release.";
+    case "released":
+      return "The edit is part of what is released.";
+    case "unapplied":
+      return "The edit does not run on its node: nobody knows what it was made from, or the resource is locked there. Accept it to make it everybody's.";
+    case "rejected":
+      return "The edit could not be taken: the node runs what is released. Its content stays in the history.";
     default:
       return "";
   }
@@ -26,6 +32,7 @@ export function stateWords(proposal: Proposal): string {
 /** Why it cannot be decided; the manager has the last word. */
 export function whyNotDecided(proposal: Proposal): string | undefined {
   if (proposal.state === "declined") return "It was declined already";
-  if (proposal.state === "accepted") return "It was accepted already";
+  if (proposal.state === "accepted" || proposal.state === "released") return "It was accepted already";
+  if (proposal.state === "rejected") return "It was rejected; its content is in the history";
   return undefined;
 }

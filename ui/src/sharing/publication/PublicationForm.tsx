@@ -25,6 +25,8 @@ type PublicationFormProps = {
 export function PublicationForm({ publication, onSaved, onClose }: PublicationFormProps) {
   const [wish, setWish] = useState<Wish>(() => (publication ? wishOf(publication) : newWish()));
   const [requestId] = useState(newId);
+  // What the form began from: news that come in meanwhile are not what was looked at.
+  const [seen] = useState(publication?.etag ?? "");
   const queries = useQueryClient();
   const reach = useReach(wish);
   const taken = useTaken(publication ? "" : wish.name.trim());
@@ -37,7 +39,7 @@ export function PublicationForm({ publication, onSaved, onClose }: PublicationFo
       size="xl"
       cli={whyNot ? undefined : setCommand(wish)}
       disabledReason={whyNot ?? (reach.data?.problem ? sentence(reach.data.problem) : undefined)}
-      act={() => api.sharing.savePublication({ publication: publicationOf(wish), requestId })}
+      act={() => api.sharing.savePublication({ publication: publicationOf(wish), requestId, expectedEtag: seen })}
       done={publication ? "The publication was saved" : "The publication was created"}
       onDone={(saved) => {
         makeOld(queries, [...staleTopics("publication.save"), "status"]);

@@ -50,7 +50,7 @@ function ReleaseForm({ kind, resource }: PublishProps) {
   const problem = step === "own" ? versionProblem(typed, resource.version) : undefined;
   const reason = resource.state !== "ok" ? "It is deleted; restore a revision first" : problem;
   const release = useMutation({
-    mutationFn: () => api.sharing.releaseResource({ kind: kind.name, resource: resource.id, version }),
+    mutationFn: () => api.sharing.releaseResource({ kind: kind.name, resource: resource.id, version, expectedRevision: resource.heads[0] ?? "" }),
     onSuccess: ({ release: made }) => {
       tellDone(`${made?.version ?? version} is released`, "Nodes that follow get it now.");
       refresh(queries);

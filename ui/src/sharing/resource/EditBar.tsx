@@ -3,6 +3,7 @@ import { useState } from "react";
 
 import type { GetResourceResponse } from "../../api/generated/atoll/v1/sharing_pb";
 import { Button } from "../../ui/Button";
+import { useConsent } from "../../ui/consent";
 import { CopyCli, quote } from "../../ui/copy";
 import { Dialog } from "../../ui/Dialog";
 import { Note, ProblemNote } from "../../ui/feedback";
@@ -17,13 +18,16 @@ type EditBarProps = { kind: Kind; newest: GetResourceResponse; editing: Editing 
 
 export function EditBar({ kind, newest, editing }: EditBarProps) {
   const { edit } = editing;
+  const consent = useConsent(editing.error);
+  const save = () => editing.save(consent.words);
   const name = newest.resource?.name ?? "";
   if (!edit) return <DraftNote editing={editing} />;
   const reason = editing.problem ?? (editing.isDirty ? undefined : "Nothing is changed yet");
   return (
     <>
       <NewerNote kind={kind} newest={newest} base={edit.base} />
-      {editing.error ? <ProblemNote error={editing.error} onRetry={editing.save} /> : null}
+      {editing.error ? <ProblemNote error={editing.error} onRetry={save} /> : null}
+      {consent.tick}
       <div className="edit-bar" role="group" aria-label="The open edit">
         <div className="edit-bar-message">
           <TextField
@@ -37,9 +41,9 @@ export function EditBar({ kind, newest, editing }: EditBarProps) {
         <span className="resource-dim">
           {editing.isDirty ? "Not saved yet; kept in this browser, without sensitive values" : "No change yet"} (from {shortId(edit.base)})
         </span>
-        <CopyCli command={`atoll ${kind.command} edit ${quote(name)}${edit.message ? ` -m ${quote(edit.message)}` : ""}`} />
+        <CopyCli command={`atoll ${kind.command} edit ${quote(name)}${edit.message ? ` -m ${quote(edit.message)}` : ""}${consent.flags}`} />
         <Button onClick={editing.discard}>{editing.isDirty ? "Discard" : "Close"}</Button>
-        <Button kind="primary" onClick={editing.save} isBusy={editing.isSaving} disabledReason={reason}>
+        <Button kind="primary" onClick={save} isBusy={editing.isSaving} disabledReason={reason}>
           Save
         </Button>
       </div>

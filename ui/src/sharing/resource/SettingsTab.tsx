@@ -105,7 +105,7 @@ function Delete({ kind, resource }: { kind: Kind; resource: Resource }) {
           submit="Delete"
           typed={resource.name}
           cli={`atoll ${kind.command} delete ${quote(resource.name)}${message ? ` -m ${quote(message)}` : ""}`}
-          act={() => api.sharing.deleteResource({ kind: kind.name, resource: resource.id, message })}
+          act={() => api.sharing.deleteResource({ kind: kind.name, resource: resource.id, message, expectedRevision: resource.heads.length === 1 ? (resource.heads[0] ?? "") : "*" })}
           done={`${resource.name} is deleted`}
           onDone={() => {
             refresh(queries);

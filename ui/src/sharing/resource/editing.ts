@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type RefObject, useEffect, useRef, useState } from "react";
 
 import type { GetResourceResponse, SaveResourceResponse } from "../../api/generated/atoll/v1/sharing_pb";
+import type { Words } from "../../ui/consent";
 import { tellDone, tellProblem } from "../../ui/toast";
 import { type Draft, dropDraft, findDraft, hasLeftOut, keepDraft, withBase } from "./draft";
 import type { Kind } from "./kind";
@@ -27,7 +28,8 @@ export type Editing = {
   change: (change: (content: Content) => Content) => void;
   setMessage: (message: string) => void;
   discard: () => void;
-  save: () => void;
+  /** Saves; with what was said to be meant, once the manager has asked. */
+  save: (words?: Words) => void;
   isSaving: boolean;
   error: unknown;
   /** What stands in a field that cannot be read, such as JSON that is not complete. */
@@ -67,7 +69,8 @@ export function useEditing({ kind, newest, onSaved, readBase }: Options): Editin
     saving.reset();
   };
   const saving = useMutation({
-    mutationFn: (one: Edit) => save(kind, { resource: id, content: JSON.stringify(one.content), base: one.base, message: one.message }),
+    mutationFn: ({ one, widen }: { one: Edit; widen: boolean }) =>
+      save(kind, { resource: id, content: JSON.stringify(one.content), base: one.base, message: one.message, widen }),
     onSuccess: (answer) => {
       end();
       refresh(queries);
@@ -97,11 +100,11 @@ export function useEditing({ kind, newest, onSaved, readBase }: Options): Editin
       }),
     setMessage: (message) => setEdit((before) => before && { ...before, message }),
     discard: end,
-    save: () => {
+    save: (words) => {
       // A second press may come before the first one is drawn.
       if (!edit || !isDirty || problem !== undefined || isSending.current) return;
       isSending.current = true;
-      saving.mutate(edit);
+      saving.mutate({ one: edit, widen: words?.widen ?? false });
     },
     isSaving: saving.isPending,
     error: saving.error,

@@ -6,7 +6,7 @@ import type { SaveResourceResponse } from "../../api/generated/atoll/v1/sharing_
 import { makeOld, staleTopics } from "../../api/query";
 import type { Kind } from "./kind";
 
-type Save = { resource?: string; content: string; base?: string; message?: string; isImport?: boolean; requestId?: string };
+type Save = { resource?: string; content: string; base?: string; message?: string; isImport?: boolean; requestId?: string; widen?: boolean };
 
 export function save(kind: Kind, wish: Save): Promise<SaveResourceResponse> {
   return api.sharing.saveResource({
@@ -16,6 +16,7 @@ export function save(kind: Kind, wish: Save): Promise<SaveResourceResponse> {
     baseRevision: wish.base ?? "",
     message: wish.message ?? "",
     imported: wish.isImport ?? false,
+    widen: wish.widen ?? false,
     requestId: wish.requestId ?? newId(),
   });
 }

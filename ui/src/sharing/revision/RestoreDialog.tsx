@@ -29,7 +29,7 @@ export function RestoreDialog({ kind, resource, revision, onClose }: RestoreProp
       submit="Restore"
       size="xl"
       cli={`atoll ${kind.command} rollback ${quote(resource.name)} ${name}${said}`}
-      act={() => api.sharing.rollBackResource({ kind: kind.name, resource: resource.id, to: revision.id, message })}
+      act={({ widen }) => api.sharing.rollBackResource({ kind: kind.name, resource: resource.id, to: revision.id, message, widen, expectedRevision: resource.heads.length === 1 ? head : "*" })}
       done={`The content of ${name} is the newest revision; publish it when nodes shall get it`}
       onDone={() => refresh(queries)}
       onClose={onClose}

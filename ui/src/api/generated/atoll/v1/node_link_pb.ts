@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atoll/v1/node_link.proto.
  */
 export const file_atoll_v1_node_link: GenFile = /*@__PURE__*/
-  fileDesc("ChhhdG9sbC92MS9ub2RlX2xpbmsucHJvdG8SCGF0b2xsLnYxIssBCgtKb2luUmVxdWVzdBIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhAKCHRva2VuX2lkGAIgASgJEhQKDHRva2VuX3NlY3JldBgDIAEoCRIMCgRuYW1lGAQgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYBSABKAwSFAoMaWRlbnRpdHlfa2V5GAYgASgMEhMKC3NlYWxpbmdfa2V5GAcgASgMEg0KBXByb29mGAggASgMEhUKDWFnZW50X3ZlcnNpb24YCSABKAkipQEKDEpvaW5SZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhkKEWNlcnRpZmljYXRlX2NoYWluGAIgAygMEhgKEHJvb3RfY2VydGlmaWNhdGUYAyABKAwSFAoMZG9jdW1lbnRfa2V5GAQgASgMEhMKC3NlYWxpbmdfa2V5GAUgASgMEhUKDW1hbmFnZXJfZXBvY2gYBiABKAkSDQoFZ3JvdXAYByABKAkiIwoQQ2hhbGxlbmdlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIiYKEUNoYWxsZW5nZVJlc3BvbnNlEhEKCWNoYWxsZW5nZRgBIAEoDCJgCg5SZWNvdmVyUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEhEKCWNoYWxsZW5nZRgCIAEoDBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAMgASgMEg0KBXByb29mGAQgASgMIiwKD1JlY292ZXJSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAMoDCI2ChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgMIjUKGFJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAMoDCI4CgZDdXJzb3ISHAoEbGFuZRgBIAEoDjIOLmF0b2xsLnYxLkxhbmUSEAoIc2VxdWVuY2UYAiABKAQiWAoLU3luY1JlcXVlc3QSIAoFaGVsbG8YASABKAsyDy5hdG9sbC52MS5IZWxsb0gAEhwKA2FjaxgCIAEoCzINLmF0b2xsLnYxLkFja0gAQgkKB21lc3NhZ2UipAIKBUhlbGxvEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SEwoLaW5jYXJuYXRpb24YAiABKAkSFQoNbWFuYWdlcl9lcG9jaBgDIAEoCRIhCgdjdXJzb3JzGAQgAygLMhAuYXRvbGwudjEuQ3Vyc29yEhUKDW91dGJveF9sZW5ndGgYBSABKAQSFQoNYWdlbnRfdmVyc2lvbhgGIAEoCRI8Cg9zY2hlbWFfdmVyc2lvbnMYByADKAsyIy5hdG9sbC52MS5IZWxsby5TY2hlbWFWZXJzaW9uc0VudHJ5Eg8KB2Jvb3RfaWQYCCABKAkaNQoTU2NoZW1hVmVyc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBIkEKA0FjaxINCgVub25jZRgBIAEoBBIrCgpleGNlcHRpb25zGAIgAygLMhcuYXRvbGwudjEuSXRlbUV4Y2VwdGlvbiI4Cg1JdGVtRXhjZXB0aW9uEgsKA2tleRgBIAEoCRIMCgRjb2RlGAIgASgJEgwKBHRleHQYAyABKAkijwEKDFN5bmNSZXNwb25zZRIkCgd3ZWxjb21lGAEgASgLMhEuYXRvbGwudjEuV2VsY29tZUgAEiQKB2NoYW5nZXMYAiABKAsyES5hdG9sbC52MS5DaGFuZ2VzSAASKAoJaGVhcnRiZWF0GAMgASgLMhMuYXRvbGwudjEuSGVhcnRiZWF0SABCCQoHbWVzc2FnZSLfAQoHV2VsY29tZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhUKDW1hbmFnZXJfZXBvY2gYAiABKAkSEgoKc3RhcnRfb3ZlchgDIAEoCBIMCgRuYW1lGAQgASgJEg0KBWdyb3VwGAUgASgJEi0KBmxhYmVscxgGIAMoCzIdLmF0b2xsLnYxLldlbGNvbWUuTGFiZWxzRW50cnkSFAoMaGVhcnRiZWF0X21zGAcgASgNGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKB0NoYW5nZXMSDQoFbm9uY2UYASABKAQSHAoEbGFuZRgCIAEoDjIOLmF0b2xsLnYxLkxhbmUSFgoOdXBfdG9fc2VxdWVuY2UYAyABKAQSEQoJbGFzdF9wYXJ0GAQgASgIEhEKCWRvY3VtZW50cxgFIAMoDBIWCg5sZWZ0X2F1ZGllbmNlcxgGIAMoCRIQCghjb21wbGV0ZRgHIAEoCCJHCg5TaWduZWREb2N1bWVudBIQCghkb2N1bWVudBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEAoIc2VxdWVuY2UYAyABKAQiJAoJSGVhcnRiZWF0EhcKD21hbmFnZXJfdGltZV9tcxgBIAEoAyJFCgtQdXNoUmVxdWVzdBITCgtpbmNhcm5hdGlvbhgBIAEoCRIhCgdyZXBvcnRzGAIgAygLMhAuYXRvbGwudjEuUmVwb3J0IjsKBlJlcG9ydBIOCgZudW1iZXIYASABKAQSDgoGcmVwb3J0GAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDCI3CgxQdXNoUmVzcG9uc2USJwoHcmVzdWx0cxgBIAMoCzIWLmF0b2xsLnYxLlJlcG9ydFJlc3VsdCJxCgxSZXBvcnRSZXN1bHQSDgoGbnVtYmVyGAEgASgEEigKB291dGNvbWUYAiABKA4yFy5hdG9sbC52MS5SZXBvcnRPdXRjb21lEhkKEW1pc3NpbmdfcmV2aXNpb25zGAMgAygJEgwKBHRleHQYBCABKAkqTwoETGFuZRIUChBMQU5FX1VOU1BFQ0lGSUVEEAASDgoKTEFORV9MT0NLUxABEg8KC0xBTkVfQUNDRVNTEAISEAoMTEFORV9DT05URU5UEAMqqQEKDVJlcG9ydE91dGNvbWUSHgoaUkVQT1JUX09VVENPTUVfVU5TUEVDSUZJRUQQABIZChVSRVBPUlRfT1VUQ09NRV9TVE9SRUQQARIcChhSRVBPUlRfT1VUQ09NRV9EVVBMSUNBVEUQAhIfChtSRVBPUlRfT1VUQ09NRV9ORUVEX1BBUkVOVFMQAxIeChpSRVBPUlRfT1VUQ09NRV9RVUFSQU5USU5FRBAEMpQDCghOb2RlTGluaxI1CgRKb2luEhUuYXRvbGwudjEuSm9pblJlcXVlc3QaFi5hdG9sbC52MS5Kb2luUmVzcG9uc2USRAoJQ2hhbGxlbmdlEhouYXRvbGwudjEuQ2hhbGxlbmdlUmVxdWVzdBobLmF0b2xsLnYxLkNoYWxsZW5nZVJlc3BvbnNlEj4KB1JlY292ZXISGC5hdG9sbC52MS5SZWNvdmVyUmVxdWVzdBoZLmF0b2xsLnYxLlJlY292ZXJSZXNwb25zZRJZChBSZW5ld0NlcnRpZmljYXRlEiEuYXRvbGwudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaIi5hdG9sbC52MS5SZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USOQoEU3luYxIVLmF0b2xsLnYxLlN5bmNSZXF1ZXN0GhYuYXRvbGwudjEuU3luY1Jlc3BvbnNlKAEwARI1CgRQdXNoEhUuYXRvbGwudjEuUHVzaFJlcXVlc3QaFi5hdG9sbC52MS5QdXNoUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChhhdG9sbC92MS9ub2RlX2xpbmsucHJvdG8SCGF0b2xsLnYxIssBCgtKb2luUmVxdWVzdBIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhAKCHRva2VuX2lkGAIgASgJEhQKDHRva2VuX3NlY3JldBgDIAEoCRIMCgRuYW1lGAQgASgJEhsKE2NlcnRpZmljYXRlX3JlcXVlc3QYBSABKAwSFAoMaWRlbnRpdHlfa2V5GAYgASgMEhMKC3NlYWxpbmdfa2V5GAcgASgMEg0KBXByb29mGAggASgMEhUKDWFnZW50X3ZlcnNpb24YCSABKAkipQEKDEpvaW5SZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhkKEWNlcnRpZmljYXRlX2NoYWluGAIgAygMEhgKEHJvb3RfY2VydGlmaWNhdGUYAyABKAwSFAoMZG9jdW1lbnRfa2V5GAQgASgMEhMKC3NlYWxpbmdfa2V5GAUgASgMEhUKDW1hbmFnZXJfZXBvY2gYBiABKAkSDQoFZ3JvdXAYByABKAkiIwoQQ2hhbGxlbmdlUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIiYKEUNoYWxsZW5nZVJlc3BvbnNlEhEKCWNoYWxsZW5nZRgBIAEoDCJgCg5SZWNvdmVyUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEhEKCWNoYWxsZW5nZRgCIAEoDBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAMgASgMEg0KBXByb29mGAQgASgMIiwKD1JlY292ZXJSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAMoDCI2ChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgMIjUKGFJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZRIZChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAMoDCJGCgZDdXJzb3ISHAoEbGFuZRgBIAEoDjIOLmF0b2xsLnYxLkxhbmUSEAoIc2VxdWVuY2UYAiABKAQSDAoEbWFyaxgDIAEoBiJ+CgtTeW5jUmVxdWVzdBIgCgVoZWxsbxgBIAEoCzIPLmF0b2xsLnYxLkhlbGxvSAASHAoDYWNrGAIgASgLMg0uYXRvbGwudjEuQWNrSAASJAoFc3RhdGUYAyABKAsyEy5hdG9sbC52MS5Ob2RlU3RhdGVIAEIJCgdtZXNzYWdlIsgCCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhMKC2luY2FybmF0aW9uGAIgASgJEhUKDW1hbmFnZXJfZXBvY2gYAyABKAkSIQoHY3Vyc29ycxgEIAMoCzIQLmF0b2xsLnYxLkN1cnNvchIVCg1vdXRib3hfbGVuZ3RoGAUgASgEEhUKDWFnZW50X3ZlcnNpb24YBiABKAkSPAoPc2NoZW1hX3ZlcnNpb25zGAcgAygLMiMuYXRvbGwudjEuSGVsbG8uU2NoZW1hVmVyc2lvbnNFbnRyeRIPCgdib290X2lkGAggASgJEiIKBXN0YXRlGAkgASgLMhMuYXRvbGwudjEuTm9kZVN0YXRlGjUKE1NjaGVtYVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ASJvCglOb2RlU3RhdGUSDgoGZGlnZXN0GAEgASgMEhgKEGNvbnRlbnRfc2VxdWVuY2UYAiABKAQSDwoHc2V0dGxlZBgDIAEoCBIVCg1vdXRib3hfbGVuZ3RoGAQgASgEEhAKCGRlZmVycmVkGAUgASgEImUKA0FjaxINCgVub25jZRgBIAEoBBIrCgpleGNlcHRpb25zGAIgAygLMhcuYXRvbGwudjEuSXRlbUV4Y2VwdGlvbhIiCgVzdGF0ZRgDIAEoCzITLmF0b2xsLnYxLk5vZGVTdGF0ZSI4Cg1JdGVtRXhjZXB0aW9uEgsKA2tleRgBIAEoCRIMCgRjb2RlGAIgASgJEgwKBHRleHQYAyABKAkijwEKDFN5bmNSZXNwb25zZRIkCgd3ZWxjb21lGAEgASgLMhEuYXRvbGwudjEuV2VsY29tZUgAEiQKB2NoYW5nZXMYAiABKAsyES5hdG9sbC52MS5DaGFuZ2VzSAASKAoJaGVhcnRiZWF0GAMgASgLMhMuYXRvbGwudjEuSGVhcnRiZWF0SABCCQoHbWVzc2FnZSLfAQoHV2VsY29tZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhUKDW1hbmFnZXJfZXBvY2gYAiABKAkSEgoKc3RhcnRfb3ZlchgDIAEoCBIMCgRuYW1lGAQgASgJEg0KBWdyb3VwGAUgASgJEi0KBmxhYmVscxgGIAMoCzIdLmF0b2xsLnYxLldlbGNvbWUuTGFiZWxzRW50cnkSFAoMaGVhcnRiZWF0X21zGAcgASgNGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirAEKB0NoYW5nZXMSDQoFbm9uY2UYASABKAQSHAoEbGFuZRgCIAEoDjIOLmF0b2xsLnYxLkxhbmUSFgoOdXBfdG9fc2VxdWVuY2UYAyABKAQSEQoJbGFzdF9wYXJ0GAQgASgIEhEKCWRvY3VtZW50cxgFIAMoDBIWCg5sZWZ0X2F1ZGllbmNlcxgGIAMoCRIQCghjb21wbGV0ZRgHIAEoCBIMCgRtYXJrGAggASgGIkcKDlNpZ25lZERvY3VtZW50EhAKCGRvY3VtZW50GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBCIkCglIZWFydGJlYXQSFwoPbWFuYWdlcl90aW1lX21zGAEgASgDIkUKC1B1c2hSZXF1ZXN0EhMKC2luY2FybmF0aW9uGAEgASgJEiEKB3JlcG9ydHMYAiADKAsyEC5hdG9sbC52MS5SZXBvcnQiOwoGUmVwb3J0Eg4KBm51bWJlchgBIAEoBBIOCgZyZXBvcnQYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIjcKDFB1c2hSZXNwb25zZRInCgdyZXN1bHRzGAEgAygLMhYuYXRvbGwudjEuUmVwb3J0UmVzdWx0InEKDFJlcG9ydFJlc3VsdBIOCgZudW1iZXIYASABKAQSKAoHb3V0Y29tZRgCIAEoDjIXLmF0b2xsLnYxLlJlcG9ydE91dGNvbWUSGQoRbWlzc2luZ19yZXZpc2lvbnMYAyADKAkSDAoEdGV4dBgEIAEoCSpPCgRMYW5lEhQKEExBTkVfVU5TUEVDSUZJRUQQABIOCgpMQU5FX0xPQ0tTEAESDwoLTEFORV9BQ0NFU1MQAhIQCgxMQU5FX0NPTlRFTlQQAyqmAQoNUmVwb3J0T3V0Y29tZRIeChpSRVBPUlRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhkKFVJFUE9SVF9PVVRDT01FX1NUT1JFRBABEhwKGFJFUE9SVF9PVVRDT01FX0RVUExJQ0FURRACEh8KG1JFUE9SVF9PVVRDT01FX05FRURfUEFSRU5UUxADEhsKF1JFUE9SVF9PVVRDT01FX1JFSkVDVEVEEAQylAMKCE5vZGVMaW5rEjUKBEpvaW4SFS5hdG9sbC52MS5Kb2luUmVxdWVzdBoWLmF0b2xsLnYxLkpvaW5SZXNwb25zZRJECglDaGFsbGVuZ2USGi5hdG9sbC52MS5DaGFsbGVuZ2VSZXF1ZXN0GhsuYXRvbGwudjEuQ2hhbGxlbmdlUmVzcG9uc2USPgoHUmVjb3ZlchIYLmF0b2xsLnYxLlJlY292ZXJSZXF1ZXN0GhkuYXRvbGwudjEuUmVjb3ZlclJlc3BvbnNlElkKEFJlbmV3Q2VydGlmaWNhdGUSIS5hdG9sbC52MS5SZW5ld0NlcnRpZmljYXRlUmVxdWVzdBoiLmF0b2xsLnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZRI5CgRTeW5jEhUuYXRvbGwudjEuU3luY1JlcXVlc3QaFi5hdG9sbC52MS5TeW5jUmVzcG9uc2UoATABEjUKBFB1c2gSFS5hdG9sbC52MS5QdXNoUmVxdWVzdBoWLmF0b2xsLnYxLlB1c2hSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * A node's wish to join.
@@ -320,6 +320,13 @@ export type Cursor = Message<"atoll.v1.Cursor"> & {
    * @generated from field: uint64 sequence = 2;
    */
   sequence: bigint;
+
+  /**
+   * The random mark that came with that number: a number with another mark is of another life of the database.
+   *
+   * @generated from field: fixed64 mark = 3;
+   */
+  mark: bigint;
 };
 
 /**
@@ -356,6 +363,14 @@ export type SyncRequest = Message<"atoll.v1.SyncRequest"> & {
      */
     value: Ack;
     case: "ack";
+  } | {
+    /**
+     * What the node runs has changed.
+     *
+     * @generated from field: atoll.v1.NodeState state = 3;
+     */
+    value: NodeState;
+    case: "state";
   } | { case: undefined; value?: undefined };
 };
 
@@ -427,6 +442,13 @@ export type Hello = Message<"atoll.v1.Hello"> & {
    * @generated from field: string boot_id = 8;
    */
   bootId: string;
+
+  /**
+   * What the node runs.
+   *
+   * @generated from field: atoll.v1.NodeState state = 9;
+   */
+  state?: NodeState | undefined;
 };
 
 /**
@@ -435,6 +457,57 @@ export type Hello = Message<"atoll.v1.Hello"> & {
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
   messageDesc(file_atoll_v1_node_link, 10);
+
+/**
+ * What a node runs, as one number, and what is needed to hold it against what it should run.
+ *
+ * @generated from message atoll.v1.NodeState
+ */
+export type NodeState = Message<"atoll.v1.NodeState"> & {
+  /**
+   * The sum modulo 2^256 (little-endian) of SHA-256("atoll state v1" 0x00, resource, revision) over every resource that
+   * the node runs: the revision that stands where the server reads it, verified by content; "unverified" in its place
+   * where it cannot be verified.
+   *
+   * @generated from field: bytes digest = 1;
+   */
+  digest: Uint8Array;
+
+  /**
+   * How far the replica reaches in the lane that carries content.
+   *
+   * @generated from field: uint64 content_sequence = 2;
+   */
+  contentSequence: bigint;
+
+  /**
+   * Nothing waits to be written, read or handed to the server.
+   *
+   * @generated from field: bool settled = 3;
+   */
+  settled: boolean;
+
+  /**
+   * Reports waiting to be delivered.
+   *
+   * @generated from field: uint64 outbox_length = 4;
+   */
+  outboxLength: bigint;
+
+  /**
+   * Documents that are held and not acted on yet.
+   *
+   * @generated from field: uint64 deferred = 5;
+   */
+  deferred: bigint;
+};
+
+/**
+ * Describes the message atoll.v1.NodeState.
+ * Use `create(NodeStateSchema)` to create a new message.
+ */
+export const NodeStateSchema: GenMessage<NodeState> = /*@__PURE__*/
+  messageDesc(file_atoll_v1_node_link, 11);
 
 /**
  * A batch is durably stored on the node.
@@ -455,6 +528,13 @@ export type Ack = Message<"atoll.v1.Ack"> & {
    * @generated from field: repeated atoll.v1.ItemException exceptions = 2;
    */
   exceptions: ItemException[];
+
+  /**
+   * What the node runs with it.
+   *
+   * @generated from field: atoll.v1.NodeState state = 3;
+   */
+  state?: NodeState | undefined;
 };
 
 /**
@@ -462,7 +542,7 @@ export type Ack = Message<"atoll.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 11);
+  messageDesc(file_atoll_v1_node_link, 12);
 
 /**
  * Why a document was not taken.
@@ -497,7 +577,7 @@ export type ItemException = Message<"atoll.v1.ItemException"> & {
  * Use `create(ItemExceptionSchema)` to create a new message.
  */
 export const ItemExceptionSchema: GenMessage<ItemException> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 12);
+  messageDesc(file_atoll_v1_node_link, 13);
 
 /**
  * From manager to node.
@@ -542,7 +622,7 @@ export type SyncResponse = Message<"atoll.v1.SyncResponse"> & {
  * Use `create(SyncResponseSchema)` to create a new message.
  */
 export const SyncResponseSchema: GenMessage<SyncResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 13);
+  messageDesc(file_atoll_v1_node_link, 14);
 
 /**
  * The manager's answer to Hello.
@@ -605,7 +685,7 @@ export type Welcome = Message<"atoll.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 14);
+  messageDesc(file_atoll_v1_node_link, 15);
 
 /**
  * Part of what a node is owed.
@@ -661,6 +741,13 @@ export type Changes = Message<"atoll.v1.Changes"> & {
    * @generated from field: bool complete = 7;
    */
   complete: boolean;
+
+  /**
+   * The mark of up_to_sequence, to be kept beside the cursor.
+   *
+   * @generated from field: fixed64 mark = 8;
+   */
+  mark: bigint;
 };
 
 /**
@@ -668,7 +755,7 @@ export type Changes = Message<"atoll.v1.Changes"> & {
  * Use `create(ChangesSchema)` to create a new message.
  */
 export const ChangesSchema: GenMessage<Changes> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 15);
+  messageDesc(file_atoll_v1_node_link, 16);
 
 /**
  * A document with the manager's signature.
@@ -703,7 +790,7 @@ export type SignedDocument = Message<"atoll.v1.SignedDocument"> & {
  * Use `create(SignedDocumentSchema)` to create a new message.
  */
 export const SignedDocumentSchema: GenMessage<SignedDocument> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 16);
+  messageDesc(file_atoll_v1_node_link, 17);
 
 /**
  * The connection is alive.
@@ -724,7 +811,7 @@ export type Heartbeat = Message<"atoll.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 17);
+  messageDesc(file_atoll_v1_node_link, 18);
 
 /**
  * Reports, oldest first.
@@ -752,7 +839,7 @@ export type PushRequest = Message<"atoll.v1.PushRequest"> & {
  * Use `create(PushRequestSchema)` to create a new message.
  */
 export const PushRequestSchema: GenMessage<PushRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 18);
+  messageDesc(file_atoll_v1_node_link, 19);
 
 /**
  * Something a node says upward.
@@ -787,7 +874,7 @@ export type Report = Message<"atoll.v1.Report"> & {
  * Use `create(ReportSchema)` to create a new message.
  */
 export const ReportSchema: GenMessage<Report> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 19);
+  messageDesc(file_atoll_v1_node_link, 20);
 
 /**
  * One answer for each report.
@@ -808,7 +895,7 @@ export type PushResponse = Message<"atoll.v1.PushResponse"> & {
  * Use `create(PushResponseSchema)` to create a new message.
  */
 export const PushResponseSchema: GenMessage<PushResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 20);
+  messageDesc(file_atoll_v1_node_link, 21);
 
 /**
  * The answer for one report.
@@ -850,7 +937,7 @@ export type ReportResult = Message<"atoll.v1.ReportResult"> & {
  * Use `create(ReportResultSchema)` to create a new message.
  */
 export const ReportResultSchema: GenMessage<ReportResult> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_node_link, 21);
+  messageDesc(file_atoll_v1_node_link, 22);
 
 /**
  * Documents of different urgency travel apart, each with its own cursor, so that none waits behind another.
@@ -928,11 +1015,12 @@ export enum ReportOutcome {
   NEED_PARENTS = 3,
 
   /**
-   * Kept aside where an administrator sees it, with the reason; the node may forget it.
+   * Not acted on, with the reason; kept where an administrator sees it. The node forgets it, and runs what it told of no
+   * longer.
    *
-   * @generated from enum value: REPORT_OUTCOME_QUARANTINED = 4;
+   * @generated from enum value: REPORT_OUTCOME_REJECTED = 4;
    */
-  QUARANTINED = 4,
+  REJECTED = 4,
 }
 
 /**
