@@ -14,6 +14,16 @@ use sha2::{Digest, Sha256};
 /// Largest accepted document, in bytes of its source text or canonical form.
 pub const DOCUMENT_SIZE_LIMIT_BYTES: usize = 1024 * 1024;
 
+/// Deepest accepted document: objects and lists inside one another. What is stored deeper than readers go would never be
+/// read again.
+pub const DEPTH_LIMIT: usize = 64;
+
+/// Largest accepted report, in bytes: a document inside it may be quoted, which can double it.
+pub const REPORT_SIZE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a report wraps around a document.
+const REPORT_DEPTH: usize = 16;
+
 /// Largest integer that every JSON reader keeps exactly (2^53 − 1, RFC 7493 section 2.2).
 pub const INTEGER_LIMIT: i64 = 9_007_199_254_740_991;
 
@@ -24,6 +34,8 @@ pub enum CanonicalError {
         "the document is {size_bytes} bytes and the limit is {DOCUMENT_SIZE_LIMIT_BYTES}; split it or move large content into a package"
     )]
     TooLarge { size_bytes: usize },
+    #[error("the document nests objects and lists deeper than {DEPTH_LIMIT} levels; keep such a value as a text")]
+    TooDeep,
     #[error("the document is not valid UTF-8 (first bad byte at offset {offset}); save it as UTF-8 and try again")]
     InvalidUtf8 { offset: usize },
     #[error("{0}; every key may appear once, numbers are integers within ±(2^53−1)")]
@@ -36,7 +48,19 @@ pub enum CanonicalError {
 /// Refuses text over the size limit, invalid UTF-8, malformed JSON, a key that appears twice in one object, floats,
 /// negative zero and integers beyond ±(2^53 − 1). The message names the place.
 pub fn parse(text: &[u8]) -> Result<Value, CanonicalError> {
-    if text.len() > DOCUMENT_SIZE_LIMIT_BYTES {
+    parse_within(text, DOCUMENT_SIZE_LIMIT_BYTES, DEPTH_LIMIT)
+}
+
+/// Reads a report, which has room for a document of any size that is accepted. The document in it is checked by itself.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_report(text: &[u8]) -> Result<Value, CanonicalError> {
+    parse_within(text, REPORT_SIZE_LIMIT_BYTES, DEPTH_LIMIT + REPORT_DEPTH)
+}
+
+fn parse_within(text: &[u8], size_limit_bytes: usize, depth_limit: usize) -> Result<Value, CanonicalError> {
+    if text.len() > size_limit_bytes {
         return Err(CanonicalError::TooLarge { size_bytes: text.len() });
     }
     let text =
@@ -49,7 +73,20 @@ pub fn parse(text: &[u8]) -> Result<Value, CanonicalError> {
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value))
         .map_err(|error| CanonicalError::Invalid(error.to_string()))?;
+    if is_deeper(&value, depth_limit) {
+        return Err(CanonicalError::TooDeep);
+    }
     Ok(value)
+}
+
+/// Whether objects and lists lie inside one another more often than allowed. Looks no deeper than that.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let mut inner: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Object(fields) => Box::new(fields.values()),
+        Value::Array(items) => Box::new(items.iter()),
+        _ => return false,
+    };
+    levels == 0 || inner.any(|value| is_deeper(value, levels - 1))
 }
 
 /// The canonical bytes of a value that [`parse`] accepts.
@@ -92,6 +129,9 @@ pub fn check(value: &Value) -> Result<(), CanonicalError> {
             }
             Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
         }
+    }
+    if is_deeper(value, DEPTH_LIMIT) {
+        return Err(CanonicalError::TooDeep);
     }
     walk(value, &mut Vec::new()).map_err(CanonicalError::Invalid)?;
     let size_bytes = to_bytes(value).len();
@@ -274,6 +314,11 @@ mod tests {
             assert!(error.contains(says), "{text}: {error}");
         }
         assert_eq!(parse(b"{\"a\":\"\xff\"}"), Err(CanonicalError::InvalidUtf8 { offset: 6 }));
+        let nested = |levels: usize| [vec![b'['; levels], vec![b']'; levels]].concat();
+        assert!(parse(&nested(DEPTH_LIMIT)).is_ok());
+        assert_eq!(parse(&nested(DEPTH_LIMIT + 1)), Err(CanonicalError::TooDeep));
+        let deep = (0..=DEPTH_LIMIT).fold(Value::Null, |value, _| Value::Array(vec![value]));
+        assert_eq!(check(&deep), Err(CanonicalError::TooDeep));
         let large = vec![b' '; DOCUMENT_SIZE_LIMIT_BYTES + 1];
         assert!(matches!(parse(&large), Err(CanonicalError::TooLarge { .. })));
     }

@@ -155,6 +155,8 @@ impl TestManager {
             next_certificate: None,
             certificate_expires_ms: 0,
             recoveries: 0,
+            name_key: atoll_domain::fleet::name::folded(name),
+            confirmed: true,
         };
         let mut tx = self.services.store.begin_ordered().await.unwrap();
         node_create_many(&tx, std::slice::from_ref(&record)).await.unwrap();

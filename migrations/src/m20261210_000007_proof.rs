@@ -20,6 +20,12 @@ impl MigrationTrait for Migration {
         for column in ["proven", "proves", "drifts"] {
             add_column(manager, "node_seen", IntegerOrNull(column)).await?;
         }
+        // Filled in by the program when it opens the database: folding names is its rule.
+        for (table, column) in [("node", "name_key"), ("resource", "name_key"), ("node_group", "path_key")] {
+            add_column(manager, table, TextOrNull(column)).await?;
+        }
+        add_column(manager, "node", TextOrNull("confirmed")).await?;
+        add_column(manager, "join_token", TextOrNull("node_name")).await?;
         let mark = [Integer("sequence"), Integer("mark"), Integer("at_ms")];
         create(manager, "feed_mark", &mark, &["sequence"]).await?;
         // The state of an edit that is part of a release was called as one that an administrator took is called now.

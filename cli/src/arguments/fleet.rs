@@ -42,6 +42,8 @@ pub enum NodeCommand {
         #[arg(long)]
         widen: bool,
     },
+    /// Say that a node is the server of its name: values for that very name are for it from then on.
+    Confirm { node: String },
     /// Hold a node back from new content.
     Cordon {
         node: String,
@@ -84,6 +86,9 @@ pub enum EnrollTokenCommand {
         /// For how long, such as 30m or 24h.
         #[arg(long, default_value = "1h")]
         expires: String,
+        /// The one node that may join with it; such a node counts as confirmed.
+        #[arg(long, default_value = "")]
+        node: String,
         #[arg(long, default_value = "")]
         description: String,
     },

@@ -14,7 +14,7 @@ const NODE_COLUMNS: [Column; 6] = [
     ("group", "group"),
     ("state", "state"),
     ("since", "stateSinceMs"),
-    ("in sync", "inSync"),
+    ("sync", "syncState"),
     ("labels", "labels"),
 ];
 
@@ -48,6 +48,10 @@ pub async fn node(session: &mut Session, command: NodeCommand) -> Result<()> {
             let renamed =
                 session.client.fleet.rename_node(v1::RenameNodeRequest { node, name, widen }).await?.into_inner();
             session.output.list(&[renamed.node.unwrap_or_default()], &NODE_COLUMNS, &[])
+        }
+        NodeCommand::Confirm { node } => {
+            let confirmed = session.client.fleet.confirm_node(v1::ConfirmNodeRequest { node }).await?.into_inner();
+            session.output.list(&[confirmed.node.unwrap_or_default()], &NODE_COLUMNS, &[])
         }
         NodeCommand::Cordon { node, reason } => cordon(session, node, true, reason).await,
         NodeCommand::Uncordon { node } => cordon(session, node, false, String::new()).await,
@@ -98,7 +102,8 @@ async fn get(session: &mut Session, node: String) -> Result<()> {
             ("since", "node.stateSinceMs"),
             ("last seen", "node.lastSeenMs"),
             ("joined", "node.joinedMs"),
-            ("in sync", "node.inSync"),
+            ("sync", "node.syncState"),
+            ("confirmed", "node.confirmed"),
             ("reports waiting", "node.outboxLength"),
             ("certificate until", "node.certificateExpiresMs"),
             ("fingerprint", "node.identityFingerprint"),
@@ -142,8 +147,9 @@ async fn wait(session: &mut Session, node: &str, state: &str, timeout: &str) -> 
 pub async fn enroll(session: &mut Session, command: EnrollCommand) -> Result<()> {
     let EnrollCommand::Token(command) = command;
     match command {
-        EnrollTokenCommand::Create { group, labels, uses, expires, description } => {
+        EnrollTokenCommand::Create { group, labels, uses, expires, description, node } => {
             let request = v1::CreateJoinTokenRequest {
+                node_name: node,
                 description,
                 group,
                 labels: pairs(&labels)?,

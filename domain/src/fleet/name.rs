@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_security::MixedScript as _;
+use unicode_security::skeleton;
 
 /// Longest name, in characters.
 pub const NAME_LIMIT: usize = 200;
@@ -18,6 +21,25 @@ pub struct NameError {
     pub what: &'static str,
     pub text: String,
     pub rule: &'static str,
+}
+
+/// What a name is told apart by: two names of one key are one name to people, however they are written.
+///
+/// Compatibility forms and letter case are folded (Unicode NFKC, then lower case), as scopes fold the names they compare
+/// with. Of a name beyond ASCII the key is its skeleton (UTS #39 section 4), so that letters of other scripts that look
+/// alike are alike.
+#[must_use]
+pub fn folded(name: &str) -> String {
+    let folded: String = name.nfkc().flat_map(char::to_lowercase).collect();
+    let folded: String = folded.nfkc().collect();
+    if folded.is_ascii() { folded } else { skeleton(&folded).collect() }
+}
+
+/// Whether a name mixes scripts that no one language mixes, as names do that are made to be mistaken for others
+/// (UTS #39 section 5.1).
+#[must_use]
+pub fn mixes_scripts(name: &str) -> bool {
+    !name.is_single_script()
 }
 
 /// The name of a node: what people type, so no spaces.
@@ -153,4 +175,18 @@ pub fn check_label(key: &str, value: &str) -> Result<(), NameError> {
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_people_take_for_one_have_one_key() {
+        for (one, other) in [("DB-1", "db-1"), ("ｄｂ-1", "db-1"), ("аррӏ", "appl")] {
+            assert_eq!(folded(one), folded(other), "{one} {other}");
+        }
+        assert_ne!(folded("web-1"), folded("web-l"), "plain names are told apart by every letter");
+        assert!(mixes_scripts("раypal") && !mixes_scripts("oct-1") && !mixes_scripts("сервер-1"));
+    }
 }

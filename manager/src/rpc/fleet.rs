@@ -72,6 +72,15 @@ impl Fleet for Admin {
         Ok(Response::new(v1::RenameNodeResponse { node: Some(convert::node(view)) }))
     }
 
+    async fn confirm_node(
+        &self,
+        request: Request<v1::ConfirmNodeRequest>,
+    ) -> Result<Response<v1::ConfirmNodeResponse>, Status> {
+        let caller = caller(&request)?;
+        let view = node::confirm(&self.0, &caller, &request.into_inner().node).await.map_err(status)?;
+        Ok(Response::new(v1::ConfirmNodeResponse { node: Some(convert::node(view)) }))
+    }
+
     async fn cordon_node(
         &self,
         request: Request<v1::CordonNodeRequest>,
@@ -138,6 +147,10 @@ impl Fleet for Admin {
             labels: request.labels.into_iter().collect(),
             uses_limit: request.uses_limit.into(),
             lifetime_ms: request.lifetime_ms,
+            node_name: match decode::optional(request.node_name) {
+                Some(name) => Some(decode::node_name(&name).map_err(status)?),
+                None => None,
+            },
             request_id: decode::request_id(&request.request_id).map_err(status)?,
         };
         let (record, token) = join_token::create(&self.0, &caller, wish).await.map_err(status)?;

@@ -30,6 +30,8 @@ pub use status::status;
 
 /// Largest message that is read: the largest document in its envelope, with room to spare.
 const MESSAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+/// Largest message from a node: one report of the largest size goes alone, whatever else waits.
+const PUSH_LIMIT_BYTES: usize = MESSAGE_LIMIT_BYTES + 1024 * 1024;
 
 /// What the admin services share, and what says that the manager stops.
 #[derive(Debug, Clone)]
@@ -64,7 +66,7 @@ pub async fn admin_routes(services: &Arc<Services>, cancel: &CancellationToken) 
 #[must_use]
 pub fn node_routes(services: Arc<Services>, cancel: CancellationToken) -> Routes {
     let link = node_link::Link::new(services, cancel);
-    Routes::new(NodeLinkServer::new(link).max_decoding_message_size(MESSAGE_LIMIT_BYTES))
+    Routes::new(NodeLinkServer::new(link).max_decoding_message_size(PUSH_LIMIT_BYTES))
 }
 
 /// Who calls, as the guard found out.

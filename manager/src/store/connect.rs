@@ -82,6 +82,7 @@ impl Store {
         let store =
             Self { read, write, writer: Arc::new(Mutex::new(())), changed: Arc::new(watch::Sender::new(0)), backend };
         store.migrate().await?;
+        super::name::give_keys(&store, crate::clock::now()).await?;
         Ok(store)
     }
 

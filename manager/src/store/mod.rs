@@ -10,6 +10,7 @@ mod entity;
 pub mod feed;
 pub mod fleet;
 pub mod keys;
+pub mod name;
 pub mod secret;
 pub mod sharing;
 #[cfg(test)]

@@ -173,6 +173,7 @@ async fn the_last_use_of_a_join_token_is_taken_once() {
             revoked: false,
             created_by: "tester".to_owned(),
             created_ms: 0,
+            node_name: None,
         };
         let tx = store.begin().await.unwrap();
         join_token_create(&tx, &record).await.unwrap();
@@ -209,6 +210,7 @@ async fn who_writes_heads_he_did_not_read_is_refused() {
             released: None,
             changed_ms: 0,
             changed_by: "tester".to_owned(),
+            name_key: clock::new_id().to_string(),
         };
         let tx = store.begin().await.unwrap();
         resource_create(&tx, &record).await.unwrap();

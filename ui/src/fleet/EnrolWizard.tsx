@@ -206,7 +206,7 @@ function Arrived({ name }: { name: string }) {
       {node ? (
         <p>
           <State of={node.state} /> <State of={node.syncState || "unknown"} />{" "}
-          {node.inSync ? "It runs everything that it should." : "It is being sent what it should have."}{" "}
+          {node.inSync ? "It holds everything that it should have." : "It is being sent what it should have."}{" "}
           <Link to="/nodes/$node" params={{ node: name }} className="row-link">
             Open the node
           </Link>

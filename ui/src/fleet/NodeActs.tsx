@@ -14,7 +14,7 @@ import { labelTexts, readLabels } from "../ui/Labels";
 import { GroupField } from "./GroupField";
 import { NodeReach } from "./Reach";
 
-export type NodeAct = "label" | "move" | "rename" | "cordon" | "uncordon" | "remove";
+export type NodeAct = "label" | "move" | "rename" | "confirm" | "cordon" | "uncordon" | "remove";
 
 type ActProps = { node: Node; onClose: () => void };
 type NodeActProps = ActProps & { act: NodeAct; onRenamed: (name: string) => void; onRemoved: () => void };
@@ -27,6 +27,8 @@ export function NodeActDialog({ act, onRenamed, onRemoved, ...props }: NodeActPr
       return <MoveForm {...props} />;
     case "rename":
       return <RenameForm {...props} onRenamed={onRenamed} />;
+    case "confirm":
+      return <ConfirmForm {...props} />;
     case "cordon":
       return <CordonForm {...props} />;
     case "uncordon":
@@ -126,6 +128,25 @@ function RenameForm({ node, onClose, onRenamed }: ActProps & { onRenamed: (name:
         onChange={setName}
         autoFocus
       />
+    </FormDialog>
+  );
+}
+
+function ConfirmForm({ node, onClose }: ActProps) {
+  return (
+    <FormDialog
+      title={`Confirm ${node.name}`}
+      submit="Confirm the node"
+      cli={`atoll node confirm ${quote(node.name)}`}
+      act={() => api.fleet.confirmNode({ node: node.id })}
+      done="The node counts as the server of its name"
+      onDone={useRefresh()}
+      onClose={onClose}
+    >
+      <Text size="sm">
+        Anybody with a join token may take a free name. Confirm that this is the server that is meant by {node.name}: from then on it gets the
+        values whose scope names it as a target. Compare the fingerprint on this page with what the agent shows on the server.
+      </Text>
     </FormDialog>
   );
 }

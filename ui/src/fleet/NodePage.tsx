@@ -84,6 +84,11 @@ function Acts({ node, onAct }: { node: Node; onAct: (act: NodeAct) => void }) {
       <Button disabledReason={gone} onClick={() => onAct("rename")}>
         Rename
       </Button>
+      {node.confirmed ? null : (
+        <Button disabledReason={gone} onClick={() => onAct("confirm")}>
+          Confirm
+        </Button>
+      )}
       <Button disabledReason={gone} onClick={() => onAct(isCordoned ? "uncordon" : "cordon")}>
         {isCordoned ? "Uncordon" : "Cordon"}
       </Button>
@@ -109,6 +114,14 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
           <dd>
             <State of={node.syncState || "unknown"} /> {syncReason(node)}
           </dd>
+          {node.confirmed ? null : (
+            <>
+              <dt>Name</dt>
+              <dd>
+                <State of="unconfirmed" /> Nobody has said that this is the server of that name, so it gets no value for that very target.
+              </dd>
+            </>
+          )}
           <dt>Last seen</dt>
           <dd>
             <LastSeen node={node} />

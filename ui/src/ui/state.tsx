@@ -41,6 +41,7 @@ const LOOKS: Record<string, Look> = {
   released: { label: "Released", icon: CircleCheck, color: "teal" },
   unapplied: { label: "Not running", icon: PauseCircle, color: "yellow" },
   rejected: { label: "Rejected", icon: CircleX, color: "red" },
+  unconfirmed: { label: "Unconfirmed", icon: CircleHelp, color: "yellow" },
   open: { label: "Open", icon: Split, color: "red" },
   resolved: { label: "Resolved", icon: CircleCheck, color: "teal" },
   revoked: { label: "Revoked", icon: CircleX, color: "gray" },

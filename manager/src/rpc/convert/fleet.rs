@@ -27,6 +27,7 @@ pub fn node(view: NodeView) -> v1::Node {
         acknowledged_sequence: seen.acknowledged,
         in_sync,
         sync_state: sync_state.name().to_owned(),
+        confirmed: record.confirmed,
         outbox_length: seen.outbox_length,
         identity_fingerprint: fingerprint,
     }
@@ -74,6 +75,7 @@ pub fn sample(record: SampleRecord) -> v1::Sample {
 
 pub fn join_token(record: JoinTokenRecord) -> v1::JoinToken {
     v1::JoinToken {
+        node_name: record.node_name.as_ref().map(ToString::to_string).unwrap_or_default(),
         id: record.id.to_string(),
         description: record.description,
         group: record.group.to_string(),

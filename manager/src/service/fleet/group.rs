@@ -6,7 +6,9 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
-use crate::store::fleet::{GroupRecord, group_delete, group_ensure, group_exists, group_in_use, group_list};
+use crate::store::fleet::{
+    GroupRecord, group_alike, group_delete, group_ensure, group_exists, group_in_use, group_list,
+};
 
 /// A group with how many nodes it has.
 #[derive(Debug, Clone)]
@@ -56,6 +58,13 @@ pub async fn list(services: &Services, options: &Options) -> Result<Page<GroupVi
 pub async fn create(services: &Services, caller: &Caller, path: GroupPath, description: &str) -> Result<GroupView> {
     let mut tx = services.store.begin_ordered().await?;
     let is_new = !group_exists(&tx, &path).await?;
+    for one in path.ancestors().iter().chain([&path]) {
+        if let Some(other) = group_alike(&tx, one).await?
+            && other != *one
+        {
+            return Err(Error::exists("group", &format!("{other}, which is the same but for its writing")));
+        }
+    }
     for above in path.ancestors() {
         group_ensure(&tx, &above, "", caller.now.0).await?;
     }

@@ -1,7 +1,7 @@
 //! Join tokens.
 
 use atoll_domain::fleet::enrolment::{JoinSecret, JoinToken};
-use atoll_domain::fleet::name::{GroupPath, check_label};
+use atoll_domain::fleet::name::{GroupPath, NodeName, check_label};
 use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::TokenId;
 use serde_json::json;
@@ -27,6 +27,8 @@ pub struct NewJoinToken {
     pub labels: Labels,
     pub uses_limit: u64,
     pub lifetime_ms: i64,
+    /// The one node that it is for.
+    pub node_name: Option<NodeName>,
     pub request_id: Option<Uuid>,
 }
 
@@ -36,6 +38,9 @@ pub struct NewJoinToken {
 /// The group does not exist, or a limit is passed.
 pub async fn create(services: &Services, caller: &Caller, wish: NewJoinToken) -> Result<(JoinTokenRecord, JoinToken)> {
     let uses_limit = wish.uses_limit.max(1);
+    if wish.node_name.is_some() && uses_limit > 1 {
+        return Err(Error::invalid("BAD_LIMIT", "a join token that names a node is good for that one node"));
+    }
     let lifetime_ms = if wish.lifetime_ms == 0 { LIFETIME_MS } else { wish.lifetime_ms };
     if uses_limit > USES_LIMIT || !(1..=LIFETIME_LIMIT_MS).contains(&lifetime_ms) {
         return Err(Error::invalid("BAD_LIMIT", "a join token is good for up to 100,000 nodes and up to 30 days"));
@@ -60,6 +65,7 @@ pub async fn create(services: &Services, caller: &Caller, wish: NewJoinToken) ->
         revoked: false,
         created_by: caller.name.clone(),
         created_ms: caller.now.0,
+        node_name: wish.node_name,
     };
     join_token_create(&tx, &record).await?;
     let detail = json!({ "group": record.group, "uses_limit": uses_limit, "expires_ms": record.expires_ms });

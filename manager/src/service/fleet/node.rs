@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atoll_domain::fleet::name::{GroupPath, NodeName};
+use atoll_domain::fleet::name::{GroupPath, NodeName, folded, mixes_scripts};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::{Digest, NodeId};
 use serde_json::json;
@@ -164,6 +164,38 @@ pub async fn act(services: &Services, caller: &Caller, node: &str, act: &Act) ->
     Ok(view(services, record))
 }
 
+/// A name that mixes scripts is one that is made to be mistaken for another.
+///
+/// # Errors
+/// It does.
+pub fn check_script(name: &NodeName) -> Result<()> {
+    if mixes_scripts(name.as_str()) {
+        return Err(Error::invalid(
+            "CONFUSABLE_NAME",
+            format!("{name} mixes letters of several scripts, and so could be taken for another name; use one script"),
+        ));
+    }
+    Ok(())
+}
+
+/// Says that a node is the server of its name: values for that very name are for it from then on.
+///
+/// # Errors
+/// There is no such node.
+pub async fn confirm(services: &Services, caller: &Caller, node: &str) -> Result<NodeView> {
+    let mut tx = services.store.begin_ordered().await?;
+    let mut record = find(&tx, node).await?;
+    in_fleet(&record)?;
+    record.confirmed = true;
+    node_update(&tx, &record).await?;
+    membership::refresh_node(services, &mut tx, &record).await?;
+    caller.record(&mut tx, "node.confirm", &record.name, json!({ "id": record.id }));
+    tx.commit().await?;
+    services.node_changed(&record, caller.now);
+    services.hub.wake(record.id);
+    Ok(view(services, record))
+}
+
 /// Gives a node another name. Values scoped to the old name no longer apply to it.
 ///
 /// # Errors
@@ -176,6 +208,10 @@ pub async fn rename(services: &Services, caller: &Caller, node: &str, name: Node
         return Err(Error::exists("node", name.as_str()));
     }
     let before = record.clone();
+    check_script(&name)?;
+    record.name_key = folded(name.as_str());
+    // Whoever gives a server its name says which one it is.
+    record.confirmed = true;
     let from = std::mem::replace(&mut record.name, name);
     let sealed = reach::sealed(&tx, &publication_list(&tx).await?).await?;
     reach::check_node(&sealed, &before, &record, caller)?;

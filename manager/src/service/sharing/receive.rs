@@ -68,7 +68,7 @@ pub async fn receive(services: &Services, node: &NodeRecord, signed: &SignedRepo
 fn read(node: &NodeRecord, signed: &SignedReport) -> std::result::Result<Report, String> {
     let key = identity_key(&node.identity_key).map_err(|error| error.to_string())?;
     verify(Purpose::Report, &signed.report, &signed.signature, &key).map_err(|error| error.to_string())?;
-    let value = canonical::parse(&signed.report).map_err(|error| error.to_string())?;
+    let value = canonical::parse_report(&signed.report).map_err(|error| error.to_string())?;
     serde_json::from_value(value).map_err(|error| format!("the report cannot be read: {error}; upgrade the manager"))
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use atoll_domain::canonical;
+use atoll_domain::fleet::name::folded;
 use atoll_domain::id::{ConflictId, ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::path::{Path, TouchedPaths};
-use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
+use atoll_domain::sharing::revision::{Origin, PARENT_LIMIT, Provenance, Revision};
 use atoll_domain::sharing::text::TextMode;
 use atoll_domain::sharing::touched::difference;
 use serde_json::{Value, json};
@@ -108,6 +109,7 @@ async fn create(services: &Services, caller: &Caller, mut tx: Tx, save: Save, co
         released: None,
         changed_ms: caller.now.0,
         changed_by: caller.name.clone(),
+        name_key: folded(&name),
     };
     resource_create(&tx, &record).await?;
     let mut loaded = load(&tx, record).await?;
@@ -209,6 +211,7 @@ pub async fn delete(
     loaded.expect_head(expected)?;
     let parents = loaded.record.heads.clone();
     let touched: TouchedPaths = std::iter::once(Path::root()).collect();
+    let parents = few_parents(caller, &tx, &mut loaded, parents, None, &touched).await?;
     let revision = Revision::writing(loaded.record.id, kind, parents, None, touched);
     let metadata = loaded.metadata(loaded.shown()?);
     let id = revision.id;
@@ -255,6 +258,7 @@ pub async fn roll_back(
     }
     let agreed = reach::agreed(&tx, &loaded).await?;
     reach::check(&tx, &loaded, &agreed, &body, &BTreeSet::new(), caller).await?;
+    let heads = few_parents(caller, &tx, &mut loaded, heads, Some(&body), &touched).await?;
     let revision = Revision::writing(loaded.record.id, kind, heads, Some(&body), touched);
     let metadata = loaded.metadata(to);
     let id = revision.id;
@@ -264,6 +268,30 @@ pub async fn roll_back(
     caller.record(&mut tx, "resource.roll_back", &loaded.record.name, json!({ "kind": kind, "to": to }));
     tx.commit().await?;
     Ok(Saved { loaded, revision: id, changed: true, conflict })
+}
+
+/// A revision names a bounded number of parents. More heads than that are first brought together, some at a time, in
+/// revisions with the same content.
+async fn few_parents(
+    caller: &Caller,
+    tx: &Tx,
+    loaded: &mut Loaded,
+    mut parents: BTreeSet<RevisionId>,
+    body: Option<&Value>,
+    touched: &TouchedPaths,
+) -> Result<BTreeSet<RevisionId>> {
+    // Each round takes away as many as a revision may name, but one.
+    while parents.len() > PARENT_LIMIT {
+        let some: BTreeSet<RevisionId> = parents.iter().copied().take(PARENT_LIMIT).collect();
+        parents.retain(|id| !some.contains(id));
+        let (resource, kind) = (loaded.record.id, loaded.record.kind);
+        let revision = Revision::writing(resource, kind, some, body, touched.clone());
+        parents.insert(revision.id);
+        let metadata = loaded.merge_provenance(&revision.header.parents).metadata;
+        let said = provenance(caller, Origin::Resolution, String::new(), metadata);
+        loaded.add(tx, revision, said, body, None, caller.now).await?;
+    }
+    Ok(parents)
 }
 
 /// Says how texts merge for a resource.

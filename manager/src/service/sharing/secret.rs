@@ -20,7 +20,7 @@ use crate::store::Tx;
 use crate::store::feed::{document_keys, members_of};
 use crate::store::fleet::{NodeRecord, node_list};
 use crate::store::secret::{AudienceKeyRecord, audience_key_create, audience_keys_of, secret_create, secret_get};
-use crate::store::sharing::{ItemRecord, PublicationRecord, resource_get};
+use crate::store::sharing::{ExceptionRecord, ItemRecord, PublicationRecord, exception_put, resource_get};
 
 /// Replaces every sensitive value in the clear by a reference, and stores the value sealed. One that the writer left
 /// out is taken over from the parent. Answers the values that are new, too.
@@ -209,7 +209,9 @@ async fn refresh_members(
 
 /// Whether a node reads what is sealed for a scope of a publication.
 pub(super) fn in_scope(publication: &PublicationRecord, record: &AudienceKeyRecord, node: &NodeRecord) -> bool {
-    publication.selector.matches(&node.group, &node.labels) && record.scope.rank_at(&place(node)).is_ok()
+    // A name is free to be taken: what is for that very name is for the server that somebody said it is.
+    let is_meant = record.scope.target.is_empty() || node.confirmed;
+    is_meant && publication.selector.matches(&node.group, &node.labels) && record.scope.rank_at(&place(node)).is_ok()
 }
 
 /// Where a node stands for the scopes of values.
@@ -228,9 +230,21 @@ async fn wrap(
     key: &SymmetricKey,
     node: &NodeRecord,
 ) -> Result<()> {
-    let public: [u8; 32] =
-        node.sealing_key.as_slice().try_into().map_err(|_| Error::internal("a node's sealing key is damaged"))?;
-    let wrapped = WrappedKey::wrap(record.id, key, &public, clock::random()).map_err(Error::internal)?;
+    let public: std::result::Result<[u8; 32], _> = node.sealing_key.as_slice().try_into();
+    let wrapped = public.ok().and_then(|public| WrappedKey::wrap(record.id, key, &public, clock::random()).ok());
+    // What one node causes is that node's matter, and never the failure of what an administrator does for all.
+    let Some(wrapped) = wrapped else {
+        let exception = ExceptionRecord {
+            node: node.id,
+            subject: "its sealing key".to_owned(),
+            code: "BAD_SEALING_KEY".to_owned(),
+            text: "nothing can be sealed for this node: its public sealing key is not a valid one; let it join anew"
+                .to_owned(),
+            since_ms: clock::now().0,
+            revision: None,
+        };
+        return exception_put(tx, &exception).await;
+    };
     offer::put(services, tx, Audience::Node(node.id), DocumentKind::KeyWrap, wrap_key(record.id), &wrapped).await
 }
 

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use atoll_domain::fleet::name::folded;
 use atoll_domain::id::{ConflictId, RevisionId};
 use atoll_domain::sharing::history::Meeting;
 
 use super::JOB_FORKS;
-use super::history::Loaded;
+use super::history::{Loaded, kind_word};
 use crate::clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::service::Caller;
 use crate::store::Tx;
-use crate::store::sharing::{ConflictRecord, ResourceState, conflict_put, conflicts_open, resource_update};
+use crate::store::sharing::{
+    ConflictRecord, ResourceState, conflict_put, conflicts_open, resource_named, resource_update,
+};
 
 /// Merges what merges, pair by pair in the order of ids, until nothing does.
 pub async fn settle(
@@ -52,6 +55,16 @@ async fn next_merge(
         }
     }
     Ok(None)
+}
+
+/// A merge, an acceptance or a restored revision may bring a name that another resource has taken meanwhile.
+async fn check_free(tx: &Tx, loaded: &Loaded, name: &str) -> Result<()> {
+    match resource_named(tx, loaded.record.kind, name).await? {
+        Some(other) if other.id != loaded.record.id && other.state != ResourceState::Deleted => {
+            Err(Error::exists(kind_word(loaded.record.kind), name))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Gives a resource new heads: settled ones, with the question about them opened, kept up to date or closed.
@@ -100,6 +113,10 @@ pub async fn set_heads(
         && let Some(body) = loaded.body(tx, **only).await?
         && let Some(name) = body.get("Name").and_then(serde_json::Value::as_str)
     {
+        if name != loaded.record.name {
+            check_free(tx, loaded, name).await?;
+            loaded.record.name_key = folded(name);
+        }
         name.clone_into(&mut loaded.record.name);
     }
     resource_update(tx, &mut loaded.record).await?;

@@ -23,6 +23,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub created_by: String,
     pub created_ms: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub node_name: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -32,6 +32,10 @@ pub struct Model {
     pub certificate_key: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub next_certificate_key: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub name_key: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub confirmed: Option<String>,
     pub certificate_expires_ms: i64,
     pub recoveries: i64,
 }

@@ -11,6 +11,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub description: String,
     pub created_ms: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub path_key: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

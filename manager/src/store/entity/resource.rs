@@ -26,6 +26,8 @@ pub struct Model {
     pub changed_ms: i64,
     #[sea_orm(column_type = "Text")]
     pub changed_by: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub name_key: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,6 @@
 //! Groups as rows.
 
-use atoll_domain::fleet::name::GroupPath;
+use atoll_domain::fleet::name::{GroupPath, folded};
 use atoll_domain::fleet::node::NodeStanding;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
@@ -33,12 +33,19 @@ pub async fn group_ensure(tx: &Tx, path: &GroupPath, description: &str, now_ms: 
         path: Set(path.to_string()),
         description: Set(description.to_owned()),
         created_ms: Set(now_ms),
+        path_key: Set(Some(folded(path.as_str()))),
     };
     node_group::Entity::insert(row)
         .on_conflict(OnConflict::column(node_group::Column::Path).do_nothing().to_owned())
         .exec_without_returning(tx.connection())
         .await?;
     Ok(())
+}
+
+/// The group that a path is taken for, however it is written.
+pub async fn group_alike(database: &impl Database, path: &GroupPath) -> Result<Option<GroupPath>> {
+    let query = node_group::Entity::find().filter(node_group::Column::PathKey.eq(folded(path.as_str())));
+    query.one(database.connection()).await?.map(|row| stored("group", &row.path)).transpose()
 }
 
 pub async fn group_delete(tx: &Tx, path: &GroupPath) -> Result<()> {

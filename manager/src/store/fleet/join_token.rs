@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atoll_domain::fleet::name::GroupPath;
+use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::TokenId;
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -26,6 +26,8 @@ pub struct JoinTokenRecord {
     pub revoked: bool,
     pub created_by: String,
     pub created_ms: i64,
+    /// The one node that may join with it, where it is for one.
+    pub node_name: Option<NodeName>,
 }
 
 fn join_token_of(row: join_token::Model) -> Result<JoinTokenRecord> {
@@ -41,6 +43,7 @@ fn join_token_of(row: join_token::Model) -> Result<JoinTokenRecord> {
         revoked: row.revoked,
         created_by: row.created_by,
         created_ms: row.created_ms,
+        node_name: row.node_name.map(|name| stored("node name", &name)).transpose()?,
     })
 }
 
@@ -65,6 +68,7 @@ pub async fn join_token_create(tx: &Tx, record: &JoinTokenRecord) -> Result<()> 
         revoked: Set(record.revoked),
         created_by: Set(record.created_by.clone()),
         created_ms: Set(record.created_ms),
+        node_name: Set(record.node_name.as_ref().map(ToString::to_string)),
     };
     join_token::Entity::insert(row).exec_without_returning(tx.connection()).await?;
     Ok(())

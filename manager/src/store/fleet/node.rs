@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atoll_domain::fleet::name::{GroupPath, NodeName};
+use atoll_domain::fleet::name::{GroupPath, NodeName, folded};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::{Digest, NodeId, TokenId};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set, Unchanged};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Set, Unchanged};
 
 use crate::error::Result;
 use crate::store::entity::{node, node_seen};
@@ -33,6 +33,11 @@ pub struct NodeRecord {
     pub next_certificate: Option<CertificateRecord>,
     pub certificate_expires_ms: i64,
     pub recoveries: i64,
+    /// What the name is told apart by; unique among the nodes that are not removed.
+    pub name_key: String,
+    /// Its join token named it, or an administrator said that it is the server of that name: values for that very name are
+    /// for it.
+    pub confirmed: bool,
 }
 
 /// A certificate that was issued to a node.
@@ -68,6 +73,8 @@ fn node_of(row: node::Model) -> Result<NodeRecord> {
         },
         certificate_expires_ms: row.certificate_expires_ms,
         recoveries: row.recoveries,
+        name_key: row.name_key.unwrap_or_else(|| folded(&row.name)),
+        confirmed: row.confirmed.as_deref() != Some("no"),
     })
 }
 
@@ -94,6 +101,8 @@ fn node_row(record: &NodeRecord) -> Result<node::ActiveModel> {
             .map(|key| key.to_string())),
         certificate_expires_ms: Set(record.certificate_expires_ms),
         recoveries: Set(record.recoveries),
+        name_key: Set(Some(record.name_key.clone())),
+        confirmed: Set(Some(if record.confirmed { "yes" } else { "no" }.to_owned())),
     })
 }
 
@@ -104,9 +113,12 @@ pub async fn node_get(database: &impl Database, id: NodeId) -> Result<Option<Nod
 /// The node of a name that is not removed.
 pub async fn node_named(database: &impl Database, name: &str) -> Result<Option<NodeRecord>> {
     let query = node::Entity::find()
-        .filter(node::Column::Name.eq(name))
+        .filter(Condition::any().add(node::Column::NameKey.eq(folded(name))).add(node::Column::Name.eq(name)))
         .filter(node::Column::Standing.ne(NodeStanding::Removed.name()));
-    query.one(database.connection()).await?.map(node_of).transpose()
+    let mut found = query.all(database.connection()).await?.into_iter().map(node_of).collect::<Result<Vec<_>>>()?;
+    // Of nodes from before keys were unique, the one that is written just so.
+    found.sort_by_key(|node| node.name.as_str() != name);
+    Ok(found.into_iter().next())
 }
 
 /// The nodes that joined with any of these identity keys, removed ones too, by key.
@@ -119,17 +131,17 @@ pub async fn nodes_with_identities(
     rows.into_iter().map(|row| node_of(row).map(|record| (record.identity_key.clone(), record))).collect()
 }
 
-/// Which of these names nodes have that are not removed.
-pub async fn node_names_taken(database: &impl Database, names: &[&str]) -> Result<BTreeSet<String>> {
-    let names: Vec<String> = node::Entity::find()
+/// Which of these keys of names nodes have that are not removed.
+pub async fn node_keys_taken(database: &impl Database, keys: &[String]) -> Result<BTreeSet<String>> {
+    let names: Vec<Option<String>> = node::Entity::find()
         .select_only()
-        .column(node::Column::Name)
-        .filter(node::Column::Name.is_in(names.iter().copied()))
+        .column(node::Column::NameKey)
+        .filter(node::Column::NameKey.is_in(keys.iter().cloned()))
         .filter(node::Column::Standing.ne(NodeStanding::Removed.name()))
         .into_tuple()
         .all(database.connection())
         .await?;
-    Ok(names.into_iter().collect())
+    Ok(names.into_iter().flatten().collect())
 }
 
 /// Every node of these names, removed ones too.

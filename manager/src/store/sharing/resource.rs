@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atoll_domain::fleet::name::folded;
 use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::Version;
 use atoll_domain::sharing::text::TextMode;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::entity::{resource, resource_release};
@@ -27,6 +28,8 @@ pub struct ResourceRecord {
     pub released: Option<(Version, RevisionId)>,
     pub changed_ms: i64,
     pub changed_by: String,
+    /// What the name is told apart by; unique among the resources of the kind that are not deleted.
+    pub name_key: String,
 }
 
 /// What state a resource is in.
@@ -72,7 +75,6 @@ fn resource_of(row: resource::Model) -> Result<ResourceRecord> {
     Ok(ResourceRecord {
         id: stored("resource id", &row.id)?,
         kind: stored("kind", &row.kind)?,
-        name: row.name,
         text_mode: stored("text mode", &row.text_mode)?,
         state: stored("state", &row.state)?,
         heads: stored_json("heads", &row.heads)?,
@@ -80,6 +82,8 @@ fn resource_of(row: resource::Model) -> Result<ResourceRecord> {
         released,
         changed_ms: row.changed_ms,
         changed_by: row.changed_by,
+        name_key: row.name_key.unwrap_or_else(|| folded(&row.name)),
+        name: row.name,
     })
 }
 
@@ -96,6 +100,7 @@ fn resource_row(record: &ResourceRecord) -> Result<resource::ActiveModel> {
         released_revision: Set(record.released.map(|(_, revision)| revision.to_string())),
         changed_ms: Set(record.changed_ms),
         changed_by: Set(record.changed_by.clone()),
+        name_key: Set(Some(record.name_key.clone())),
     })
 }
 
@@ -118,11 +123,13 @@ pub async fn resource_lock(tx: &Tx, id: ResourceId) -> Result<()> {
 pub async fn resource_named(database: &impl Database, kind: Kind, name: &str) -> Result<Option<ResourceRecord>> {
     let rows = resource::Entity::find()
         .filter(resource::Column::Kind.eq(kind.name()))
-        .filter(resource::Column::Name.eq(name))
+        .filter(Condition::any().add(resource::Column::NameKey.eq(folded(name))).add(resource::Column::Name.eq(name)))
         .all(database.connection())
         .await?;
     let mut records = rows.into_iter().map(resource_of).collect::<Result<Vec<_>>>()?;
-    records.sort_by_key(|record| (record.state == ResourceState::Deleted, -record.changed_ms));
+    records.sort_by_key(|record| {
+        (record.state == ResourceState::Deleted, record.name != name, std::cmp::Reverse(record.changed_ms))
+    });
     Ok(records.into_iter().next())
 }
 

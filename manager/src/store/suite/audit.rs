@@ -81,6 +81,8 @@ fn node(name: &str) -> NodeRecord {
         next_certificate: None,
         certificate_expires_ms: 0,
         recoveries: 0,
+        name_key: clock::new_id().to_string(),
+        confirmed: true,
     }
 }
 

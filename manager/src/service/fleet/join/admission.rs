@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use atoll_domain::fleet::name::folded;
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::{Digest, NodeId, TokenId};
 use atoll_domain::time::Timestamp;
@@ -13,12 +14,13 @@ use super::{JoinWish, bad_token, issue};
 use crate::authority::Issued;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::fleet::credential;
+use crate::service::fleet::node::check_script;
 use crate::service::sharing::membership;
 use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::{
     CertificateRecord, JoinTokenRecord, NodeRecord, join_token_use, join_tokens_locked, node_create_many,
-    node_names_taken, nodes_with_identities,
+    node_keys_taken, nodes_with_identities,
 };
 
 /// Nodes admitted in one transaction.
@@ -144,11 +146,11 @@ impl Known {
     async fn read(tx: &Tx, candidates: &[Candidate]) -> Result<Self> {
         let tokens: BTreeSet<TokenId> = candidates.iter().map(|one| one.wish.token).collect();
         let keys: Vec<Vec<u8>> = candidates.iter().map(|one| one.wish.identity_key.clone()).collect();
-        let names: Vec<&str> = candidates.iter().map(|one| one.wish.name.as_str()).collect();
+        let names: Vec<String> = candidates.iter().map(|one| folded(one.wish.name.as_str())).collect();
         Ok(Self {
             tokens: join_tokens_locked(tx, &tokens).await?,
             nodes: nodes_with_identities(tx, keys).await?,
-            names: node_names_taken(tx, &names).await?,
+            names: node_keys_taken(tx, &names).await?,
         })
     }
 
@@ -223,7 +225,18 @@ async fn rejoin(services: &Services, tx: &Tx, known: NodeRecord, candidate: &Can
 fn new_node(known: &mut Known, candidate: &Candidate) -> Result<NodeRecord> {
     let wish = &candidate.wish;
     let token = known.tokens.get_mut(&wish.token).ok_or_else(bad_token)?;
-    if known.names.contains(wish.name.as_str()) {
+    let key = folded(wish.name.as_str());
+    check_script(&wish.name)?;
+    let confirmed = match &token.node_name {
+        Some(named) if folded(named.as_str()) != key => {
+            return Err(Error::unauthenticated(
+                "JOIN_TOKEN_OF_ANOTHER",
+                format!("the join token is for a node named {named}; join with that name, or ask for another token"),
+            ));
+        }
+        named => named.is_some(),
+    };
+    if known.names.contains(&key) {
         return Err(Error::new(
             ErrorKind::AlreadyExists,
             "NODE_NAME_TAKEN",
@@ -237,7 +250,7 @@ fn new_node(known: &mut Known, candidate: &Candidate) -> Result<NodeRecord> {
         ));
     }
     token.uses += 1;
-    known.names.insert(wish.name.to_string());
+    known.names.insert(key.clone());
     Ok(NodeRecord {
         id: candidate.id,
         name: wish.name.clone(),
@@ -254,5 +267,7 @@ fn new_node(known: &mut Known, candidate: &Candidate) -> Result<NodeRecord> {
         next_certificate: None,
         certificate_expires_ms: candidate.issued.expires.0,
         recoveries: 0,
+        name_key: key,
+        confirmed,
     })
 }

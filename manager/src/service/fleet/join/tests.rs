@@ -31,6 +31,7 @@ async fn wish(services: &Services, caller: &Caller) -> JoinWish {
         labels: Default::default(),
         uses_limit: 1,
         lifetime_ms: 0,
+        node_name: None,
         request_id: None,
     };
     let (record, token) = join_token::create(services, caller, wanted).await.unwrap();

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use atoll_domain::document::{Audience, Document, DocumentKind, ReturnedReport, RevisionReport};
+use atoll_domain::fleet::name::folded;
 use atoll_domain::id::RevisionId;
 use atoll_domain::sharing::fork::{ForkDecision, ForkEvent, ForkState, MergedFork};
 use atoll_domain::sharing::history::{Graft, Meeting};
@@ -129,6 +130,7 @@ async fn create(tx: &Tx, offer: &Offer, caller: &Caller) -> Result<ResourceRecor
         released: None,
         changed_ms: caller.now.0,
         changed_by: caller.name.clone(),
+        name_key: folded(&offer.name),
     };
     resource_create(tx, &record).await?;
     Ok(record)

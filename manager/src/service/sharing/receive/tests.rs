@@ -97,6 +97,8 @@ async fn node(services: &Services, identity: &SigningKey) -> NodeRecord {
         next_certificate: None,
         certificate_expires_ms: 0,
         recoveries: 0,
+        name_key: clock::new_id().to_string(),
+        confirmed: true,
     };
     let tx = services.store.begin_ordered().await.unwrap();
     node_create_many(&tx, std::slice::from_ref(&record)).await.unwrap();

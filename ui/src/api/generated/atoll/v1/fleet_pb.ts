@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atoll/v1/fleet.proto.
  */
 export const file_atoll_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("ChRhdG9sbC92MS9mbGVldC5wcm90bxIIYXRvbGwudjEioAMKBE5vZGUSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVncm91cBgDIAEoCRIqCgZsYWJlbHMYBCADKAsyGi5hdG9sbC52MS5Ob2RlLkxhYmVsc0VudHJ5Eg0KBXN0YXRlGAUgASgJEhQKDHN0YXRlX3JlYXNvbhgGIAEoCRIWCg5zdGF0ZV9zaW5jZV9tcxgHIAEoAxIUCgxsYXN0X3NlZW5fbXMYCCABKAMSEQoJam9pbmVkX21zGAkgASgDEh4KFmNlcnRpZmljYXRlX2V4cGlyZXNfbXMYCiABKAMSFQoNYWdlbnRfdmVyc2lvbhgLIAEoCRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYDCABKAQSDwoHaW5fc3luYxgNIAEoCBIVCg1vdXRib3hfbGVuZ3RoGA4gASgEEhwKFGlkZW50aXR5X2ZpbmdlcnByaW50GA8gASgJEhIKCnN5bmNfc3RhdGUYECABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6ChBMaXN0Tm9kZXNSZXF1ZXN0EiYKB29wdGlvbnMYASABKAsyFS5hdG9sbC52MS5MaXN0T3B0aW9ucyJaChFMaXN0Tm9kZXNSZXNwb25zZRIdCgVub2RlcxgBIAMoCzIOLmF0b2xsLnYxLk5vZGUSJgoHc3VtbWFyeRgCIAEoCzIVLmF0b2xsLnYxLkxpc3RTdW1tYXJ5Ih4KDkdldE5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkicgoPR2V0Tm9kZVJlc3BvbnNlEhwKBG5vZGUYASABKAsyDi5hdG9sbC52MS5Ob2RlEhQKDHB1YmxpY2F0aW9ucxgCIAMoCRIrCgpleGNlcHRpb25zGAMgAygLMhcuYXRvbGwudjEuTm9kZUV4Y2VwdGlvbiJPCg1Ob2RlRXhjZXB0aW9uEhAKCHJlc291cmNlGAEgASgJEgwKBGNvZGUYAiABKAkSDAoEdGV4dBgDIAEoCRIQCghzaW5jZV9tcxgEIAEoAyKdAQoQTGFiZWxOb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEjAKA3NldBgCIAMoCzIjLmF0b2xsLnYxLkxhYmVsTm9kZVJlcXVlc3QuU2V0RW50cnkSDgoGcmVtb3ZlGAMgAygJEg0KBXdpZGVuGAQgASgIGioKCFNldEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMQoRTGFiZWxOb2RlUmVzcG9uc2USHAoEbm9kZRgBIAEoCzIOLmF0b2xsLnYxLk5vZGUiPQoPTW92ZU5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSDQoFZ3JvdXAYAiABKAkSDQoFd2lkZW4YAyABKAgiMAoQTW92ZU5vZGVSZXNwb25zZRIcCgRub2RlGAEgASgLMg4uYXRvbGwudjEuTm9kZSI+ChFSZW5hbWVOb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFd2lkZW4YAyABKAgiMgoSUmVuYW1lTm9kZVJlc3BvbnNlEhwKBG5vZGUYASABKAsyDi5hdG9sbC52MS5Ob2RlIkMKEUNvcmRvbk5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSEAoIY29yZG9uZWQYAiABKAgSDgoGcmVhc29uGAMgASgJIjIKEkNvcmRvbk5vZGVSZXNwb25zZRIcCgRub2RlGAEgASgLMg4uYXRvbGwudjEuTm9kZSIhChFSZW1vdmVOb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJIhQKElJlbW92ZU5vZGVSZXNwb25zZSJOCgVHcm91cBIMCgRwYXRoGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEg0KBW5vZGVzGAMgASgEEhMKC25vZGVzX2JlbG93GAQgASgEIjsKEUxpc3RHcm91cHNSZXF1ZXN0EiYKB29wdGlvbnMYASABKAsyFS5hdG9sbC52MS5MaXN0T3B0aW9ucyJdChJMaXN0R3JvdXBzUmVzcG9uc2USHwoGZ3JvdXBzGAEgAygLMg8uYXRvbGwudjEuR3JvdXASJgoHc3VtbWFyeRgCIAEoCzIVLmF0b2xsLnYxLkxpc3RTdW1tYXJ5IksKEkNyZWF0ZUdyb3VwUmVxdWVzdBIMCgRwYXRoGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiNQoTQ3JlYXRlR3JvdXBSZXNwb25zZRIeCgVncm91cBgBIAEoCzIPLmF0b2xsLnYxLkdyb3VwIiIKEkRlbGV0ZUdyb3VwUmVxdWVzdBIMCgRwYXRoGAEgASgJIhUKE0RlbGV0ZUdyb3VwUmVzcG9uc2UiigIKCUpvaW5Ub2tlbhIKCgJpZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRINCgVncm91cBgDIAEoCRIvCgZsYWJlbHMYBCADKAsyHy5hdG9sbC52MS5Kb2luVG9rZW4uTGFiZWxzRW50cnkSEgoKdXNlc19saW1pdBgFIAEoDRIMCgR1c2VzGAYgASgNEhIKCmV4cGlyZXNfbXMYByABKAMSDwoHcmV2b2tlZBgIIAEoCBISCgpjcmVhdGVkX2J5GAkgASgJEhIKCmNyZWF0ZWRfbXMYCiABKAMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLmAQoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBITCgtkZXNjcmlwdGlvbhgBIAEoCRINCgVncm91cBgCIAEoCRI8CgZsYWJlbHMYAyADKAsyLC5hdG9sbC52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0LkxhYmVsc0VudHJ5EhIKCnVzZXNfbGltaXQYBCABKA0SEwoLbGlmZXRpbWVfbXMYBSABKAMSEgoKcmVxdWVzdF9pZBgGIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIksKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEiIKBXRva2VuGAEgASgLMhMuYXRvbGwudjEuSm9pblRva2VuEgwKBHRleHQYAiABKAkiPwoVTGlzdEpvaW5Ub2tlbnNSZXF1ZXN0EiYKB29wdGlvbnMYASABKAsyFS5hdG9sbC52MS5MaXN0T3B0aW9ucyJlChZMaXN0Sm9pblRva2Vuc1Jlc3BvbnNlEiMKBnRva2VucxgBIAMoCzITLmF0b2xsLnYxLkpvaW5Ub2tlbhImCgdzdW1tYXJ5GAIgASgLMhUuYXRvbGwudjEuTGlzdFN1bW1hcnkiJAoWUmV2b2tlSm9pblRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCSIZChdSZXZva2VKb2luVG9rZW5SZXNwb25zZSIzChJGcmVlemVOb2Rlc1JlcXVlc3QSDQoFbm9kZXMYASADKAkSDgoGZmlsdGVyGAIgASgJInQKE0ZyZWV6ZU5vZGVzUmVzcG9uc2USFAoMc2VsZWN0aW9uX2lkGAEgASgJEg0KBWNvdW50GAIgASgEEiQKBnN0YXRlcxgDIAMoCzIULmF0b2xsLnYxLkZhY2V0VmFsdWUSEgoKZXhwaXJlc19tcxgEIAEoAyLXAQoRQWN0T25Ob2Rlc1JlcXVlc3QSFAoMc2VsZWN0aW9uX2lkGAEgASgJEhYKDmV4cGVjdGVkX2NvdW50GAIgASgEEiYKBWxhYmVsGAMgASgLMhUuYXRvbGwudjEuTGFiZWxDaGFuZ2VIABIXCg1tb3ZlX3RvX2dyb3VwGAQgASgJSAASFwoNY29yZG9uX3JlYXNvbhgFIAEoCUgAEhIKCHVuY29yZG9uGAYgASgISAASEAoGcmVtb3ZlGAcgASgISAASDQoFd2lkZW4YCCABKAhCBQoDYWN0InYKC0xhYmVsQ2hhbmdlEisKA3NldBgBIAMoCzIeLmF0b2xsLnYxLkxhYmVsQ2hhbmdlLlNldEVudHJ5Eg4KBnJlbW92ZRgCIAMoCRoqCghTZXRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIksKEkFjdE9uTm9kZXNSZXNwb25zZRIMCgRkb25lGAEgASgEEicKCGZhaWx1cmVzGAIgAygLMhUuYXRvbGwudjEuTm9kZUZhaWx1cmUiKQoLTm9kZUZhaWx1cmUSDAoEbm9kZRgBIAEoCRIMCgR0ZXh0GAIgASgJIk0KFUxpc3ROb2RlRXZlbnRzUmVxdWVzdBIMCgRub2RlGAEgASgJEiYKB29wdGlvbnMYAiABKAsyFS5hdG9sbC52MS5MaXN0T3B0aW9ucyJlChZMaXN0Tm9kZUV2ZW50c1Jlc3BvbnNlEiMKBmV2ZW50cxgBIAMoCzITLmF0b2xsLnYxLk5vZGVFdmVudBImCgdzdW1tYXJ5GAIgASgLMhUuYXRvbGwudjEuTGlzdFN1bW1hcnkiVwoJTm9kZUV2ZW50Eg0KBWF0X21zGAEgASgDEg4KBnNvdXJjZRgCIAEoCRIOCgZhY3Rpb24YAyABKAkSDQoFYWN0b3IYBCABKAkSDAoEdGV4dBgFIAEoCSJBChdMaXN0Sm9pbkF0dGVtcHRzUmVxdWVzdBImCgdvcHRpb25zGAEgASgLMhUuYXRvbGwudjEuTGlzdE9wdGlvbnMiawoYTGlzdEpvaW5BdHRlbXB0c1Jlc3BvbnNlEicKCGF0dGVtcHRzGAEgAygLMhUuYXRvbGwudjEuSm9pbkF0dGVtcHQSJgoHc3VtbWFyeRgCIAEoCzIVLmF0b2xsLnYxLkxpc3RTdW1tYXJ5ImkKC0pvaW5BdHRlbXB0Eg0KBWF0X21zGAEgASgDEg8KB2FkZHJlc3MYAiABKAkSDAoEbmFtZRgDIAEoCRINCgV0b2tlbhgEIAEoCRIPCgdvdXRjb21lGAUgASgJEgwKBHRleHQYBiABKAkiPwoTUHJldmlld05vZGVzUmVxdWVzdBIoCgNhY3QYASABKAsyGy5hdG9sbC52MS5BY3RPbk5vZGVzUmVxdWVzdCI+ChRQcmV2aWV3Tm9kZXNSZXNwb25zZRImCgdjaGFuZ2VzGAEgAygLMhUuYXRvbGwudjEuUmVhY2hDaGFuZ2UiQAoLUmVhY2hDaGFuZ2USEwoLcHVibGljYXRpb24YASABKAkSDgoGZ2FpbmVkGAIgASgEEgwKBGxvc3QYAyABKAQy6woKBUZsZWV0EkQKCUxpc3ROb2RlcxIaLmF0b2xsLnYxLkxpc3ROb2Rlc1JlcXVlc3QaGy5hdG9sbC52MS5MaXN0Tm9kZXNSZXNwb25zZRI+CgdHZXROb2RlEhguYXRvbGwudjEuR2V0Tm9kZVJlcXVlc3QaGS5hdG9sbC52MS5HZXROb2RlUmVzcG9uc2USRAoJTGFiZWxOb2RlEhouYXRvbGwudjEuTGFiZWxOb2RlUmVxdWVzdBobLmF0b2xsLnYxLkxhYmVsTm9kZVJlc3BvbnNlEkEKCE1vdmVOb2RlEhkuYXRvbGwudjEuTW92ZU5vZGVSZXF1ZXN0GhouYXRvbGwudjEuTW92ZU5vZGVSZXNwb25zZRJHCgpSZW5hbWVOb2RlEhsuYXRvbGwudjEuUmVuYW1lTm9kZVJlcXVlc3QaHC5hdG9sbC52MS5SZW5hbWVOb2RlUmVzcG9uc2USRwoKQ29yZG9uTm9kZRIbLmF0b2xsLnYxLkNvcmRvbk5vZGVSZXF1ZXN0GhwuYXRvbGwudjEuQ29yZG9uTm9kZVJlc3BvbnNlEkcKClJlbW92ZU5vZGUSGy5hdG9sbC52MS5SZW1vdmVOb2RlUmVxdWVzdBocLmF0b2xsLnYxLlJlbW92ZU5vZGVSZXNwb25zZRJKCgtGcmVlemVOb2RlcxIcLmF0b2xsLnYxLkZyZWV6ZU5vZGVzUmVxdWVzdBodLmF0b2xsLnYxLkZyZWV6ZU5vZGVzUmVzcG9uc2USTQoMUHJldmlld05vZGVzEh0uYXRvbGwudjEuUHJldmlld05vZGVzUmVxdWVzdBoeLmF0b2xsLnYxLlByZXZpZXdOb2Rlc1Jlc3BvbnNlEkcKCkFjdE9uTm9kZXMSGy5hdG9sbC52MS5BY3RPbk5vZGVzUmVxdWVzdBocLmF0b2xsLnYxLkFjdE9uTm9kZXNSZXNwb25zZRJTCg5MaXN0Tm9kZUV2ZW50cxIfLmF0b2xsLnYxLkxpc3ROb2RlRXZlbnRzUmVxdWVzdBogLmF0b2xsLnYxLkxpc3ROb2RlRXZlbnRzUmVzcG9uc2USRwoKTGlzdEdyb3VwcxIbLmF0b2xsLnYxLkxpc3RHcm91cHNSZXF1ZXN0GhwuYXRvbGwudjEuTGlzdEdyb3Vwc1Jlc3BvbnNlEkoKC0NyZWF0ZUdyb3VwEhwuYXRvbGwudjEuQ3JlYXRlR3JvdXBSZXF1ZXN0Gh0uYXRvbGwudjEuQ3JlYXRlR3JvdXBSZXNwb25zZRJKCgtEZWxldGVHcm91cBIcLmF0b2xsLnYxLkRlbGV0ZUdyb3VwUmVxdWVzdBodLmF0b2xsLnYxLkRlbGV0ZUdyb3VwUmVzcG9uc2USVgoPQ3JlYXRlSm9pblRva2VuEiAuYXRvbGwudjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdBohLmF0b2xsLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlElMKDkxpc3RKb2luVG9rZW5zEh8uYXRvbGwudjEuTGlzdEpvaW5Ub2tlbnNSZXF1ZXN0GiAuYXRvbGwudjEuTGlzdEpvaW5Ub2tlbnNSZXNwb25zZRJWCg9SZXZva2VKb2luVG9rZW4SIC5hdG9sbC52MS5SZXZva2VKb2luVG9rZW5SZXF1ZXN0GiEuYXRvbGwudjEuUmV2b2tlSm9pblRva2VuUmVzcG9uc2USWQoQTGlzdEpvaW5BdHRlbXB0cxIhLmF0b2xsLnYxLkxpc3RKb2luQXR0ZW1wdHNSZXF1ZXN0GiIuYXRvbGwudjEuTGlzdEpvaW5BdHRlbXB0c1Jlc3BvbnNlYgZwcm90bzM", [file_atoll_v1_common]);
+  fileDesc("ChRhdG9sbC92MS9mbGVldC5wcm90bxIIYXRvbGwudjEiswMKBE5vZGUSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVncm91cBgDIAEoCRIqCgZsYWJlbHMYBCADKAsyGi5hdG9sbC52MS5Ob2RlLkxhYmVsc0VudHJ5Eg0KBXN0YXRlGAUgASgJEhQKDHN0YXRlX3JlYXNvbhgGIAEoCRIWCg5zdGF0ZV9zaW5jZV9tcxgHIAEoAxIUCgxsYXN0X3NlZW5fbXMYCCABKAMSEQoJam9pbmVkX21zGAkgASgDEh4KFmNlcnRpZmljYXRlX2V4cGlyZXNfbXMYCiABKAMSFQoNYWdlbnRfdmVyc2lvbhgLIAEoCRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYDCABKAQSDwoHaW5fc3luYxgNIAEoCBIVCg1vdXRib3hfbGVuZ3RoGA4gASgEEhwKFGlkZW50aXR5X2ZpbmdlcnByaW50GA8gASgJEhIKCnN5bmNfc3RhdGUYECABKAkSEQoJY29uZmlybWVkGBEgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiOgoQTGlzdE5vZGVzUmVxdWVzdBImCgdvcHRpb25zGAEgASgLMhUuYXRvbGwudjEuTGlzdE9wdGlvbnMiWgoRTGlzdE5vZGVzUmVzcG9uc2USHQoFbm9kZXMYASADKAsyDi5hdG9sbC52MS5Ob2RlEiYKB3N1bW1hcnkYAiABKAsyFS5hdG9sbC52MS5MaXN0U3VtbWFyeSIeCg5HZXROb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJInIKD0dldE5vZGVSZXNwb25zZRIcCgRub2RlGAEgASgLMg4uYXRvbGwudjEuTm9kZRIUCgxwdWJsaWNhdGlvbnMYAiADKAkSKwoKZXhjZXB0aW9ucxgDIAMoCzIXLmF0b2xsLnYxLk5vZGVFeGNlcHRpb24iTwoNTm9kZUV4Y2VwdGlvbhIQCghyZXNvdXJjZRgBIAEoCRIMCgRjb2RlGAIgASgJEgwKBHRleHQYAyABKAkSEAoIc2luY2VfbXMYBCABKAMinQEKEExhYmVsTm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIwCgNzZXQYAiADKAsyIy5hdG9sbC52MS5MYWJlbE5vZGVSZXF1ZXN0LlNldEVudHJ5Eg4KBnJlbW92ZRgDIAMoCRINCgV3aWRlbhgEIAEoCBoqCghTZXRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjEKEUxhYmVsTm9kZVJlc3BvbnNlEhwKBG5vZGUYASABKAsyDi5hdG9sbC52MS5Ob2RlIj0KD01vdmVOb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEg0KBWdyb3VwGAIgASgJEg0KBXdpZGVuGAMgASgIIjAKEE1vdmVOb2RlUmVzcG9uc2USHAoEbm9kZRgBIAEoCzIOLmF0b2xsLnYxLk5vZGUiPgoRUmVuYW1lTm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXdpZGVuGAMgASgIIjIKElJlbmFtZU5vZGVSZXNwb25zZRIcCgRub2RlGAEgASgLMg4uYXRvbGwudjEuTm9kZSIiChJDb25maXJtTm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCSIzChNDb25maXJtTm9kZVJlc3BvbnNlEhwKBG5vZGUYASABKAsyDi5hdG9sbC52MS5Ob2RlIkMKEUNvcmRvbk5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSEAoIY29yZG9uZWQYAiABKAgSDgoGcmVhc29uGAMgASgJIjIKEkNvcmRvbk5vZGVSZXNwb25zZRIcCgRub2RlGAEgASgLMg4uYXRvbGwudjEuTm9kZSIhChFSZW1vdmVOb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJIhQKElJlbW92ZU5vZGVSZXNwb25zZSJOCgVHcm91cBIMCgRwYXRoGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEg0KBW5vZGVzGAMgASgEEhMKC25vZGVzX2JlbG93GAQgASgEIjsKEUxpc3RHcm91cHNSZXF1ZXN0EiYKB29wdGlvbnMYASABKAsyFS5hdG9sbC52MS5MaXN0T3B0aW9ucyJdChJMaXN0R3JvdXBzUmVzcG9uc2USHwoGZ3JvdXBzGAEgAygLMg8uYXRvbGwudjEuR3JvdXASJgoHc3VtbWFyeRgCIAEoCzIVLmF0b2xsLnYxLkxpc3RTdW1tYXJ5IksKEkNyZWF0ZUdyb3VwUmVxdWVzdBIMCgRwYXRoGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiNQoTQ3JlYXRlR3JvdXBSZXNwb25zZRIeCgVncm91cBgBIAEoCzIPLmF0b2xsLnYxLkdyb3VwIiIKEkRlbGV0ZUdyb3VwUmVxdWVzdBIMCgRwYXRoGAEgASgJIhUKE0RlbGV0ZUdyb3VwUmVzcG9uc2UinQIKCUpvaW5Ub2tlbhIKCgJpZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRINCgVncm91cBgDIAEoCRIvCgZsYWJlbHMYBCADKAsyHy5hdG9sbC52MS5Kb2luVG9rZW4uTGFiZWxzRW50cnkSEgoKdXNlc19saW1pdBgFIAEoDRIMCgR1c2VzGAYgASgNEhIKCmV4cGlyZXNfbXMYByABKAMSDwoHcmV2b2tlZBgIIAEoCBISCgpjcmVhdGVkX2J5GAkgASgJEhIKCmNyZWF0ZWRfbXMYCiABKAMSEQoJbm9kZV9uYW1lGAsgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi+QEKFkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QSEwoLZGVzY3JpcHRpb24YASABKAkSDQoFZ3JvdXAYAiABKAkSPAoGbGFiZWxzGAMgAygLMiwuYXRvbGwudjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdC5MYWJlbHNFbnRyeRISCgp1c2VzX2xpbWl0GAQgASgNEhMKC2xpZmV0aW1lX21zGAUgASgDEhIKCnJlcXVlc3RfaWQYBiABKAkSEQoJbm9kZV9uYW1lGAcgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSwoXQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USIgoFdG9rZW4YASABKAsyEy5hdG9sbC52MS5Kb2luVG9rZW4SDAoEdGV4dBgCIAEoCSI/ChVMaXN0Sm9pblRva2Vuc1JlcXVlc3QSJgoHb3B0aW9ucxgBIAEoCzIVLmF0b2xsLnYxLkxpc3RPcHRpb25zImUKFkxpc3RKb2luVG9rZW5zUmVzcG9uc2USIwoGdG9rZW5zGAEgAygLMhMuYXRvbGwudjEuSm9pblRva2VuEiYKB3N1bW1hcnkYAiABKAsyFS5hdG9sbC52MS5MaXN0U3VtbWFyeSIkChZSZXZva2VKb2luVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIhkKF1Jldm9rZUpvaW5Ub2tlblJlc3BvbnNlIjMKEkZyZWV6ZU5vZGVzUmVxdWVzdBINCgVub2RlcxgBIAMoCRIOCgZmaWx0ZXIYAiABKAkidAoTRnJlZXplTm9kZXNSZXNwb25zZRIUCgxzZWxlY3Rpb25faWQYASABKAkSDQoFY291bnQYAiABKAQSJAoGc3RhdGVzGAMgAygLMhQuYXRvbGwudjEuRmFjZXRWYWx1ZRISCgpleHBpcmVzX21zGAQgASgDItcBChFBY3RPbk5vZGVzUmVxdWVzdBIUCgxzZWxlY3Rpb25faWQYASABKAkSFgoOZXhwZWN0ZWRfY291bnQYAiABKAQSJgoFbGFiZWwYAyABKAsyFS5hdG9sbC52MS5MYWJlbENoYW5nZUgAEhcKDW1vdmVfdG9fZ3JvdXAYBCABKAlIABIXCg1jb3Jkb25fcmVhc29uGAUgASgJSAASEgoIdW5jb3Jkb24YBiABKAhIABIQCgZyZW1vdmUYByABKAhIABINCgV3aWRlbhgIIAEoCEIFCgNhY3QidgoLTGFiZWxDaGFuZ2USKwoDc2V0GAEgAygLMh4uYXRvbGwudjEuTGFiZWxDaGFuZ2UuU2V0RW50cnkSDgoGcmVtb3ZlGAIgAygJGioKCFNldEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSwoSQWN0T25Ob2Rlc1Jlc3BvbnNlEgwKBGRvbmUYASABKAQSJwoIZmFpbHVyZXMYAiADKAsyFS5hdG9sbC52MS5Ob2RlRmFpbHVyZSIpCgtOb2RlRmFpbHVyZRIMCgRub2RlGAEgASgJEgwKBHRleHQYAiABKAkiTQoVTGlzdE5vZGVFdmVudHNSZXF1ZXN0EgwKBG5vZGUYASABKAkSJgoHb3B0aW9ucxgCIAEoCzIVLmF0b2xsLnYxLkxpc3RPcHRpb25zImUKFkxpc3ROb2RlRXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMuYXRvbGwudjEuTm9kZUV2ZW50EiYKB3N1bW1hcnkYAiABKAsyFS5hdG9sbC52MS5MaXN0U3VtbWFyeSJXCglOb2RlRXZlbnQSDQoFYXRfbXMYASABKAMSDgoGc291cmNlGAIgASgJEg4KBmFjdGlvbhgDIAEoCRINCgVhY3RvchgEIAEoCRIMCgR0ZXh0GAUgASgJIkEKF0xpc3RKb2luQXR0ZW1wdHNSZXF1ZXN0EiYKB29wdGlvbnMYASABKAsyFS5hdG9sbC52MS5MaXN0T3B0aW9ucyJrChhMaXN0Sm9pbkF0dGVtcHRzUmVzcG9uc2USJwoIYXR0ZW1wdHMYASADKAsyFS5hdG9sbC52MS5Kb2luQXR0ZW1wdBImCgdzdW1tYXJ5GAIgASgLMhUuYXRvbGwudjEuTGlzdFN1bW1hcnkiaQoLSm9pbkF0dGVtcHQSDQoFYXRfbXMYASABKAMSDwoHYWRkcmVzcxgCIAEoCRIMCgRuYW1lGAMgASgJEg0KBXRva2VuGAQgASgJEg8KB291dGNvbWUYBSABKAkSDAoEdGV4dBgGIAEoCSI/ChNQcmV2aWV3Tm9kZXNSZXF1ZXN0EigKA2FjdBgBIAEoCzIbLmF0b2xsLnYxLkFjdE9uTm9kZXNSZXF1ZXN0Ij4KFFByZXZpZXdOb2Rlc1Jlc3BvbnNlEiYKB2NoYW5nZXMYASADKAsyFS5hdG9sbC52MS5SZWFjaENoYW5nZSJACgtSZWFjaENoYW5nZRITCgtwdWJsaWNhdGlvbhgBIAEoCRIOCgZnYWluZWQYAiABKAQSDAoEbG9zdBgDIAEoBDK3CwoFRmxlZXQSRAoJTGlzdE5vZGVzEhouYXRvbGwudjEuTGlzdE5vZGVzUmVxdWVzdBobLmF0b2xsLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlEj4KB0dldE5vZGUSGC5hdG9sbC52MS5HZXROb2RlUmVxdWVzdBoZLmF0b2xsLnYxLkdldE5vZGVSZXNwb25zZRJECglMYWJlbE5vZGUSGi5hdG9sbC52MS5MYWJlbE5vZGVSZXF1ZXN0GhsuYXRvbGwudjEuTGFiZWxOb2RlUmVzcG9uc2USQQoITW92ZU5vZGUSGS5hdG9sbC52MS5Nb3ZlTm9kZVJlcXVlc3QaGi5hdG9sbC52MS5Nb3ZlTm9kZVJlc3BvbnNlEkcKClJlbmFtZU5vZGUSGy5hdG9sbC52MS5SZW5hbWVOb2RlUmVxdWVzdBocLmF0b2xsLnYxLlJlbmFtZU5vZGVSZXNwb25zZRJKCgtDb25maXJtTm9kZRIcLmF0b2xsLnYxLkNvbmZpcm1Ob2RlUmVxdWVzdBodLmF0b2xsLnYxLkNvbmZpcm1Ob2RlUmVzcG9uc2USRwoKQ29yZG9uTm9kZRIbLmF0b2xsLnYxLkNvcmRvbk5vZGVSZXF1ZXN0GhwuYXRvbGwudjEuQ29yZG9uTm9kZVJlc3BvbnNlEkcKClJlbW92ZU5vZGUSGy5hdG9sbC52MS5SZW1vdmVOb2RlUmVxdWVzdBocLmF0b2xsLnYxLlJlbW92ZU5vZGVSZXNwb25zZRJKCgtGcmVlemVOb2RlcxIcLmF0b2xsLnYxLkZyZWV6ZU5vZGVzUmVxdWVzdBodLmF0b2xsLnYxLkZyZWV6ZU5vZGVzUmVzcG9uc2USTQoMUHJldmlld05vZGVzEh0uYXRvbGwudjEuUHJldmlld05vZGVzUmVxdWVzdBoeLmF0b2xsLnYxLlByZXZpZXdOb2Rlc1Jlc3BvbnNlEkcKCkFjdE9uTm9kZXMSGy5hdG9sbC52MS5BY3RPbk5vZGVzUmVxdWVzdBocLmF0b2xsLnYxLkFjdE9uTm9kZXNSZXNwb25zZRJTCg5MaXN0Tm9kZUV2ZW50cxIfLmF0b2xsLnYxLkxpc3ROb2RlRXZlbnRzUmVxdWVzdBogLmF0b2xsLnYxLkxpc3ROb2RlRXZlbnRzUmVzcG9uc2USRwoKTGlzdEdyb3VwcxIbLmF0b2xsLnYxLkxpc3RHcm91cHNSZXF1ZXN0GhwuYXRvbGwudjEuTGlzdEdyb3Vwc1Jlc3BvbnNlEkoKC0NyZWF0ZUdyb3VwEhwuYXRvbGwudjEuQ3JlYXRlR3JvdXBSZXF1ZXN0Gh0uYXRvbGwudjEuQ3JlYXRlR3JvdXBSZXNwb25zZRJKCgtEZWxldGVHcm91cBIcLmF0b2xsLnYxLkRlbGV0ZUdyb3VwUmVxdWVzdBodLmF0b2xsLnYxLkRlbGV0ZUdyb3VwUmVzcG9uc2USVgoPQ3JlYXRlSm9pblRva2VuEiAuYXRvbGwudjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdBohLmF0b2xsLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlElMKDkxpc3RKb2luVG9rZW5zEh8uYXRvbGwudjEuTGlzdEpvaW5Ub2tlbnNSZXF1ZXN0GiAuYXRvbGwudjEuTGlzdEpvaW5Ub2tlbnNSZXNwb25zZRJWCg9SZXZva2VKb2luVG9rZW4SIC5hdG9sbC52MS5SZXZva2VKb2luVG9rZW5SZXF1ZXN0GiEuYXRvbGwudjEuUmV2b2tlSm9pblRva2VuUmVzcG9uc2USWQoQTGlzdEpvaW5BdHRlbXB0cxIhLmF0b2xsLnYxLkxpc3RKb2luQXR0ZW1wdHNSZXF1ZXN0GiIuYXRvbGwudjEuTGlzdEpvaW5BdHRlbXB0c1Jlc3BvbnNlYgZwcm90bzM", [file_atoll_v1_common]);
 
 /**
  * One server of the fleet.
@@ -134,6 +134,14 @@ export type Node = Message<"atoll.v1.Node"> & {
    * @generated from field: string sync_state = 16;
    */
   syncState: string;
+
+  /**
+   * Its join token named it, or an administrator confirmed that it is the server of its name. Until then it gets no value
+   * whose scope names it as a target.
+   *
+   * @generated from field: bool confirmed = 17;
+   */
+  confirmed: boolean;
 };
 
 /**
@@ -466,6 +474,48 @@ export const RenameNodeResponseSchema: GenMessage<RenameNodeResponse> = /*@__PUR
   messageDesc(file_atoll_v1_fleet, 11);
 
 /**
+ * Names the node that is confirmed.
+ *
+ * @generated from message atoll.v1.ConfirmNodeRequest
+ */
+export type ConfirmNodeRequest = Message<"atoll.v1.ConfirmNodeRequest"> & {
+  /**
+   * Id or name.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+};
+
+/**
+ * Describes the message atoll.v1.ConfirmNodeRequest.
+ * Use `create(ConfirmNodeRequestSchema)` to create a new message.
+ */
+export const ConfirmNodeRequestSchema: GenMessage<ConfirmNodeRequest> = /*@__PURE__*/
+  messageDesc(file_atoll_v1_fleet, 12);
+
+/**
+ * The node as it is then.
+ *
+ * @generated from message atoll.v1.ConfirmNodeResponse
+ */
+export type ConfirmNodeResponse = Message<"atoll.v1.ConfirmNodeResponse"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: atoll.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+};
+
+/**
+ * Describes the message atoll.v1.ConfirmNodeResponse.
+ * Use `create(ConfirmNodeResponseSchema)` to create a new message.
+ */
+export const ConfirmNodeResponseSchema: GenMessage<ConfirmNodeResponse> = /*@__PURE__*/
+  messageDesc(file_atoll_v1_fleet, 13);
+
+/**
  * Cordons or uncordons a node.
  *
  * @generated from message atoll.v1.CordonNodeRequest
@@ -498,7 +548,7 @@ export type CordonNodeRequest = Message<"atoll.v1.CordonNodeRequest"> & {
  * Use `create(CordonNodeRequestSchema)` to create a new message.
  */
 export const CordonNodeRequestSchema: GenMessage<CordonNodeRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 12);
+  messageDesc(file_atoll_v1_fleet, 14);
 
 /**
  * The node as it is now.
@@ -519,7 +569,7 @@ export type CordonNodeResponse = Message<"atoll.v1.CordonNodeResponse"> & {
  * Use `create(CordonNodeResponseSchema)` to create a new message.
  */
 export const CordonNodeResponseSchema: GenMessage<CordonNodeResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 13);
+  messageDesc(file_atoll_v1_fleet, 15);
 
 /**
  * Removes a node.
@@ -540,7 +590,7 @@ export type RemoveNodeRequest = Message<"atoll.v1.RemoveNodeRequest"> & {
  * Use `create(RemoveNodeRequestSchema)` to create a new message.
  */
 export const RemoveNodeRequestSchema: GenMessage<RemoveNodeRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 14);
+  messageDesc(file_atoll_v1_fleet, 16);
 
 /**
  * Done.
@@ -555,7 +605,7 @@ export type RemoveNodeResponse = Message<"atoll.v1.RemoveNodeResponse"> & {
  * Use `create(RemoveNodeResponseSchema)` to create a new message.
  */
 export const RemoveNodeResponseSchema: GenMessage<RemoveNodeResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 15);
+  messageDesc(file_atoll_v1_fleet, 17);
 
 /**
  * A group of nodes.
@@ -597,7 +647,7 @@ export type Group = Message<"atoll.v1.Group"> & {
  * Use `create(GroupSchema)` to create a new message.
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 16);
+  messageDesc(file_atoll_v1_fleet, 18);
 
 /**
  * Asks for groups.
@@ -618,7 +668,7 @@ export type ListGroupsRequest = Message<"atoll.v1.ListGroupsRequest"> & {
  * Use `create(ListGroupsRequestSchema)` to create a new message.
  */
 export const ListGroupsRequestSchema: GenMessage<ListGroupsRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 17);
+  messageDesc(file_atoll_v1_fleet, 19);
 
 /**
  * A page of groups.
@@ -646,7 +696,7 @@ export type ListGroupsResponse = Message<"atoll.v1.ListGroupsResponse"> & {
  * Use `create(ListGroupsResponseSchema)` to create a new message.
  */
 export const ListGroupsResponseSchema: GenMessage<ListGroupsResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 18);
+  messageDesc(file_atoll_v1_fleet, 20);
 
 /**
  * Makes a group.
@@ -681,7 +731,7 @@ export type CreateGroupRequest = Message<"atoll.v1.CreateGroupRequest"> & {
  * Use `create(CreateGroupRequestSchema)` to create a new message.
  */
 export const CreateGroupRequestSchema: GenMessage<CreateGroupRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 19);
+  messageDesc(file_atoll_v1_fleet, 21);
 
 /**
  * The group.
@@ -702,7 +752,7 @@ export type CreateGroupResponse = Message<"atoll.v1.CreateGroupResponse"> & {
  * Use `create(CreateGroupResponseSchema)` to create a new message.
  */
 export const CreateGroupResponseSchema: GenMessage<CreateGroupResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 20);
+  messageDesc(file_atoll_v1_fleet, 22);
 
 /**
  * Removes a group.
@@ -723,7 +773,7 @@ export type DeleteGroupRequest = Message<"atoll.v1.DeleteGroupRequest"> & {
  * Use `create(DeleteGroupRequestSchema)` to create a new message.
  */
 export const DeleteGroupRequestSchema: GenMessage<DeleteGroupRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 21);
+  messageDesc(file_atoll_v1_fleet, 23);
 
 /**
  * Done.
@@ -738,7 +788,7 @@ export type DeleteGroupResponse = Message<"atoll.v1.DeleteGroupResponse"> & {
  * Use `create(DeleteGroupResponseSchema)` to create a new message.
  */
 export const DeleteGroupResponseSchema: GenMessage<DeleteGroupResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 22);
+  messageDesc(file_atoll_v1_fleet, 24);
 
 /**
  * A permission to join, without its secret.
@@ -815,6 +865,13 @@ export type JoinToken = Message<"atoll.v1.JoinToken"> & {
    * @generated from field: int64 created_ms = 10;
    */
   createdMs: bigint;
+
+  /**
+   * The one node that may join with it, where it is for one.
+   *
+   * @generated from field: string node_name = 11;
+   */
+  nodeName: string;
 };
 
 /**
@@ -822,7 +879,7 @@ export type JoinToken = Message<"atoll.v1.JoinToken"> & {
  * Use `create(JoinTokenSchema)` to create a new message.
  */
 export const JoinTokenSchema: GenMessage<JoinToken> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 23);
+  messageDesc(file_atoll_v1_fleet, 25);
 
 /**
  * Makes a join token.
@@ -871,6 +928,13 @@ export type CreateJoinTokenRequest = Message<"atoll.v1.CreateJoinTokenRequest"> 
    * @generated from field: string request_id = 6;
    */
   requestId: string;
+
+  /**
+   * The one node that may join with it. Such a node counts as confirmed.
+   *
+   * @generated from field: string node_name = 7;
+   */
+  nodeName: string;
 };
 
 /**
@@ -878,7 +942,7 @@ export type CreateJoinTokenRequest = Message<"atoll.v1.CreateJoinTokenRequest"> 
  * Use `create(CreateJoinTokenRequestSchema)` to create a new message.
  */
 export const CreateJoinTokenRequestSchema: GenMessage<CreateJoinTokenRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 24);
+  messageDesc(file_atoll_v1_fleet, 26);
 
 /**
  * The token.
@@ -906,7 +970,7 @@ export type CreateJoinTokenResponse = Message<"atoll.v1.CreateJoinTokenResponse"
  * Use `create(CreateJoinTokenResponseSchema)` to create a new message.
  */
 export const CreateJoinTokenResponseSchema: GenMessage<CreateJoinTokenResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 25);
+  messageDesc(file_atoll_v1_fleet, 27);
 
 /**
  * Asks for join tokens.
@@ -927,7 +991,7 @@ export type ListJoinTokensRequest = Message<"atoll.v1.ListJoinTokensRequest"> & 
  * Use `create(ListJoinTokensRequestSchema)` to create a new message.
  */
 export const ListJoinTokensRequestSchema: GenMessage<ListJoinTokensRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 26);
+  messageDesc(file_atoll_v1_fleet, 28);
 
 /**
  * A page of join tokens.
@@ -955,7 +1019,7 @@ export type ListJoinTokensResponse = Message<"atoll.v1.ListJoinTokensResponse"> 
  * Use `create(ListJoinTokensResponseSchema)` to create a new message.
  */
 export const ListJoinTokensResponseSchema: GenMessage<ListJoinTokensResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 27);
+  messageDesc(file_atoll_v1_fleet, 29);
 
 /**
  * Revokes a join token.
@@ -976,7 +1040,7 @@ export type RevokeJoinTokenRequest = Message<"atoll.v1.RevokeJoinTokenRequest"> 
  * Use `create(RevokeJoinTokenRequestSchema)` to create a new message.
  */
 export const RevokeJoinTokenRequestSchema: GenMessage<RevokeJoinTokenRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 28);
+  messageDesc(file_atoll_v1_fleet, 30);
 
 /**
  * Done.
@@ -991,7 +1055,7 @@ export type RevokeJoinTokenResponse = Message<"atoll.v1.RevokeJoinTokenResponse"
  * Use `create(RevokeJoinTokenResponseSchema)` to create a new message.
  */
 export const RevokeJoinTokenResponseSchema: GenMessage<RevokeJoinTokenResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 29);
+  messageDesc(file_atoll_v1_fleet, 31);
 
 /**
  * Freezes a selection.
@@ -1019,7 +1083,7 @@ export type FreezeNodesRequest = Message<"atoll.v1.FreezeNodesRequest"> & {
  * Use `create(FreezeNodesRequestSchema)` to create a new message.
  */
 export const FreezeNodesRequestSchema: GenMessage<FreezeNodesRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 30);
+  messageDesc(file_atoll_v1_fleet, 32);
 
 /**
  * A frozen selection.
@@ -1061,7 +1125,7 @@ export type FreezeNodesResponse = Message<"atoll.v1.FreezeNodesResponse"> & {
  * Use `create(FreezeNodesResponseSchema)` to create a new message.
  */
 export const FreezeNodesResponseSchema: GenMessage<FreezeNodesResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 31);
+  messageDesc(file_atoll_v1_fleet, 33);
 
 /**
  * Acts on a selection.
@@ -1143,7 +1207,7 @@ export type ActOnNodesRequest = Message<"atoll.v1.ActOnNodesRequest"> & {
  * Use `create(ActOnNodesRequestSchema)` to create a new message.
  */
 export const ActOnNodesRequestSchema: GenMessage<ActOnNodesRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 32);
+  messageDesc(file_atoll_v1_fleet, 34);
 
 /**
  * Changes labels.
@@ -1171,7 +1235,7 @@ export type LabelChange = Message<"atoll.v1.LabelChange"> & {
  * Use `create(LabelChangeSchema)` to create a new message.
  */
 export const LabelChangeSchema: GenMessage<LabelChange> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 33);
+  messageDesc(file_atoll_v1_fleet, 35);
 
 /**
  * What became of it.
@@ -1199,7 +1263,7 @@ export type ActOnNodesResponse = Message<"atoll.v1.ActOnNodesResponse"> & {
  * Use `create(ActOnNodesResponseSchema)` to create a new message.
  */
 export const ActOnNodesResponseSchema: GenMessage<ActOnNodesResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 34);
+  messageDesc(file_atoll_v1_fleet, 36);
 
 /**
  * A node to which something could not be done.
@@ -1227,7 +1291,7 @@ export type NodeFailure = Message<"atoll.v1.NodeFailure"> & {
  * Use `create(NodeFailureSchema)` to create a new message.
  */
 export const NodeFailureSchema: GenMessage<NodeFailure> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 35);
+  messageDesc(file_atoll_v1_fleet, 37);
 
 /**
  * Asks for a node's events.
@@ -1255,7 +1319,7 @@ export type ListNodeEventsRequest = Message<"atoll.v1.ListNodeEventsRequest"> & 
  * Use `create(ListNodeEventsRequestSchema)` to create a new message.
  */
 export const ListNodeEventsRequestSchema: GenMessage<ListNodeEventsRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 36);
+  messageDesc(file_atoll_v1_fleet, 38);
 
 /**
  * A page of a node's events.
@@ -1283,7 +1347,7 @@ export type ListNodeEventsResponse = Message<"atoll.v1.ListNodeEventsResponse"> 
  * Use `create(ListNodeEventsResponseSchema)` to create a new message.
  */
 export const ListNodeEventsResponseSchema: GenMessage<ListNodeEventsResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 37);
+  messageDesc(file_atoll_v1_fleet, 39);
 
 /**
  * Something that happened to or on a node.
@@ -1332,7 +1396,7 @@ export type NodeEvent = Message<"atoll.v1.NodeEvent"> & {
  * Use `create(NodeEventSchema)` to create a new message.
  */
 export const NodeEventSchema: GenMessage<NodeEvent> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 38);
+  messageDesc(file_atoll_v1_fleet, 40);
 
 /**
  * Asks for attempts to join.
@@ -1353,7 +1417,7 @@ export type ListJoinAttemptsRequest = Message<"atoll.v1.ListJoinAttemptsRequest"
  * Use `create(ListJoinAttemptsRequestSchema)` to create a new message.
  */
 export const ListJoinAttemptsRequestSchema: GenMessage<ListJoinAttemptsRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 39);
+  messageDesc(file_atoll_v1_fleet, 41);
 
 /**
  * A page of attempts.
@@ -1381,7 +1445,7 @@ export type ListJoinAttemptsResponse = Message<"atoll.v1.ListJoinAttemptsRespons
  * Use `create(ListJoinAttemptsResponseSchema)` to create a new message.
  */
 export const ListJoinAttemptsResponseSchema: GenMessage<ListJoinAttemptsResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 40);
+  messageDesc(file_atoll_v1_fleet, 42);
 
 /**
  * A call to join.
@@ -1437,7 +1501,7 @@ export type JoinAttempt = Message<"atoll.v1.JoinAttempt"> & {
  * Use `create(JoinAttemptSchema)` to create a new message.
  */
 export const JoinAttemptSchema: GenMessage<JoinAttempt> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 41);
+  messageDesc(file_atoll_v1_fleet, 43);
 
 /**
  * Asks what an act would change.
@@ -1458,7 +1522,7 @@ export type PreviewNodesRequest = Message<"atoll.v1.PreviewNodesRequest"> & {
  * Use `create(PreviewNodesRequestSchema)` to create a new message.
  */
 export const PreviewNodesRequestSchema: GenMessage<PreviewNodesRequest> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 42);
+  messageDesc(file_atoll_v1_fleet, 44);
 
 /**
  * What an act would change.
@@ -1479,7 +1543,7 @@ export type PreviewNodesResponse = Message<"atoll.v1.PreviewNodesResponse"> & {
  * Use `create(PreviewNodesResponseSchema)` to create a new message.
  */
 export const PreviewNodesResponseSchema: GenMessage<PreviewNodesResponse> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 43);
+  messageDesc(file_atoll_v1_fleet, 45);
 
 /**
  * A publication that would reach other nodes.
@@ -1514,7 +1578,7 @@ export type ReachChange = Message<"atoll.v1.ReachChange"> & {
  * Use `create(ReachChangeSchema)` to create a new message.
  */
 export const ReachChangeSchema: GenMessage<ReachChange> = /*@__PURE__*/
-  messageDesc(file_atoll_v1_fleet, 44);
+  messageDesc(file_atoll_v1_fleet, 46);
 
 /**
  * The fleet. Every call needs an administrator's token.
@@ -1571,6 +1635,16 @@ export const Fleet: GenService<{
     methodKind: "unary";
     input: typeof RenameNodeRequestSchema;
     output: typeof RenameNodeResponseSchema;
+  },
+  /**
+   * Says that a node is the server of its name: values for that very name are for it from then on.
+   *
+   * @generated from rpc atoll.v1.Fleet.ConfirmNode
+   */
+  confirmNode: {
+    methodKind: "unary";
+    input: typeof ConfirmNodeRequestSchema;
+    output: typeof ConfirmNodeResponseSchema;
   },
   /**
    * Holds a node back from new content, or lets it follow again. What it has stays and its edits still arrive.
