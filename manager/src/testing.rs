@@ -51,6 +51,12 @@ impl TestManager {
         Self::over(store, directory).await
     }
 
+    /// On a PostgreSQL database of its own; `None` where there is no PostgreSQL.
+    pub async fn on_postgresql() -> Option<Self> {
+        let store = crate::store::suite::fresh_postgresql().await?;
+        Some(Self::over(store, tempfile::tempdir().unwrap()).await)
+    }
+
     pub async fn over(store: Store, directory: tempfile::TempDir) -> Self {
         let keys = Keyring::open(&store, &SymmetricKey::new([1; 32])).await.unwrap();
         let (hub, settings) = (Hub::new(rpc::encode_document), Given::default().check().unwrap());
@@ -137,9 +143,29 @@ impl TestManager {
     }
 
     pub async fn node(&self, name: &str, group: &str, labels: &[(&str, &str)]) -> TestNode {
+        self.node_with(name, group, labels, |_| {}).await
+    }
+
+    /// A node that took its name itself.
+    pub async fn unconfirmed(&self, name: &str, group: &str) -> TestNode {
+        self.node_with(name, group, &[], |record| record.confirmed = false).await
+    }
+
+    /// A node of before keys were tried at the join.
+    pub async fn broken(&self, name: &str, group: &str, labels: &[(&str, &str)]) -> TestNode {
+        self.node_with(name, group, labels, |record| record.sealing_key = vec![0; 32]).await
+    }
+
+    async fn node_with(
+        &self,
+        name: &str,
+        group: &str,
+        labels: &[(&str, &str)],
+        change: impl FnOnce(&mut NodeRecord),
+    ) -> TestNode {
         let seed: [u8; 32] = clock::random();
         let (identity, sealing) = (SigningKey::from_bytes(&seed), SealingKey::new(clock::random()));
-        let record = NodeRecord {
+        let mut record = NodeRecord {
             id: NodeId(clock::new_id()),
             name: name.parse().unwrap(),
             group: group.parse().unwrap(),
@@ -158,6 +184,7 @@ impl TestManager {
             name_key: atoll_domain::fleet::name::folded(name),
             confirmed: true,
         };
+        change(&mut record);
         let mut tx = self.services.store.begin_ordered().await.unwrap();
         node_create_many(&tx, std::slice::from_ref(&record)).await.unwrap();
         membership::admit_nodes(&self.services, &mut tx, std::slice::from_ref(&record)).await.unwrap();

@@ -14,7 +14,7 @@ pub mod name;
 pub mod secret;
 pub mod sharing;
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;
 pub mod telemetry;
 pub mod tx;
 pub mod work;

@@ -33,16 +33,22 @@ use crate::keys::Keyring;
 async fn on_both<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
     let directory = tempfile::tempdir().unwrap();
     test(empty(Store::open_sqlite(directory.path()).await.unwrap()).await).await;
+    let Some(store) = fresh_postgresql().await else { return };
+    test(empty(store).await).await;
+}
+
+/// A database of its own on the PostgreSQL that the test script started.
+pub(crate) async fn fresh_postgresql() -> Option<Store> {
     let Ok(url) = std::env::var("ATOLL_TEST_POSTGRESQL_URL") else {
         assert!(std::env::var_os("CI").is_none(), "PostgreSQL is missing: run the tests with `make test`");
         eprintln!("SKIPPED on PostgreSQL: run the tests with `make test`");
-        return;
+        return None;
     };
     let name = format!("store_{}", clock::new_id().simple());
     let server = SeaDatabase::connect(&url).await.unwrap();
     server.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
     let (base, _) = url.rsplit_once('/').unwrap();
-    test(empty(Store::open_postgresql(&format!("{base}/{name}")).await.unwrap()).await).await;
+    Some(Store::open_postgresql(&format!("{base}/{name}")).await.unwrap())
 }
 
 async fn empty(store: Store) -> Store {

@@ -2,4 +2,5 @@
 
 mod edits;
 mod forks;
+mod pairs;
 mod secrets;

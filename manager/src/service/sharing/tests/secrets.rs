@@ -172,3 +172,39 @@ async fn a_reference_to_another_resources_value_is_worth_nothing() {
     outside.sync(&manager).await;
     assert!(!outside.reads_any());
 }
+
+#[tokio::test]
+async fn a_value_for_one_server_waits_until_somebody_says_that_it_is_that_server() {
+    let manager = TestManager::start().await;
+    manager.written(SET, &set(&json!({"Target": ["db-1"]}), &json!("first"), "1")).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "db", None)]).await;
+    let mut stranger = manager.unconfirmed("db-1", "/").await;
+    stranger.sync(&manager).await;
+    assert!(!stranger.reads_any(), "anybody with a token may take a free name");
+    crate::service::fleet::node::confirm(&manager.services, &manager.caller, "db-1").await.unwrap();
+    stranger.sync(&manager).await;
+    assert!(stranger.reads_any());
+    // The same name in another writing is the same name.
+    let renamed = manager.node("other", "/", &[]).await;
+    let rename = crate::service::fleet::node::rename;
+    for alike in ["DB-1", "ｄｂ-1"] {
+        let taken = rename(&manager.services, &manager.caller, &renamed.id.to_string(), alike.parse().unwrap()).await;
+        assert_eq!(reason(taken), "ALREADY_EXISTS", "{alike}");
+    }
+    let mixed = rename(&manager.services, &manager.caller, &renamed.id.to_string(), "раypal".parse().unwrap()).await;
+    assert_eq!(reason(mixed), "CONFUSABLE_NAME");
+    let twin = manager.write_from(SET, &json!({"Name": "DB", "Variables": []}), None, false).await;
+    assert_eq!(reason(twin), "BASE_REVISION_NEEDED", "a resource of another writing is the same resource");
+}
+
+#[tokio::test]
+async fn a_node_to_which_nothing_can_be_sealed_fails_nobody_elses_release() {
+    let (manager, mut inside, _) = farm(EditMode::Propose, &set(&production(), &json!("first"), "1")).await;
+    manager.broken("broken", "/", &[("environment", "production")]).await;
+    manager.written(SET, &set(&production(), &json!("second"), "2")).await;
+    inside.sync(&manager).await;
+    assert!(inside.reads_any());
+    let exceptions = crate::store::sharing::exception_list(&manager.services.store).await.unwrap();
+    assert_eq!(exceptions[0].code, "BAD_SEALING_KEY");
+    assert!(atoll_domain::secret::public_sealing_key(&[0; 32]).is_err(), "and it is refused at the join");
+}

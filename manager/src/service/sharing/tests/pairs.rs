@@ -1,0 +1,140 @@
+//! Two acts at the same moment, on PostgreSQL, where transactions really run beside each other: whatever the order, nodes
+//! are in the audiences that they should be in, get the newest release, and no two resources have one name.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::document::Audience;
+use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::EditBase;
+use atoll_domain::sharing::offer::EditMode;
+use serde_json::json;
+
+use crate::service::fleet::act::Act as NodeAct;
+use crate::service::sharing::{offer, publication};
+use crate::store::feed::{audiences_of, document_keys};
+use crate::store::fleet::node_list;
+use crate::store::sharing::{ResourceState, publication_list, resource_list};
+use crate::testing::TestManager;
+
+const KIND: Kind = Kind::StepTemplate;
+
+/// What an administrator, a node or a joiner does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Label,
+    Unlabel,
+    Join,
+    Publish,
+    Retarget,
+    Release,
+    Import,
+    Edit,
+}
+
+const ACTS: [Act; 8] =
+    [Act::Label, Act::Unlabel, Act::Join, Act::Publish, Act::Retarget, Act::Release, Act::Import, Act::Edit];
+
+fn template(name: &str, a: &str) -> serde_json::Value {
+    json!({"Name": name, "ActionType": "Octopus.Script", "Properties": {"a": a, "b": "1"}})
+}
+
+async fn act(manager: &TestManager, act: Act, round: &str) {
+    match act {
+        Act::Label | Act::Unlabel => {
+            let all = node_list(&manager.services.store).await.unwrap();
+            let value = if act == Act::Label { "web" } else { "none" };
+            let label = NodeAct::Label { set: [("role".to_owned(), value.to_owned())].into(), remove: Vec::new() };
+            let name = all[0].name.as_str();
+            crate::service::fleet::node::act(&manager.services, &manager.caller, name, &label).await.unwrap();
+        }
+        Act::Join => {
+            manager.node(&format!("joined-{round}"), "/", &[("role", "web")]).await;
+        }
+        Act::Publish => manager.publish("more", "/eu", 7, EditMode::Propose, &[(KIND, "T", None)]).await,
+        Act::Retarget => {
+            let wish = publication::Wish {
+                name: "web".to_owned(),
+                selector: atoll_domain::fleet::selector::Selector {
+                    group: "/".parse().unwrap(),
+                    labels: [("role".to_owned(), "web".to_owned())].into(),
+                },
+                priority: 5,
+                edit_mode: EditMode::WriteThrough,
+                items: vec![publication::WishedItem {
+                    kind: KIND,
+                    resource: "T".to_owned(),
+                    policy: atoll_domain::sharing::offer::VersionPolicy::Latest,
+                }],
+                add_items: false,
+                request_id: None,
+                expected: "*".to_owned(),
+            };
+            publication::save(&manager.services, &manager.caller, wish).await.unwrap();
+        }
+        Act::Release => {
+            // Somebody may have written meanwhile: what counts is that nothing is half done.
+            let _ = manager.write(KIND, &template("T", round)).await;
+            let _ = manager.release(KIND, "T").await;
+        }
+        Act::Import => {
+            let _ = manager.write_from(KIND, &template("Twin", round), None, false).await;
+        }
+        Act::Edit => {
+            let mut node = manager.node(&format!("editor-{round}"), "/", &[]).await;
+            node.pull(manager).await;
+            if node.runs("T").is_some() {
+                let mut content = node.content("T");
+                content["Properties"]["b"] = json!(round);
+                node.edit(KIND, EditBase::Running, &content).unwrap();
+                node.push(manager).await;
+            }
+        }
+    }
+}
+
+async fn holds(manager: &TestManager, after: &str) {
+    manager.work().await;
+    let store = &manager.services.store;
+    let publications = publication_list(store).await.unwrap();
+    for node in node_list(store).await.unwrap() {
+        let present: BTreeSet<Audience> = audiences_of(store, node.id).await.unwrap().into_iter().collect();
+        let reached = publications.iter().filter(|publication| publication.selector.matches(&node.group, &node.labels));
+        let mut wanted: BTreeSet<Audience> = reached.map(|publication| Audience::Publication(publication.id)).collect();
+        wanted.insert(Audience::Node(node.id));
+        assert_eq!(present, wanted, "{after}: {}", node.name);
+    }
+    let newest = manager.loaded(KIND, "T").await.record.released.unwrap().1.to_string();
+    for publication in publications {
+        let audience = Audience::Publication(publication.id);
+        for item in &publication.items {
+            let key = atoll_domain::link::feed::RowKey {
+                audience: audience.clone(),
+                key: offer::resource_key(item.resource),
+            };
+            let document = crate::store::feed::document_get(store, &key).await.unwrap().unwrap();
+            let text = String::from_utf8(document.document).unwrap();
+            assert!(text.contains(&newest), "{after}: {} brings an old release", publication.name);
+        }
+        assert!(!document_keys(store, &audience).await.unwrap().is_empty());
+    }
+    let live = resource_list(store).await.unwrap().into_iter().filter(|one| one.state != ResourceState::Deleted);
+    let names: Vec<String> = live.map(|one| one.name_key).collect();
+    let distinct: BTreeSet<&String> = names.iter().collect();
+    assert_eq!(names.len(), distinct.len(), "{after}: {names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_two_acts_at_once_leave_the_fleet_as_one_after_the_other_would() {
+    let Some(manager) = TestManager::on_postgresql().await else { return };
+    manager.written(KIND, &template("T", "1")).await;
+    manager.publish("web", "/", 5, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+    manager.node("first", "/", &[]).await;
+    for (index, one) in ACTS.into_iter().enumerate() {
+        for other in ACTS.into_iter().skip(index) {
+            let round = format!("{one:?}-{other:?}").to_lowercase();
+            let (left, right) = (format!("{round}-1"), format!("{round}-2"));
+            tokio::join!(act(&manager, one, &left), act(&manager, other, &right));
+            holds(&manager, &round).await;
+        }
+    }
+}
