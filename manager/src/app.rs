@@ -40,6 +40,7 @@ const LISTEN_QUEUE: u32 = 4_096;
 /// # Errors
 /// A port is taken, the database cannot be opened, or the master key is wrong; the message says what to do.
 pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
+    raise_file_limit();
     let metrics = install_metrics()?;
     let services = Arc::new(open(settings).await?);
     let settings = &services.settings;
@@ -109,7 +110,7 @@ async fn node_port(
     connections: tokio_stream::wrappers::ReceiverStream<io::Result<tls::Connection>>,
     cancel: CancellationToken,
 ) {
-    let routes = rpc::node_routes(services, cancel.clone());
+    let routes = http::bounded(rpc::node_routes(services, cancel.clone()));
     let server = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(45)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
@@ -118,6 +119,17 @@ async fn node_port(
     let stop = async move { cancel.cancelled().await };
     if let Err(error) = server.serve_with_incoming_shutdown(connections, stop).await {
         tracing::error!(%error, "the node port failed");
+    }
+}
+
+/// Each connection is a file. Systems begin with a low limit that a process may raise by itself up to the hard one.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::warn!(%error, "the limit of open files cannot be raised, and with it the number of nodes");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may pass: every call needs an administrator's token or a signed-in browser, except the short list of what is open.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -141,12 +142,22 @@ fn is_local(uri: &Uri, headers: &HeaderMap) -> bool {
     host.is_some_and(is_loopback_name) && origin_host.is_none_or(|origin| Some(origin) == host)
 }
 
+/// Whether a request came under an address or the loopback name, and not under a name that anybody may point here.
+pub fn is_address(uri: &Uri, headers: &HeaderMap) -> bool {
+    host(uri, headers).map(name_in).is_some_and(|name| name == "localhost" || name.parse::<IpAddr>().is_ok())
+}
+
 fn is_loopback_name(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
+    let name = name_in(host);
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A host without its port and without the brackets of IPv6.
+fn name_in(host: &str) -> &str {
+    match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 #[cfg(test)]
@@ -167,5 +178,16 @@ mod tests {
         assert!(passes("[::1]:7400", None));
         assert!(!passes("evil.example:7400", None));
         assert!(!passes("localhost:7400", Some("http://evil.example")));
+    }
+
+    #[test]
+    fn figures_are_read_under_an_address_and_not_under_a_name_of_another_site() {
+        let passes = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            is_address(&Uri::from_static("/metrics"), &headers)
+        };
+        assert!(passes("10.0.0.7:9090") && passes("localhost:9090") && passes("[2001:db8::7]:9090"));
+        assert!(!passes("evil.example:9090") && !passes("127.0.0.1.evil.example"));
     }
 }

@@ -3,6 +3,7 @@
 mod guard;
 mod protection;
 mod session;
+mod stranger;
 mod ui;
 
 use std::sync::Arc;
@@ -10,12 +11,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware;
 use axum::routing::get;
 use http::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -30,6 +31,10 @@ use tower::ServiceExt as _;
 use crate::service::Services;
 use crate::tls::Connection;
 
+/// Headers that come more slowly than this are nobody's.
+const HEADERS: Duration = Duration::from_secs(30);
+/// How often a silent connection is asked whether somebody is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long open calls may finish after the port stops accepting.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -51,6 +56,12 @@ pub fn admin(services: Arc<Services>, routes: Routes, is_plain: bool) -> Router 
         .layer(middleware::map_response(protection::protect))
 }
 
+/// The calls of the node port, bounded for those who have not shown a certificate.
+#[must_use]
+pub fn bounded(routes: Routes) -> Routes {
+    routes.into_axum_router().layer(middleware::from_fn(stranger::bound)).into()
+}
+
 async fn ready(State(services): State<Arc<Services>>) -> (StatusCode, &'static str) {
     match services.store.ping().await {
         Ok(()) => (StatusCode::OK, "ready\n"),
@@ -62,9 +73,13 @@ async fn ready(State(services): State<Arc<Services>>) -> (StatusCode, &'static s
 pub fn metrics(handle: PrometheusHandle) -> Router {
     Router::new().route(
         "/metrics",
-        get(move || {
+        get(move |headers: HeaderMap, uri: Uri| {
             let handle = handle.clone();
             async move {
+                // A page of another site that a browser was sent to under a name of its own reads nothing here.
+                if !guard::is_address(&uri, &headers) {
+                    return "this port answers under its address only\n".to_owned();
+                }
                 handle.run_upkeep();
                 handle.render()
             }
@@ -89,7 +104,9 @@ pub async fn serve(
         let service = TowerToHyperService::new(service);
         let cancel = cancel.clone();
         tracker.spawn(async move {
-            let builder = auto::Builder::new(TokioExecutor::new());
+            let mut builder = auto::Builder::new(TokioExecutor::new());
+            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+            builder.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(KEEP_ALIVE);
             let serving = builder.serve_connection_with_upgrades(TokioIo::new(connection), service);
             tokio::pin!(serving);
             tokio::select! {

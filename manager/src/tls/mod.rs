@@ -1,5 +1,7 @@
 //! TLS on the ports: certificates that are replaced while running, and client certificates that may have run out.
 
+mod stranger;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -19,6 +21,7 @@ use rustls::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -27,6 +30,8 @@ use tonic::transport::server::Connected;
 
 use crate::authority::{NodeCertificate, read_node_certificate, validity_seconds};
 use crate::error::{Error, Result};
+
+use self::stranger::{FIRST_BYTE, Place, STAY, Strangers};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Handshakes under way at once; more wait in the listen queue.
@@ -176,22 +181,54 @@ pub struct Peer {
 
 /// A connection, plain or secured, that knows its peer.
 #[derive(Debug)]
-pub enum Connection {
+pub struct Connection {
+    socket: Socket,
+    peer: Peer,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+enum Socket {
     Plain(TcpStream),
-    Secured(Box<TlsStream<TcpStream>>, Peer),
+    Secured(Box<TlsStream<TcpStream>>),
+}
+
+/// How long a connection may stay as it is.
+#[derive(Debug)]
+struct Limits {
+    /// Until the first byte.
+    first_byte: Option<Pin<Box<Sleep>>>,
+    /// In all, for a stranger on the node port.
+    stay: Option<Pin<Box<Sleep>>>,
+    _place: Option<Place>,
+}
+
+impl Limits {
+    fn new(place: Option<Place>, is_bounded: bool) -> Self {
+        Self {
+            first_byte: Some(Box::pin(tokio::time::sleep(FIRST_BYTE))),
+            stay: is_bounded.then(|| Box::pin(tokio::time::sleep(STAY))),
+            _place: place,
+        }
+    }
+
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        let mut ended = |sleep: &mut Option<Pin<Box<Sleep>>>| {
+            sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready())
+        };
+        ended(&mut self.first_byte) || ended(&mut self.stay)
+    }
 }
 
 impl Connected for Connection {
     type ConnectInfo = Peer;
     fn connect_info(&self) -> Peer {
-        match self {
-            Self::Plain(stream) => Peer { address: stream.peer_addr().ok(), certificate: None },
-            Self::Secured(_, peer) => peer.clone(),
-        }
+        self.peer.clone()
     }
 }
 
-/// Accepts connections until cancelled. A slow or silent handshake holds up nobody else.
+/// Accepts connections until cancelled. A slow or silent handshake holds up nobody else: nobody has a place in a handshake
+/// before they have said something, and of one address there are only so many.
 pub fn accept(
     listener: TcpListener,
     config: Option<Arc<ServerConfig>>,
@@ -200,8 +237,8 @@ pub fn accept(
     let (sender, receiver) = mpsc::channel(64);
     tokio::spawn(async move {
         let handshakes = Arc::new(Semaphore::new(HANDSHAKE_LIMIT));
+        let strangers = Arc::new(Strangers::new(rustix::process::getrlimit(rustix::process::Resource::Nofile).current));
         loop {
-            let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { return };
             let accepted = tokio::select! {
                 () = cancel.cancelled() => return,
                 accepted = listener.accept() => accepted,
@@ -211,14 +248,17 @@ pub fn accept(
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
+            let Some(place) = strangers.enter(address.ip()) else {
+                metrics::counter!("atoll_connections_refused_total").increment(1);
+                continue;
+            };
             let _ = stream.set_nodelay(true);
-            let (sender, config) = (sender.clone(), config.clone());
+            let (sender, config, handshakes) = (sender.clone(), config.clone(), Arc::clone(&handshakes));
             tokio::spawn(async move {
                 let connection = match config {
-                    None => Some(Connection::Plain(stream)),
-                    Some(config) => handshake(stream, address, config).await,
+                    None => Some(plain(stream, address, place)),
+                    Some(config) => secured(stream, address, place, config, &handshakes).await,
                 };
-                drop(permit);
                 if let Some(connection) = connection {
                     let _ = sender.send(Ok(connection)).await;
                 }
@@ -228,13 +268,35 @@ pub fn accept(
     ReceiverStream::new(receiver)
 }
 
-async fn handshake(stream: TcpStream, address: SocketAddr, config: Arc<ServerConfig>) -> Option<Connection> {
+fn plain(stream: TcpStream, address: SocketAddr, place: Place) -> Connection {
+    let peer = Peer { address: Some(address), certificate: None };
+    // Only on loopback: who they are is seen with each call, and a page that is open stays for as long as it is.
+    Connection { socket: Socket::Plain(stream), peer, limits: Limits::new(Some(place), false) }
+}
+
+async fn secured(
+    stream: TcpStream,
+    address: SocketAddr,
+    place: Place,
+    config: Arc<ServerConfig>,
+    handshakes: &Semaphore,
+) -> Option<Connection> {
+    // Whoever says nothing waits here, where waiting costs a socket and no place.
+    let said = tokio::time::timeout(FIRST_BYTE, stream.peek(&mut [0; 1])).await;
+    if !matches!(said, Ok(Ok(1))) {
+        tracing::debug!(%address, "nobody has said anything");
+        return None;
+    }
+    let _permit = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshakes.acquire()).await.ok()?.ok()?;
+    let asks_for_certificate = config.alpn_protocols.len() == 1;
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
         Ok(Ok(stream)) => {
             let certificates = stream.get_ref().1.peer_certificates();
             let certificate = certificates.and_then(|chain| chain.first()).and_then(|own| read_node_certificate(own));
+            let is_known = certificate.is_some();
             let peer = Peer { address: Some(address), certificate: certificate.map(Arc::new) };
-            Some(Connection::Secured(Box::new(stream), peer))
+            let limits = Limits::new((!is_known).then_some(place), asks_for_certificate && !is_known);
+            Some(Connection { socket: Socket::Secured(Box::new(stream)), peer, limits })
         }
         Ok(Err(error)) => {
             tracing::debug!(%address, %error, "handshake failed");
@@ -249,30 +311,39 @@ async fn handshake(stream: TcpStream, address: SocketAddr, config: Arc<ServerCon
 
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Secured(stream, _) => Pin::new(stream).poll_read(context, buffer),
+        let own = self.get_mut();
+        let before = buffer.filled().len();
+        let read = match &mut own.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Socket::Secured(stream) => Pin::new(stream).poll_read(context, buffer),
+        };
+        if read.is_ready() && buffer.filled().len() > before {
+            own.limits.first_byte = None;
         }
+        if own.limits.is_over(context) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Secured(stream, _) => Pin::new(stream).poll_write(context, bytes),
+        match &mut self.get_mut().socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Socket::Secured(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Secured(stream, _) => Pin::new(stream).poll_flush(context),
+        match &mut self.get_mut().socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Socket::Secured(stream) => Pin::new(stream).poll_flush(context),
         }
     }
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Secured(stream, _) => Pin::new(stream).poll_shutdown(context),
+        match &mut self.get_mut().socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Socket::Secured(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Bad input gets a clear error and loses nothing.
 
 use std::fs;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
 
 use atoll_tests::{Agent, Fleet, FleetOptions, eventually};
 use serde_json::json;
@@ -162,4 +165,20 @@ fn a_flood_of_joins_is_slowed_down_and_says_so() {
         agents.iter().any(|agent| agent.process.output().contains("too many joins")).then_some(())
     });
     eventually("the first two are in", || (fleet.cli.json(&["node", "list"]).as_array()?.len() == 2).then_some(()));
+}
+
+#[test]
+fn callers_who_say_nothing_keep_nobody_else_out() {
+    let fleet = Fleet::start();
+    let port = fleet.node_port;
+    // More than there are places in a handshake, so that a place which silence may take would leave none.
+    let silent: Vec<TcpStream> =
+        (0..700).map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a socket")).collect();
+    let begun = Instant::now();
+    let _node = fleet.join("in-time", "/eu", &[]);
+    assert!(begun.elapsed() < Duration::from_secs(9), "the join waited for the silent: {:?}", begun.elapsed());
+    for mut socket in silent.into_iter().take(20) {
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        assert_eq!(socket.read(&mut [0; 1]).expect("an end within bounds"), 0, "nobody stays for saying nothing");
+    }
 }

@@ -138,12 +138,12 @@ impl Replica {
     /// The offer that an edit is about. Two resources of one name are told apart by their ids.
     fn offer_for(&self, edit: &Edit<'_>) -> Result<&Offer, EditError> {
         let offers = self.offers();
-        let fits = |offer: &&Offer| match edit.resource {
+        let fits = |offer: &Offer| match edit.resource {
             Some(id) => offer.resource == id,
             None => offer.kind == edit.kind && offer.name == edit.name,
         };
         let mut found: Vec<&Offer> =
-            offers.values().filter_map(|offers| winning(offers)).filter(|offer| fits(&offer)).collect();
+            offers.values().filter_map(|offers| winning(offers)).filter(|offer| fits(offer)).collect();
         let (kind, name) = (edit.kind, edit.name.to_owned());
         match (found.pop(), found.is_empty()) {
             (Some(offer), true) if offer.kind == edit.kind => Ok(offer),

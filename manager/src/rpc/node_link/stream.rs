@@ -178,7 +178,7 @@ fn lane(lane: v1::Lane) -> Option<Lane> {
 }
 
 enum Woken {
-    Said(Result<Option<v1::SyncRequest>, Status>),
+    Said(Box<v1::SyncRequest>),
     Owed,
     Heartbeat,
     Over,
@@ -198,15 +198,17 @@ impl Conversation {
                 return Ok(Some(changes(batch, mark, documents)));
             }
             let woken = tokio::select! {
-                said = self.inbound.message() => Woken::Said(said),
+                said = self.inbound.message() => match said? {
+                    Some(request) => Woken::Said(Box::new(request)),
+                    None => Woken::Over,
+                },
                 () = &mut self.waits.owed => Woken::Owed,
                 () = &mut self.waits.heartbeat => Woken::Heartbeat,
                 () = &mut self.waits.over => Woken::Over,
             };
             match woken {
-                Woken::Said(Ok(Some(request))) => self.hear(request).await?,
-                Woken::Said(Ok(None)) | Woken::Over => return Ok(None),
-                Woken::Said(Err(status)) => return Err(status),
+                Woken::Said(request) => self.hear(*request).await?,
+                Woken::Over => return Ok(None),
                 Woken::Owed => {
                     self.waits.owed.set(Arc::clone(&self.registration.wake).notified_owned());
                     if self.look_again().await? {

@@ -38,7 +38,8 @@ impl Attempts {
     pub fn add<T>(&self, at: Timestamp, address: String, name: &str, token: String, result: &Result<T>) {
         let (outcome, text) = match result {
             Ok(_) => (JOINED, String::new()),
-            Err(error) => (error.reason, error.text.clone()),
+            // A refusal may quote what was sent, however long that is.
+            Err(error) => (error.reason, error.text.chars().take(TEXT_LIMIT).collect()),
         };
         let name = name.chars().filter(|c| !c.is_control()).take(TEXT_LIMIT).collect();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
