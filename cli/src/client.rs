@@ -1,6 +1,7 @@
 //! Calling the manager.
 
 use std::fs;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +85,14 @@ async fn channel(target: &Target) -> Result<Channel> {
         .map_err(|error| unreachable(&error))?;
     let endpoint = Endpoint::from(plain).connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT);
     if !is_secure {
+        // The token would cross the network in clear, where whoever reads along could act with it.
+        if !is_loopback(uri.host().unwrap_or_default()) {
+            return Err(Failure::usage(format!(
+                "{} is plain HTTP away from this machine, so it would show your token to the network; call https:// with \
+                 --ca-file (the manager's root.pem), or come through a tunnel to loopback",
+                target.server
+            )));
+        }
         return endpoint.connect().await.map_err(|error| unreachable(&source(&error)));
     }
     let ca_file = target.ca_file.clone().ok_or_else(|| {
@@ -101,6 +110,11 @@ async fn channel(target: &Target) -> Result<Channel> {
         }
     });
     endpoint.connect_with_connector(connector).await.map_err(|error| unreachable(&source(&error)))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn source(error: &dyn std::error::Error) -> String {
@@ -126,4 +140,19 @@ fn tls(ca_file: &std::path::Path) -> Result<Arc<rustls::ClientConfig>> {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_does_not_cross_the_network_in_clear() {
+        let target = |server: &str| Target { server: server.to_owned(), token: "t".to_owned(), ca_file: None };
+        for server in ["http://192.0.2.1:7400", "http://manager.example:7400", "http://localhost.evil.example:7400"] {
+            let refused = channel(&target(server)).await.unwrap_err().text;
+            assert!(refused.contains("plain HTTP away from this machine"), "{server}: {refused}");
+        }
+        assert!(is_loopback("127.0.0.1") && is_loopback("[::1]") && is_loopback("localhost"));
+    }
 }

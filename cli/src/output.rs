@@ -1,5 +1,6 @@
 //! One renderer for every command, so that none can lack a format.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -45,7 +46,7 @@ impl Output {
                 let width = columns.iter().map(|(heading, _)| heading.len()).max().unwrap_or(0);
                 columns
                     .iter()
-                    .map(|(heading, field)| (heading, cell(&value, field)))
+                    .map(|(heading, field)| (heading, neutral(&cell(&value, field), true).into_owned()))
                     .filter(|(_, text)| !text.is_empty())
                     .try_for_each(|(heading, text)| print_line(&format!("{heading:<width$}  {text}")))
             }
@@ -60,7 +61,31 @@ impl Output {
 
 /// Progress and notes: standard error, so that data stays clean.
 pub fn say(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", neutral(text, false));
+}
+
+/// A text of somebody else's as a terminal may show it: what would move the cursor, colour, hide or turn the direction of
+/// what stands around it shows as an escape of JSON. Lines stay lines unless the text is a field of a table.
+pub fn neutral(text: &str, is_field: bool) -> Cow<'_, str> {
+    let is_active = |c: char| match c {
+        '\n' | '\t' => is_field,
+        // Marks that change the direction of what follows (Unicode TR36 section 2.9), and separators of lines.
+        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        other => other.is_control(),
+    };
+    if !text.contains(is_active) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' if is_field => out.push_str("\\n"),
+            '\t' if is_field => out.push_str("\\t"),
+            c if is_active(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Whether somebody can be asked.
@@ -74,7 +99,10 @@ pub fn to_value<T: Serialize>(thing: &T) -> Result<Value> {
 
 /// Prints a line. A reader that has gone, such as `head`, ends the command without a complaint.
 pub fn print_line(line: &str) -> Result<()> {
-    match writeln!(std::io::stdout().lock(), "{line}") {
+    let out = std::io::stdout();
+    // A program that reads gets what there is; a terminal would obey it.
+    let line = if out.is_terminal() { neutral(line, false) } else { Cow::Borrowed(line) };
+    match writeln!(out.lock(), "{line}") {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::new(0, "")),
         other => Ok(other?),
     }
@@ -98,24 +126,24 @@ fn table(rows: &[Value], columns: &[Column]) -> Result<()> {
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(columns.iter().map(|(heading, _)| heading.to_uppercase()));
     for row in rows {
-        table.add_row(columns.iter().map(|(_, field)| cell(row, field)));
+        table.add_row(columns.iter().map(|(_, field)| neutral(&cell(row, field), true).into_owned()));
     }
     table.to_string().lines().try_for_each(|line| print_line(line.trim_end()))
 }
 
 fn csv(rows: &[Value], columns: &[Column], wide: &[Column]) -> Result<()> {
     let columns = [columns, wide].concat();
-    let quoted = |text: &str| {
-        if text.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        } else {
-            text.to_owned()
-        }
-    };
     print_line(&columns.iter().map(|(heading, _)| quoted(heading)).collect::<Vec<_>>().join(","))?;
     rows.iter().try_for_each(|row| {
         print_line(&columns.iter().map(|(_, field)| quoted(&cell(row, field))).collect::<Vec<_>>().join(","))
     })
+}
+
+/// A field of a CSV file (RFC 4180). One that a spreadsheet would calculate is a text (OWASP, CSV injection); numbers stay.
+fn quoted(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 /// A field as people read it: times as dates, labels as pairs, ids of revisions shortened.
@@ -145,4 +173,27 @@ fn plain(value: &Value) -> String {
 
 pub fn time(at_ms: i64) -> String {
     if at_ms == 0 { "never".to_owned() } else { atoll_domain::time::Timestamp(at_ms).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_neither_moves_the_cursor_nor_forges_a_row_nor_turns_the_line() {
+        assert_eq!(neutral("a\u{1b}[2Jb\u{9b}1m\u{7f}", true), "a\\u001b[2Jb\\u009b1m\\u007f");
+        assert_eq!(neutral("evil\noct-1  online", true), "evil\\noct-1  online");
+        assert_eq!(neutral("\u{202e}txt.exe\u{2066}", false), "\\u202etxt.exe\\u2066");
+        assert_eq!(neutral("two\nlines, ümläut, 日本", false), "two\nlines, ümläut, 日本");
+    }
+
+    #[test]
+    fn a_spreadsheet_calculates_nothing_that_a_node_said() {
+        assert_eq!(quoted("=HYPERLINK(\"http://evil\")"), "\"'=HYPERLINK(\"\"http://evil\"\")\"");
+        assert_eq!(
+            (quoted("@SUM(A1)"), quoted("-cmd|' /C calc'!A0")),
+            ("'@SUM(A1)".into(), "'-cmd|' /C calc'!A0".into())
+        );
+        assert_eq!((quoted("-5"), quoted("oct-1")), ("-5".into(), "oct-1".into()));
+    }
 }

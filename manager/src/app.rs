@@ -1,9 +1,8 @@
 //! The only place that wires store, services, ports and tasks together.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +20,17 @@ use crate::service::access::{link, token};
 use crate::service::{Caller, Services, fleet};
 use crate::store::Store;
 use crate::tls::{self, ServerCertificate};
-use crate::{clock, http, rpc, task};
+use crate::{clock, http, private, rpc, task};
 
 /// Where the first administrator's token is written.
 pub const FIRST_TOKEN_FILE: &str = "admin.token";
+
+/// Where the link of the first sign-in is written when nobody sees a terminal.
+pub const SIGN_IN_FILE: &str = "sign-in.link";
+
+/// What lies in the data directory and is nobody else's.
+const SECRET_FILES: [&str; 6] =
+    ["atoll.db", "atoll.db-wal", "atoll.db-shm", "master.key", FIRST_TOKEN_FILE, SIGN_IN_FILE];
 
 /// Where the authority's root certificate is written, for clients of the admin port away from loopback.
 pub const ROOT_FILE: &str = "root.pem";
@@ -88,7 +94,7 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     Ok(())
 }
 
-/// Prints a link for the first sign-in: who reads what the manager prints could as well read its data directory.
+/// Offers a link for the first sign-in, to a terminal or else in a file beside the keys: logs are read by more people.
 async fn offer_sign_in(services: &Services, is_plain: bool) {
     let settings = &services.settings;
     let (address, port) = (settings.admin_listen.ip(), settings.admin_listen.port());
@@ -100,9 +106,24 @@ async fn offer_sign_in(services: &Services, is_plain: bool) {
     };
     let scheme = if is_plain { "http" } else { "https" };
     match link::create(services, &Caller::console(clock::now()), link::LIFETIME_LIMIT_MS, None).await {
-        Ok((_, code)) => tracing::info!("sign in once, within an hour, at {scheme}://{host}:{port}{}", code.path()),
+        Ok((_, code)) => {
+            let url = format!("{scheme}://{host}:{port}{}", code.path());
+            if let Err(error) = hand_over(&settings.data_directory.join(SIGN_IN_FILE), &url) {
+                tracing::warn!("no sign-in link could be offered: {error}");
+            }
+        }
         Err(error) => tracing::warn!(context = error.context(), "no sign-in link could be made: {error}"),
     }
+}
+
+fn hand_over(path: &Path, url: &str) -> Result<()> {
+    let mut terminal = io::stderr();
+    if terminal.is_terminal() && writeln!(terminal, "Sign in once, within an hour, at {url}").is_ok() {
+        return Ok(());
+    }
+    private::write(path, &format!("{url}\n"))?;
+    tracing::info!(file = %path.display(), "a link to sign in with once, within an hour, was written");
+    Ok(())
 }
 
 async fn node_port(
@@ -157,12 +178,7 @@ fn install_metrics() -> Result<PrometheusHandle> {
 /// Opens the database and the keys, and loads what is kept in memory.
 async fn open(settings: Settings) -> Result<Services> {
     let directory = settings.data_directory.clone();
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| {
-        Error::precondition(
-            "DATA_DIRECTORY",
-            format!("the data directory {} cannot be made: {error}", directory.display()),
-        )
-    })?;
+    private::directory(&directory, &SECRET_FILES)?;
     let store = match &settings.database_url {
         Some(url) => Store::open_postgresql(url).await?,
         None => Store::open_sqlite(&directory).await?,
@@ -183,7 +199,7 @@ async fn open(settings: Settings) -> Result<Services> {
     .await?;
     if let Some(token) = token::first_token(&services).await? {
         let path = directory.join(FIRST_TOKEN_FILE);
-        write_secret(&path, token.reveal())?;
+        private::write(&path, token.reveal())?;
         tracing::info!(file = %path.display(), "the first administrator's token was written");
     }
     Ok(services)
@@ -196,20 +212,6 @@ fn write_root(path: &Path, services: &Services) -> Result<()> {
     let lines: Vec<&str> = encoded.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"));
     fs::write(path, pem).map_err(|error| {
-        Error::precondition("DATA_DIRECTORY", format!("{} cannot be written: {error}", path.display()))
-    })
-}
-
-/// Writes a file that only its owner reads.
-fn write_secret(path: &Path, text: &str) -> Result<()> {
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|error| {
         Error::precondition("DATA_DIRECTORY", format!("{} cannot be written: {error}", path.display()))
     })
 }

@@ -15,6 +15,7 @@ mod http;
 mod hub;
 mod keys;
 mod presence;
+mod private;
 mod pulse;
 mod rpc;
 mod service;

@@ -64,7 +64,7 @@ impl Guard {
     /// # Errors
     /// Nobody is, or the request comes from another site's page.
     pub async fn session(&self, uri: &Uri, headers: &HeaderMap) -> Result<Caller> {
-        let cookie = session::cookie(headers).ok_or_else(no_token)?;
+        let cookie = session::cookie(headers, self.is_plain).ok_or_else(no_token)?;
         self.check_origin(uri, headers)?;
         access::session::authenticate(&self.services, cookie, clock::now()).await
     }

@@ -53,7 +53,7 @@ pub fn admin(services: Arc<Services>, routes: Routes, is_plain: bool) -> Router 
         .merge(session::routes(guard.clone()))
         .fallback_service(ui::routes())
         .layer(middleware::from_fn_with_state(guard, guard::check_host))
-        .layer(middleware::map_response(protection::protect))
+        .layer(middleware::map_response(move |response| async move { protection::protect(response, is_plain) }))
 }
 
 /// The calls of the node port, bounded for those who have not shown a certificate.

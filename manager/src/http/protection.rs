@@ -26,10 +26,16 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(FEATURES_OFF)),
 ];
 
+/// Whoever came over TLS once comes over TLS for a year (RFC 6797 section 6.1).
+const STAY_SECURE: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Adds the headers.
-pub async fn protect(mut response: Response) -> Response {
+pub fn protect(mut response: Response, is_plain: bool) -> Response {
     if !is_grpc(response.headers()) {
         response.headers_mut().extend(HEADERS);
+        if !is_plain {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, STAY_SECURE);
+        }
     }
     response
 }

@@ -21,8 +21,15 @@ use crate::service::access::session::SESSION_LIFETIME_MS;
 use crate::service::access::{link, session};
 use crate::tls::Peer;
 
-/// Name of the cookie.
+/// Name of the cookie on the plain port.
 const COOKIE: &str = "atoll_session";
+/// Name of the cookie under TLS. With this prefix a browser takes it from this very host and over TLS only, so that no
+/// neighbouring host can plant a session of its own (RFC 6265bis section 4.1.3.2).
+const HOST_COOKIE: &str = "__Host-atoll_session";
+
+fn cookie_name(is_plain: bool) -> &'static str {
+    if is_plain { COOKIE } else { HOST_COOKIE }
+}
 /// Largest body that is read: a code with its JSON around it.
 const BODY_LIMIT_BYTES: usize = 4_096;
 /// Attempts to sign in per minute from one address.
@@ -53,10 +60,11 @@ pub fn routes(guard: Guard) -> Router {
 }
 
 /// The session's cookie, if the browser sent one.
-pub fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub fn cookie(headers: &HeaderMap, is_plain: bool) -> Option<&str> {
+    let own = cookie_name(is_plain);
     let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.into_iter().find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+    pairs.into_iter().find(|(name, _)| *name == own).map(|(_, value)| value)
 }
 
 async fn sign_in(
@@ -122,8 +130,9 @@ async fn sign_out(State(door): State<Door>, uri: Uri, headers: HeaderMap) -> Res
 /// A cookie that no script reads, that no other site's page makes the browser send, and that never goes out unsealed
 /// where the port speaks TLS.
 fn with_cookie(guard: &Guard, value_and_age: &str) -> Response {
+    let name = cookie_name(guard.is_plain);
     let secure = if guard.is_plain { "" } else { "; Secure" };
-    let cookie = format!("{COOKIE}={value_and_age}; Path=/; HttpOnly; SameSite=Strict{secure}");
+    let cookie = format!("{name}={value_and_age}; Path=/; HttpOnly; SameSite=Strict{secure}");
     match HeaderValue::from_str(&cookie) {
         Ok(mut cookie) => {
             cookie.set_sensitive(true);
@@ -142,7 +151,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, HeaderValue::from_static("theme=dark; other=1"));
         headers.append(header::COOKIE, HeaderValue::from_static("xatoll_session=no; atoll_session=yes"));
-        assert_eq!(cookie(&headers), Some("yes"));
-        assert_eq!(cookie(&HeaderMap::new()), None);
+        assert_eq!(cookie(&headers, true), Some("yes"));
+        assert_eq!(
+            cookie(&headers, false),
+            None,
+            "a plain cookie, which any host of the domain may set, is none under TLS"
+        );
+        headers.append(header::COOKIE, HeaderValue::from_static("__Host-atoll_session=own"));
+        assert_eq!(cookie(&headers, false), Some("own"));
+        assert_eq!(cookie(&HeaderMap::new(), true), None);
     }
 }

@@ -1,0 +1,108 @@
+//! What only the user that the manager runs as may read: its data directory and the secrets in it.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Makes the data directory, or takes the one that is there: one that others may enter is closed to them, with the files
+/// in it that hold secrets.
+///
+/// # Errors
+/// It cannot be made, or it belongs to another user, who could put anything there.
+pub fn directory(path: &Path, secrets: &[&str]) -> Result<()> {
+    let refused = |error: io::Error| refuse(format!("the data directory {} cannot be used: {error}", path.display()));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refused)?;
+    restrict(path, 0o700)?;
+    for name in secrets {
+        let file = path.join(name);
+        // A link would have the mode of another user's file changed.
+        if fs::symlink_metadata(&file).is_ok_and(|found| found.is_file()) {
+            restrict(&file, 0o600)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes rights away from everybody else, and says so.
+fn restrict(path: &Path, mode: u32) -> Result<()> {
+    let failed = |error: io::Error| refuse(format!("{} cannot be closed to others: {error}", path.display()));
+    let found = fs::metadata(path).map_err(failed)?;
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(refuse(format!(
+            "{} belongs to another user (number {}): run the manager as that user, or give the directory and all in it \
+             to the one that runs it (chown -R)",
+            path.display(),
+            found.uid()
+        )));
+    }
+    if found.mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others could read this; now only its owner can");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Writes a file that only its owner reads: a new one, so that neither the mode nor the target of what was there matters.
+///
+/// # Errors
+/// As the file system says.
+pub fn write(path: &Path, text: &str) -> Result<()> {
+    let next = path.with_extension("new");
+    let write = || {
+        match fs::remove_file(&next) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&next)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&next, path)
+    };
+    write().map_err(|error| refuse(format!("{} cannot be written: {error}", path.display())))
+}
+
+fn refuse(text: String) -> Error {
+    Error::precondition("DATA_DIRECTORY", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_too_wide_is_closed_and_what_is_written_is_nobody_elses() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = parent.path().join("data");
+        directory(&data, &[]).unwrap();
+        assert_eq!(mode(&data), 0o700);
+        fs::write(data.join("atoll.db"), "rows").unwrap();
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+        directory(&data, &["atoll.db", "absent"]).unwrap();
+        assert_eq!((mode(&data), mode(&data.join("atoll.db"))), (0o700, 0o600));
+        // A file that waits there, open to all or as a link, is replaced and not written to.
+        let elsewhere = parent.path().join("elsewhere");
+        fs::write(&elsewhere, "mine").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, data.join("admin.token")).unwrap();
+        write(&data.join("admin.token"), "secret").unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine");
+        assert_eq!(mode(&data.join("admin.token")), 0o600);
+    }
+
+    #[test]
+    fn another_users_directory_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let data = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(data.path(), Some(65_534), None).unwrap();
+        let refused = directory(data.path(), &[]).unwrap_err();
+        assert!(refused.text.contains("belongs to another user"), "{refused}");
+    }
+}
