@@ -57,6 +57,11 @@ pub struct FilesConfig {
     pub poll_ms: u64,
     /// Who edits of files are said to be from; `file:<name>` if empty.
     pub author: String,
+    /// Variables that environment files may set although they decide what a program loads or runs, such as `PATH`.
+    pub environment_allow: Vec<String>,
+    /// Values of several lines go into environment files: right for shells and systemd. A program that reads line by line
+    /// would take the second line for a variable of its own.
+    pub environment_multiline: bool,
 }
 
 impl Default for FilesConfig {
@@ -68,6 +73,8 @@ impl Default for FilesConfig {
             reload_timeout_ms: 30_000,
             poll_ms: 500,
             author: String::new(),
+            environment_allow: Vec::new(),
+            environment_multiline: false,
         }
     }
 }
@@ -180,6 +187,10 @@ impl FilesConfig {
             "reload_timeout_ms" => self.reload_timeout_ms = number(value)?,
             "poll_ms" => self.poll_ms = number(value)?,
             "author" => value.clone_into(&mut self.author),
+            "environment_allow" => self.environment_allow = command(value)?,
+            "environment_multiline" => {
+                self.environment_multiline = one_of(value, &[("true", true), ("false", false)])?;
+            }
             _ => return Err("there is no such setting; see agent.toml in the documentation".to_owned()),
         }
         Ok(())

@@ -8,11 +8,14 @@ use atoll_node::domain::kind::variable_set::effective::{Effective, Outcome};
 use atoll_node::domain::secret::{self, Plaintext};
 use serde_json::Value;
 
+use crate::config::FilesConfig;
+
 /// The text of a file of resolved variables. It may contain values in the clear.
 #[must_use]
 pub fn render(
     revision: RevisionId,
     variables: &[Effective],
+    config: &FilesConfig,
     reveal: &dyn Fn(SecretId) -> Option<Plaintext>,
 ) -> Vec<u8> {
     let mut text = format!("# $revision: {revision}\n# Written by atoll-agent; edits of this file are not taken.\n");
@@ -23,7 +26,17 @@ pub fn render(
             comment(&mut text, &variable.name, &format!("left out, it would have the same key as {other}"));
             continue;
         }
+        if decides_what_runs(&key) && !config.environment_allow.contains(&key) {
+            let why =
+                "left out, it decides what programs load or run; environment_allow in the agent's settings lets it in";
+            comment(&mut text, &variable.name, why);
+            continue;
+        }
         match value_of(&variable.outcome, reveal) {
+            Ok(value) if value.contains(['\n', '\r']) && !config.environment_multiline => {
+                let why = "left out, it has several lines; environment_multiline in the agent's settings lets it in";
+                comment(&mut text, &variable.name, why);
+            }
             Ok(value) => {
                 // Writing into a text cannot fail.
                 let _ = writeln!(text, "{key}={}", quoted(&value));
@@ -36,8 +49,9 @@ pub fn render(
 }
 
 fn comment(text: &mut String, name: &str, why: &str) {
-    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let _ = writeln!(text, "# {name}: {why}");
+    // One line, whatever names hold: the next one would be an assignment.
+    let line: String = format!("# {name}: {why}").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let _ = writeln!(text, "{line}");
 }
 
 fn value_of(outcome: &Outcome, reveal: &dyn Fn(SecretId) -> Option<Plaintext>) -> Result<String, String> {
@@ -54,6 +68,39 @@ fn value_of(outcome: &Outcome, reveal: &dyn Fn(SecretId) -> Option<Plaintext>) -
         Outcome::RequiredMissing => Err("required, and no value applies to this node".to_owned()),
         Outcome::Ambiguous { .. } => Err("several values apply to this node with equal rank".to_owned()),
     }
+}
+
+/// Variables with which whoever writes a value would run code as whoever reads the file: searched paths, loaded libraries,
+/// files that shells and runtimes read at start.
+fn decides_what_runs(key: &str) -> bool {
+    const NAMES: [&str; 24] = [
+        "PATH",
+        "IFS",
+        "ENV",
+        "BASH_ENV",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "PS4",
+        "PROMPT_COMMAND",
+        "CDPATH",
+        "GLOBIGNORE",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONSTARTUP",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "PERL5LIB",
+        "PERL5OPT",
+        "RUBYLIB",
+        "RUBYOPT",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+        "JDK_JAVA_OPTIONS",
+        "DOTNET_STARTUP_HOOKS",
+        "GCONV_PATH",
+    ];
+    const FAMILIES: [&str; 4] = ["LD_", "DYLD_", "BASH_FUNC_", "CORECLR_"];
+    NAMES.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family))
 }
 
 /// A name that shells accept: letters, digits and underscores, not beginning with a digit.
@@ -106,7 +153,8 @@ mod tests {
         let body = Kind::VariableSet.import(&set, None).unwrap().body;
         let variables = effective(&body, &Place::default());
         let reveal = |wanted: SecretId| (wanted == version).then(|| Plaintext::new("hunter2 $".to_owned()));
-        let text = String::from_utf8(render(Digest::of(b"r"), &variables, &reveal)).unwrap();
+        let config = FilesConfig { environment_multiline: true, ..FilesConfig::default() };
+        let text = String::from_utf8(render(Digest::of(b"r"), &variables, &config, &reveal)).unwrap();
         assert!(text.starts_with(&format!("# $revision: {}\n", Digest::of(b"r"))), "{text}");
         assert!(text.contains("# gone: required") && text.contains("left out"), "{text}");
 
@@ -117,7 +165,26 @@ mod tests {
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("hunter2 $|{hard}||7"));
 
-        let hidden = String::from_utf8(render(Digest::of(b"r"), &variables, &|_| None)).unwrap();
+        let hidden = String::from_utf8(render(Digest::of(b"r"), &variables, &config, &|_| None)).unwrap();
         assert!(hidden.contains("# password: sensitive") && !hidden.contains("hunter2"), "{hidden}");
+    }
+
+    #[test]
+    fn no_variable_smuggles_in_another_or_decides_what_runs() {
+        let set = json!({"Name": "s", "Variables": [
+            {"Name": "note", "Value": "fine\nLD_PRELOAD=/tmp/evil.so"}, {"Name": "return", "Value": "fine\rPATH=/tmp"},
+            {"Name": "LD.PRELOAD", "Value": "/tmp/evil.so"}, {"Name": "PATH", "Value": "/opt/bin"},
+            {"Name": "port", "Value": "80"}, {"Name": "A\nEVIL=1", "Value": "x"}, {"Name": "A.EVIL=1", "Value": "y"},
+        ]});
+        let body = Kind::VariableSet.import(&set, None).unwrap().body;
+        let variables = effective(&body, &Place::default());
+        let lines = |config: &FilesConfig| {
+            let text = String::from_utf8(render(Digest::of(b"r"), &variables, config, &|_| None)).unwrap();
+            let set = text.split(['\n', '\r']).filter(|line| !line.starts_with('#') && !line.is_empty());
+            set.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&FilesConfig::default()), ["A_EVIL_1=x", "port=80"]);
+        let allowing = FilesConfig { environment_allow: vec!["PATH".to_owned()], ..FilesConfig::default() };
+        assert_eq!(lines(&allowing).len(), 3);
     }
 }

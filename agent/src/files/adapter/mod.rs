@@ -203,7 +203,7 @@ impl<H: Host> Adapter<H> {
         let content = match form {
             Form::Env => {
                 let variables = self.host.resolve(body);
-                environment::render(resource.revision, &variables, &|version| self.host.reveal(version))
+                environment::render(resource.revision, &variables, &self.config, &|version| self.host.reveal(version))
             }
             Form::Json | Form::Yaml => content::render(resource, body, form)?,
         };
