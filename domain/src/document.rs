@@ -227,6 +227,15 @@ impl Report {
         }
     }
 
+    /// The revision whose content it holds.
+    #[must_use]
+    pub fn brings(&self) -> Option<crate::id::RevisionId> {
+        match self {
+            Self::Returned(report) if report.brings_nothing => None,
+            other => other.revision(),
+        }
+    }
+
     /// The same report, saying that nobody holds what it was made from. `None` where it says so already.
     #[must_use]
     pub fn without_parents(&self) -> Option<Self> {
@@ -269,6 +278,9 @@ pub struct RevisionReport {
 pub struct ReturnedReport {
     /// The revision it carries, or that it is about: for the node's own order. The document says it again, signed.
     pub revision: crate::id::RevisionId,
+    /// It is only about the revision and does not hold it: a decision about an edit, say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub brings_nothing: bool,
     /// The bytes that were signed, which are JSON.
     pub document: String,
     #[serde(with = "hex")]

@@ -358,6 +358,21 @@ impl TestNode {
         receive(&manager.services, &node, &signed, clock::now()).await.unwrap()
     }
 
+    /// What the newest edit that waits to be delivered says that it takes back.
+    pub fn takes_back(&self) -> Vec<atoll_domain::sharing::path::Path> {
+        let newest = self.replica.outbox().values().rev().find_map(|report| match report {
+            Report::Revision(report) => Some(report.takes_back.clone()),
+            _ => None,
+        });
+        newest.unwrap_or_default()
+    }
+
+    /// It was offered everything again, so it tells of all of its edits once more.
+    pub fn tell_again(&mut self) {
+        let writes = atoll_domain::link::delivery::plan_telling_again(&self.replica);
+        self.replica.apply(writes);
+    }
+
     /// Connects, takes everything it is owed, and acknowledges.
     pub async fn pull(&mut self, manager: &TestManager) {
         let services = &manager.services;

@@ -17,6 +17,7 @@ impl MigrationTrait for Migration {
         for column in ["delivery", "through", "claimed", "takes_back", "edit"] {
             add_column(manager, "fork", TextOrNull(column)).await?;
         }
+        add_column(manager, "fork", IntegerOrNull("made_ms")).await?;
         for column in ["proven", "proves", "drifts"] {
             add_column(manager, "node_seen", IntegerOrNull(column)).await?;
         }

@@ -96,9 +96,19 @@ fn held(replica: &Replica, waiting: &BTreeMap<RevisionId, u64>, missing: &[Revis
 
 fn revision_of(write: &Write) -> Option<RevisionId> {
     match write {
-        Write::PutReport(_, report) => report.revision(),
+        Write::PutReport(_, report) => report.brings(),
         _ => None,
     }
+}
+
+/// Plans what a node tells a manager that offered it everything again: that may have begun another life, and not know the
+/// node's edits any more.
+#[must_use]
+pub fn plan_telling_again(replica: &Replica) -> Vec<Write> {
+    let waiting = waiting_revisions(replica);
+    let revisions: Vec<RevisionId> =
+        replica.fork_revisions().into_iter().filter(|revision| !waiting.contains_key(revision)).collect();
+    replica.plan_returning(&revisions)
 }
 
 /// The revisions in the outbox, each with the number of its first report.
@@ -106,7 +116,8 @@ fn revision_of(write: &Write) -> Option<RevisionId> {
 pub fn waiting_revisions(replica: &Replica) -> BTreeMap<RevisionId, u64> {
     let mut waiting = BTreeMap::new();
     for (number, report) in replica.outbox() {
-        if let Some(revision) = report.revision() {
+        // A word about an edit is not the edit: whoever asks for that needs what was made here.
+        if let Some(revision) = report.brings() {
             waiting.entry(revision).or_insert(*number);
         }
     }
@@ -148,6 +159,8 @@ mod tests {
             state,
             message: String::new(),
             own: None,
+            claimed: None,
+            takes_back: Vec::new(),
         };
         let mut replica = Replica::default();
         replica.apply(vec![Write::PutFork(Box::new(fork))]);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::path::Path;
 use super::revision::{Header, Provenance};
 use crate::id::{ResourceId, RevisionId};
 
@@ -25,6 +26,11 @@ pub struct Fork {
     /// The own revision, kept where another one runs: a manager that lost it can have it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<Box<OwnRevision>>,
+    /// What was reported with the own revision, and is reported with it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<RevisionId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_back: Vec<Path>,
 }
 
 /// The newest revision that was made on the node.
@@ -152,6 +158,13 @@ impl ForkState {
     #[must_use]
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Declined | Self::Absorbed | Self::Rejected)
+    }
+
+    /// Whether a person has decided about it, or nobody can any more. One decision is all there is: what was accepted is
+    /// in what the next release contains, whatever is said about the proposal.
+    #[must_use]
+    pub fn is_decided(self) -> bool {
+        self.is_closed() || self == Self::Accepted
     }
 
     /// Whether somebody has to decide about it.

@@ -289,6 +289,8 @@ impl Manager {
             state: proposal.state,
             message: String::new(),
             own: proposal.merged.and(resource.own_of(proposal.own)).map(Box::new),
+            claimed: None,
+            takes_back: Vec::new(),
         })
     }
 

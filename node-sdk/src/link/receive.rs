@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_domain::document::{Audience, Document, Lane};
-use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::{Arrived, Incoming, Stored};
 use atoll_proto::v1::node_link_client::NodeLinkClient;
@@ -221,11 +220,7 @@ fn take(inner: &Inner, changes: &Changes) -> Result<Ack, NodeError> {
 
 /// The manager has begun another life and may not know this node's edits any more: they are delivered again.
 fn return_forks(inner: &Inner) -> Result<(), NodeError> {
-    inner.change(|replica| {
-        let waiting = atoll_domain::link::delivery::waiting_revisions(replica);
-        let revisions = replica.fork_revisions().into_iter().filter(|revision| !waiting.contains_key(revision));
-        Ok((replica.plan_returning(&revisions.collect::<Vec<RevisionId>>()), ()))
-    })
+    inner.change(|replica| Ok((atoll_domain::link::delivery::plan_telling_again(replica), ())))
 }
 
 fn verified(inner: &Inner, changes: &Changes) -> (Incoming, Vec<ItemException>) {

@@ -212,7 +212,7 @@ impl Replica {
         });
         let mut report = report_of(&revision.header, revision.id, provenance.clone(), Some(body.clone()), is_unknown);
         if let Report::Revision(report) = &mut report {
-            **report = RevisionReport { claimed, takes_back, ..(**report).clone() };
+            **report = RevisionReport { claimed, takes_back: takes_back.clone(), ..(**report).clone() };
         }
         let mut writes = vec![Write::PutReport(self.next_report, Box::new(report))];
         if !is_unknown {
@@ -232,6 +232,8 @@ impl Replica {
                 state: if is_unknown { ForkState::Unapplied } else { ForkState::Local },
                 message: String::new(),
                 own,
+                claimed,
+                takes_back,
             })));
         }
         writes

@@ -20,7 +20,7 @@ impl Replica {
         let signed = self.documents.values().filter_map(|held| returned(held, carried(held)?));
         let merged = self.forks.values().filter(|fork| fork.head != fork.own_head).map(running_edit);
         let reports =
-            own.chain(signed).chain(merged).filter(|report| report.revision().is_some_and(|id| wanted.remove(&id)));
+            own.chain(signed).chain(merged).filter(|report| report.brings().is_some_and(|id| wanted.remove(&id)));
         self.numbered(reports)
     }
 
@@ -62,20 +62,37 @@ fn about(held: &Held) -> Option<RevisionId> {
 }
 
 fn returned(held: &Held, revision: RevisionId) -> Option<Report> {
+    let brings_nothing = carried(held).is_none();
     let signed = held.signed.as_ref()?;
     let document = String::from_utf8(signed.document.clone()).ok()?;
     let signature = signed.signature.clone();
-    Some(Report::Returned(Box::new(ReturnedReport { revision, document, signature, lost_parents: false })))
+    Some(Report::Returned(Box::new(ReturnedReport {
+        revision,
+        document,
+        signature,
+        lost_parents: false,
+        brings_nothing,
+    })))
 }
 
 fn own_edit(fork: &Fork) -> Option<Report> {
     let base_unknown = fork.state == ForkState::Unapplied;
     match &fork.own {
-        Some(own) => {
-            Some(report_of(&own.header, fork.own_head, own.provenance.clone(), own.body.clone(), base_unknown))
-        }
-        None => (fork.head == fork.own_head).then(|| running_edit(fork)),
+        Some(own) => Some(said_with(
+            fork,
+            report_of(&own.header, fork.own_head, own.provenance.clone(), own.body.clone(), base_unknown),
+        )),
+        None => (fork.head == fork.own_head).then(|| said_with(fork, running_edit(fork))),
     }
+}
+
+/// What was said with the edit the first time decides again what becomes of it: what takes something back waits for a person.
+fn said_with(fork: &Fork, mut report: Report) -> Report {
+    if let Report::Revision(report) = &mut report {
+        report.claimed = fork.claimed;
+        report.takes_back.clone_from(&fork.takes_back);
+    }
+    report
 }
 
 fn running_edit(fork: &Fork) -> Report {

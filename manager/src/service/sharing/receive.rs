@@ -166,7 +166,7 @@ async fn receive_revision(
     let known = loaded.history.contains(revision.id);
     let is_own = report.provenance.node == Some(node.id);
     if known {
-        let wish = wish_of(&tx, &loaded, node, &revision).await?;
+        let wish = wish_of(&tx, &loaded, node, &revision, report.provenance.at).await?;
         // What others made, and this node only held, is nobody's wish.
         if !is_own || is_settled(&tx, wish, &revision, &signed.report).await? {
             return answer_again(services, tx, &mut loaded, node, &revision, is_own, now).await;
@@ -276,20 +276,26 @@ struct Wish {
     is_heard: bool,
     /// It was declined or taken back since, so that the same edit, made once more, is a new wish.
     is_closed: bool,
+    /// What came is not made once more: the node made it when the one was made that is closed.
+    is_the_same: bool,
 }
 
-async fn wish_of(tx: &Tx, loaded: &Loaded, node: &NodeRecord, revision: &Revision) -> Result<Wish> {
+async fn wish_of(tx: &Tx, loaded: &Loaded, node: &NodeRecord, revision: &Revision, made: Timestamp) -> Result<Wish> {
     let own = forks_between(tx, node.id, loaded.record.id).await?;
     Ok(Wish {
         is_heard: own.iter().any(|fork| loaded.history.descends(fork.node_head, revision.id)),
         is_closed: own.iter().any(|fork| fork.node_head == revision.id && fork.state.is_closed()),
+        is_the_same: own.iter().any(|fork| fork.node_head == revision.id && fork.made_ms == Some(made.0)),
     })
 }
 
-/// Whether a report brings nothing new. One that merely comes twice has the same bytes.
+/// Whether a report brings nothing new: it merely comes twice, or tells once more of an edit that is decided.
 async fn is_settled(tx: &Tx, wish: Wish, revision: &Revision, report: &[u8]) -> Result<bool> {
     if !wish.is_heard || !wish.is_closed {
         return Ok(wish.is_heard);
+    }
+    if wish.is_the_same {
+        return Ok(true);
     }
     Ok(revision_report(tx, revision.id).await?.as_deref() == Some(report))
 }
@@ -340,6 +346,7 @@ fn fresh_fork(loaded: &Loaded, edit: &Edit<'_>, delivery: Delivery, through: boo
         claimed: edit.report.claimed,
         takes_back: edit.report.takes_back.iter().take(TAKES_BACK_LIMIT).cloned().collect(),
         edit: clock::new_id(),
+        made_ms: Some(edit.report.provenance.at.0),
     }
 }
 

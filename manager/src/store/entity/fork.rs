@@ -33,6 +33,7 @@ pub struct Model {
     pub takes_back: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub edit: Option<String>,
+    pub made_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

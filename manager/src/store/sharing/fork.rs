@@ -35,6 +35,9 @@ pub struct ForkRecord {
     pub takes_back: Vec<Path>,
     /// Orders the edits of a node: a UUID of version 7, made when the newest of them came in.
     pub edit: Uuid,
+    /// When the node says that the newest of them was made: the same edit, made once more, is a new wish, and the same
+    /// report of it is none. Unknown of those that came before this was kept.
+    pub made_ms: Option<i64>,
 }
 
 fn delivery_name(delivery: Delivery) -> &'static str {
@@ -73,6 +76,7 @@ fn fork_of(row: fork::Model) -> Result<ForkRecord> {
             Some(edit) => stored("edit id", &edit)?,
             None => stored("fork id", &row.id)?,
         },
+        made_ms: row.made_ms,
     })
 }
 
@@ -128,6 +132,7 @@ pub async fn fork_put(tx: &Tx, record: &ForkRecord) -> Result<()> {
         claimed: Set(record.claimed.map(|id| id.to_string())),
         takes_back: Set((!record.takes_back.is_empty()).then(|| json(&record.takes_back)).transpose()?),
         edit: Set(Some(record.edit.to_string())),
+        made_ms: Set(record.made_ms),
     };
     let columns = [
         fork::Column::Delivery,
@@ -135,6 +140,7 @@ pub async fn fork_put(tx: &Tx, record: &ForkRecord) -> Result<()> {
         fork::Column::Claimed,
         fork::Column::TakesBack,
         fork::Column::Edit,
+        fork::Column::MadeMs,
         fork::Column::Head,
         fork::Column::NodeHead,
         fork::Column::State,

@@ -47,7 +47,7 @@ pub async fn decide(services: &Services, caller: &Caller, id: &str, decision: &D
     let mut fork = find(&tx, id).await?;
     let record = resource_get(&tx, fork.resource).await?;
     let mut loaded = load(&tx, record.ok_or_else(|| Error::not_found("resource", &fork.resource.to_string()))?).await?;
-    if fork.state.is_closed() {
+    if fork.state.is_decided() {
         return Err(Error::precondition("DECIDED_ALREADY", format!("this proposal is {} already", fork.state.name())));
     }
     loaded.expect(&decision.expected, fork.head, "this proposal")?;

@@ -233,7 +233,7 @@ async fn say_again(
     caller: &Caller,
 ) -> Result<String> {
     let forks = forks_between(tx, node.id, decision.resource).await?;
-    let about = |fork: &crate::store::sharing::ForkRecord| fork.node_head == decision.of && !fork.state.is_closed();
+    let about = |fork: &crate::store::sharing::ForkRecord| fork.node_head == decision.of && !fork.state.is_decided();
     let Some(mut known) = forks.into_iter().find(about) else {
         return Ok("kept in the history".to_owned());
     };

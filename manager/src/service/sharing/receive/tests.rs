@@ -282,7 +282,7 @@ impl Setting {
         let bytes = document.to_bytes().unwrap();
         let signature = sign(Purpose::Document, &bytes, key).to_vec();
         let document = String::from_utf8(bytes).unwrap();
-        ReturnedReport { revision: offer.revision, document, signature, lost_parents: false }
+        ReturnedReport { revision: offer.revision, brings_nothing: false, document, signature, lost_parents: false }
     }
 
     async fn give_back(&self, report: ReturnedReport) -> Outcome {

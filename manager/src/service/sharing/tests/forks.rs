@@ -218,3 +218,56 @@ async fn an_act_on_something_that_has_moved_on_does_nothing() {
     let gone = crate::service::sharing::publication::delete(&manager.services, &manager.caller, "all", "").await;
     assert_eq!(reason(gone), "PRECONDITION_NEEDED");
 }
+
+#[tokio::test]
+async fn what_was_declined_stays_declined_when_a_node_tells_all_of_it_again() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    manager.decide(&manager.forks().await.remove(0), false, false).await.unwrap();
+    one.sync(&manager).await;
+    // By now it would go through to everybody, if it were a new wish.
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+    one.sync(&manager).await;
+    for _ in 0..2 {
+        one.tell_again();
+        one.sync(&manager).await;
+    }
+    let states: Vec<ForkState> = manager.forks().await.iter().map(|fork| fork.state).collect();
+    assert_eq!(states, [ForkState::Declined]);
+    assert_eq!(
+        (one.content("T"), manager.released(KIND, "T").await),
+        (template("1", "1", "1"), template("1", "1", "1"))
+    );
+    // Made once more by a person, it is a new wish.
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template("2", "1", "1"));
+}
+
+#[tokio::test]
+async fn a_proposal_is_decided_once() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    manager.decide(&manager.forks().await.remove(0), true, false).await.unwrap();
+    let accepted = manager.forks().await.remove(0);
+    assert_eq!(reason(manager.decide(&accepted, false, false).await), "DECIDED_ALREADY");
+    assert_eq!(reason(manager.decide(&accepted, true, true).await), "DECIDED_ALREADY");
+    manager.release(KIND, "T").await.unwrap();
+    assert_eq!(manager.forks().await[0].state, ForkState::Absorbed);
+}
+
+#[tokio::test]
+async fn what_takes_something_back_says_so_again_when_it_is_told_again() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    let base = one.runs("T").unwrap().revision;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.edit(KIND, EditBase::Revision(base), &template("1", "2", "1")).unwrap();
+    let told = |one: &TestNode| one.takes_back();
+    let first = told(&one);
+    assert!(!first.is_empty(), "the second one takes the first one's place back");
+    one.sync(&manager).await;
+    one.tell_again();
+    assert_eq!(told(&one), first);
+}
