@@ -2,6 +2,7 @@
 # A manager on its embedded database, three agents in two groups, samples published; then five things to try.
 # Everything lives in one temporary directory and ends with Ctrl-C.
 set -euo pipefail
+umask 077
 
 programs=$(cd "$1" && pwd)
 samples=$(cd "$(dirname "$0")/../samples" && pwd)
@@ -34,9 +35,8 @@ atoll group create /eu/prod --description "production in Europe" 2>/dev/null
 atoll group create /eu/test --description "tests in Europe" 2>/dev/null
 
 agent() { # NAME GROUP LABEL
-  local token
-  token=$(atoll enroll token create --group "$2" --label "$3" --description "demo: $1" 2>/dev/null)
-  atoll-agent run --token "$token" --name "$1" --data-dir "$demo/$1" --files-dir "$demo/$1/files" >"$demo/$1.log" 2>&1 &
+  atoll enroll token create --group "$2" --label "$3" --description "demo: $1" >"$demo/$1.token" 2>/dev/null
+  atoll-agent run --token-file "$demo/$1.token" --name "$1" --data-dir "$demo/$1" --files-dir "$demo/$1/files" >"$demo/$1.log" 2>&1 &
   processes+=($!); echo $! >"$demo/$1.pid"
   atoll node wait "$1" >/dev/null
 }
@@ -68,21 +68,22 @@ In another terminal, first:
 Five things to try:
 
   1. Join another node, and see it get everything:
+       atoll enroll token create --group /eu/test > $demo/mine.token
        atoll-agent run --name mine --data-dir $demo/mine --files-dir $demo/mine/files \\
-         --token "\$(atoll enroll token create --group /eu/test)" > $demo/mine.log 2>&1 &
+         --token-file $demo/mine.token > $demo/mine.log 2>&1 &
        echo \$! > $demo/mine.pid; atoll node wait mine; ls $demo/mine/files/step_template
 
   2. Edit on a node, as somebody beside that server would, and take the edit for everybody:
        sed -i 's/Restarts a service/Restarts a service, gently/' $file
-       sleep 2; atoll proposal list
+       until atoll proposal list --filter state=proposed -o name | grep -q .; do sleep 0.2; done; atoll proposal list
        atoll proposal accept "\$(atoll proposal list --filter state=proposed -o name | head -n 1)" --publish
 
   3. Make a conflict: two people change the same place.
        sed -i 's/"DefaultValue": "30"/"DefaultValue": "60"/' $file
        atoll template export "Restart a service" | sed 's/"DefaultValue": "30"/"DefaultValue": "90"/' > $demo/edit.json
        atoll template edit "Restart a service" --file $demo/edit.json -m "more patience"
-       atoll template publish "Restart a service" --wait; sleep 2
-       atoll conflict list
+       atoll template publish "Restart a service" --wait
+       until atoll conflict list -o name | grep -q .; do sleep 0.2; done; atoll conflict list
 
   4. Look at it and resolve it:
        atoll conflict show "\$(atoll conflict list -o name | head -n 1)"

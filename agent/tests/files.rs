@@ -505,3 +505,37 @@ fn an_environment_file_is_written_only_and_leaves_no_old_values_behind() {
     let yard = server.directory.path().join("files/.atoll/variable_set");
     assert_eq!(fs::read_dir(yard).map_or(0, Iterator::count), 0, "nor is anything that was swapped out");
 }
+
+#[test]
+fn an_edit_that_the_manager_rejects_is_kept_beside_the_file_once() {
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    let published = server.read();
+    server.saved("json", &published.replace("80", "81"));
+    {
+        let mut replica = server.node.0.lock().unwrap();
+        let report = replica.outbox().values().find(|report| matches!(report, Report::Revision(_))).unwrap().clone();
+        let writes = replica.plan_rejection(&report, "a sensitive value was moved");
+        replica.apply(writes);
+    }
+    for _ in 0..3 {
+        server.tick(true);
+    }
+    assert_eq!(server.read(), published, "what is released stands again");
+    let kept = fs::read_to_string(server.file("json.rejected")).unwrap();
+    assert!(kept.contains("\"81\""), "nobody else has it: {kept}");
+    assert!(!server.file("json.rejected-2").exists());
+}
+
+#[test]
+fn a_file_of_somebody_elses_beside_ours_is_not_touched() {
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    fs::write(server.file("json.error"), "notes of an operator").unwrap();
+    server.tick(false);
+    server.saved("json", "{ half");
+    server.tick(true);
+    assert_eq!(fs::read_to_string(server.file("json.error")).unwrap(), "notes of an operator");
+}

@@ -75,7 +75,16 @@ async fn channel(target: &Target) -> Result<Channel> {
     let unreachable = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("the manager at {} cannot be reached: {error}", target.server))
     };
-    let is_secure = uri.scheme_str() == Some("https");
+    let is_secure = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => {
+            return Err(Failure::usage(format!(
+                "\"{}\" does not begin with http:// or https://; write it like http://127.0.0.1:7400",
+                target.server
+            )));
+        }
+    };
     // The TLS below is ours: to the channel it is a plain connection.
     let plain = Uri::builder()
         .scheme("http")
@@ -152,6 +161,10 @@ mod tests {
         for server in ["http://192.0.2.1:7400", "http://manager.example:7400", "http://localhost.evil.example:7400"] {
             let refused = channel(&target(server)).await.unwrap_err().text;
             assert!(refused.contains("plain HTTP away from this machine"), "{server}: {refused}");
+        }
+        for server in ["ftp://127.0.0.1:7400", "127.0.0.1:7400"] {
+            let refused = channel(&target(server)).await.unwrap_err().text;
+            assert!(refused.contains("does not begin with http://"), "{server}: {refused}");
         }
         assert!(is_loopback("127.0.0.1") && is_loopback("[::1]") && is_loopback("localhost"));
     }

@@ -48,12 +48,15 @@ const LISTEN_QUEUE: u32 = 4_096;
 pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     raise_file_limit();
     let metrics = install_metrics()?;
+    private::directory(&settings.data_directory, &SECRET_FILES)?;
+    // Held until the process ends. Over PostgreSQL, the database orders what several managers do.
+    let _claim = settings.database_url.is_none().then(|| private::claim(&settings.data_directory)).transpose()?;
     let services = Arc::new(open(settings).await?);
     let settings = &services.settings;
     let (admin_listener, node_listener, metrics_listener) =
         (listen(settings.admin_listen)?, listen(settings.node_listen)?, listen(settings.metrics_listen)?);
 
-    let (chain, key) = services.keys.authority.issue_server(&settings.admin_names, clock::now())?;
+    let (chain, key) = services.keys.authority.issue_server(&settings.server_names(), clock::now())?;
     let certificate = Arc::new(ServerCertificate::new(chain, &key)?);
     let node_tls = tls::node_port(Arc::clone(&certificate), services.keys.authority.root())?;
     let is_plain = settings.admin_is_plain;
@@ -178,7 +181,6 @@ fn install_metrics() -> Result<PrometheusHandle> {
 /// Opens the database and the keys, and loads what is kept in memory.
 async fn open(settings: Settings) -> Result<Services> {
     let directory = settings.data_directory.clone();
-    private::directory(&directory, &SECRET_FILES)?;
     let store = match &settings.database_url {
         Some(url) => Store::open_postgresql(url).await?,
         None => Store::open_sqlite(&directory).await?,

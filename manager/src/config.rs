@@ -1,6 +1,6 @@
 //! Settings: a file, then environment variables `ATOLL_*`, then flags; the later wins. Everything is checked at start.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -76,6 +76,19 @@ pub struct Settings {
     pub log: String,
     pub joins_per_minute: u32,
     pub reports_per_minute: u32,
+}
+
+impl Settings {
+    /// Under which names the certificate of the ports is good, beside the manager's own: those that were given, and the
+    /// address that administrators are told to call.
+    #[must_use]
+    pub fn server_names(&self) -> Vec<String> {
+        let loopback = [Ipv4Addr::LOCALHOST.to_string(), Ipv6Addr::LOCALHOST.to_string()];
+        let own = Some(self.admin_listen.ip()).filter(|address| !address.is_unspecified() && !address.is_loopback());
+        let mut names = self.admin_names.clone();
+        names.extend(loopback.into_iter().chain(own.map(|address| address.to_string())));
+        names
+    }
 }
 
 impl std::fmt::Debug for Settings {

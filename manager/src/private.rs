@@ -45,6 +45,26 @@ fn restrict(path: &Path, mode: u32) -> Result<()> {
     Ok(())
 }
 
+/// Claims a data directory with a database file in it, until what is returned is dropped: two processes would each keep
+/// what the other does not know of in memory, and contradict each other.
+///
+/// # Errors
+/// Another process has it.
+pub fn claim(path: &Path) -> Result<fs::File> {
+    let file = path.join("manager.lock");
+    let failed = |error: io::Error| refuse(format!("{} cannot be used: {error}", file.display()));
+    let lock =
+        fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(refuse(format!(
+            "another manager runs on the data directory {}; stop it, or run replicas over PostgreSQL (--database-url)",
+            path.display()
+        ))),
+        Err(fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
 /// Writes a file that only its owner reads: a new one, so that neither the mode nor the target of what was there matters.
 ///
 /// # Errors
@@ -93,6 +113,15 @@ mod tests {
         write(&data.join("admin.token"), "secret").unwrap();
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine");
         assert_eq!(mode(&data.join("admin.token")), 0o600);
+    }
+
+    #[test]
+    fn a_directory_has_one_manager() {
+        let data = tempfile::tempdir().unwrap();
+        let first = claim(data.path()).unwrap();
+        assert!(claim(data.path()).unwrap_err().text.contains("another manager runs"));
+        drop(first);
+        claim(data.path()).unwrap();
     }
 
     #[test]

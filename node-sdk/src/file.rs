@@ -57,7 +57,7 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
 /// As the file system says.
 pub fn create_private_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
-        return Ok(());
+        return close_to_writers(path);
     }
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
@@ -67,6 +67,23 @@ pub fn create_private_directory(path: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)?;
     sync_parent(path)
+}
+
+/// Whoever may write into a directory may replace what is in it, however its files are protected.
+#[cfg(unix)]
+fn close_to_writers(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o022 != 0 {
+        tracing::warn!(path = %path.display(), "others could replace what is in this directory; now only its owner can");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & !0o022))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn close_to_writers(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -45,5 +45,5 @@ pub use status::{
 pub use atoll_domain as domain;
 pub use atoll_domain::document::{AppliedReport, ApplyOutcome};
 pub use atoll_domain::fleet::enrolment::JoinToken;
-pub use atoll_domain::link::replica::{EditBase, EditError, Running};
+pub use atoll_domain::link::replica::{EditBase, EditError, Rejected, Running};
 pub use tokio_util::sync::CancellationToken;

@@ -61,7 +61,7 @@ fn read_token(arguments: &TokenArguments) -> Result<JoinToken, AgentError> {
             return Err(AgentError::Config("a join token is missing; give --token-file or --token".to_owned()));
         }
     };
-    text.parse().map_err(|error| AgentError::Config(format!("{error}")))
+    text.trim().parse().map_err(|error| AgentError::Config(format!("{error}")))
 }
 
 /// The host's name, as far as it can be a node's.

@@ -209,6 +209,27 @@ pub fn keep_copy(place: &Path) -> io::Result<PathBuf> {
     Ok(kept)
 }
 
+/// Keeps a text beside a place that something else stands in.
+///
+/// # Errors
+/// As the file system says.
+pub fn keep_text(place: &Path, text: &[u8]) -> io::Result<PathBuf> {
+    let kept = free_name(place)?;
+    let directory = place.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    atoll_node::file::write_atomically(&kept, text, 0o644)?;
+    Ok(kept)
+}
+
+/// Whether a plain file begins with a text.
+#[must_use]
+pub fn begins_with(path: &Path, text: &str) -> bool {
+    use std::io::Read as _;
+    let mut first = vec![0; text.len()];
+    let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    is_file && fs::File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first == text.as_bytes()
+}
+
 fn free_name(place: &Path) -> io::Result<PathBuf> {
     let first = beside(place, ".rejected");
     if !first.exists() {

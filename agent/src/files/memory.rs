@@ -46,6 +46,9 @@ pub struct Memory {
     /// By where they lie.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub displaced: BTreeMap<PathBuf, Displaced>,
+    /// Edits that the manager rejected and that were kept beside their file: the newest of each resource.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rejected: BTreeMap<ResourceId, RevisionId>,
 }
 
 impl Memory {

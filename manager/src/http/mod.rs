@@ -78,10 +78,11 @@ pub fn metrics(handle: PrometheusHandle) -> Router {
             async move {
                 // A page of another site that a browser was sent to under a name of its own reads nothing here.
                 if !guard::is_address(&uri, &headers) {
-                    return "this port answers under its address only\n".to_owned();
+                    let text = "this port answers under its address only\n".to_owned();
+                    return (StatusCode::MISDIRECTED_REQUEST, text);
                 }
                 handle.run_upkeep();
-                handle.render()
+                (StatusCode::OK, handle.render())
             }
         }),
     )

@@ -149,7 +149,7 @@ pub async fn certificate(
             let renewed = services
                 .keys
                 .authority
-                .issue_server(&services.settings.admin_names, clock::now())
+                .issue_server(&services.settings.server_names(), clock::now())
                 .and_then(|(chain, key)| certificate.replace(chain, &key));
             report(renewed, "the port's certificate cannot be renewed");
         }

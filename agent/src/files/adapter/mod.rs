@@ -181,6 +181,7 @@ impl<H: Host> Adapter<H> {
             let Some(body) = &resource.body else { continue };
             let form = self.form_of(resource.kind);
             let path = format!("{stem}.{}", form.extension());
+            self.keep_rejected(&path, resource, form);
             match self.target(resource, body, form) {
                 Ok(target) => {
                     targets.insert(path, target);
@@ -189,6 +190,28 @@ impl<H: Host> Adapter<H> {
             }
         }
         self.targets = targets;
+    }
+
+    /// Keeps an edit that the manager rejected beside its file, whose place what is released has taken. The manager keeps
+    /// nothing of it, so this is where its author finds it again.
+    fn keep_rejected(&mut self, path: &str, resource: &Running, form: Form) {
+        let Some(rejected) = &resource.rejected else { return };
+        let (id, Some(body)) = (resource.resource, &rejected.body) else { return };
+        if form == Form::Env || self.memory.rejected.get(&id) == Some(&rejected.revision) {
+            return;
+        }
+        let edit = Running { revision: rejected.revision, metadata: rejected.metadata.clone(), ..resource.clone() };
+        let kept = content::render(&edit, body, form).and_then(|text| {
+            disk::keep_text(&self.config.directory.join(path), &text).map_err(|error| error.to_string())
+        });
+        match kept {
+            Ok(kept) => {
+                tracing::warn!(path, kept = %kept.display(), reason = resource.message, "an edit was rejected and is kept aside");
+                self.memory.rejected.insert(id, rejected.revision);
+                self.save();
+            }
+            Err(error) => self.problem(path, format!("an edit that was rejected cannot be kept: {error}")),
+        }
     }
 
     fn form_of(&self, kind: Kind) -> Form {
@@ -324,7 +347,8 @@ impl<H: Host> Adapter<H> {
     /// The file is in order again.
     fn clear(&mut self, path: &str) {
         let note = disk::beside(&self.config.directory.join(path), ".error");
-        if self.problems.remove(path).is_some() || note.exists() {
+        self.problems.remove(path);
+        if disk::begins_with(&note, NOT_TAKEN) {
             match std::fs::remove_file(&note) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     tracing::warn!(path, %error, "the note beside the file cannot be removed");
@@ -334,6 +358,10 @@ impl<H: Host> Adapter<H> {
         }
     }
 }
+
+/// How a note beside a file begins that says why an edit of it is not taken. A file of that name that begins otherwise is
+/// somebody else's.
+const NOT_TAKEN: &str = "this edit is not taken: ";
 
 fn entry_of(target: &Target, hashes: Vec<Digest>, applied: bool) -> Entry {
     Entry {

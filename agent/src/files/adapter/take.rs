@@ -4,7 +4,7 @@ use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
 use atoll_node::domain::kind::Kind;
 use atoll_node::{EditError, NewEdit, NodeError};
 
-use super::Adapter;
+use super::{Adapter, NOT_TAKEN};
 use crate::files::Host;
 use crate::files::content::{self, Form};
 use crate::files::disk;
@@ -75,10 +75,13 @@ impl<H: Host> Adapter<H> {
         let full = self.config.directory.join(path);
         match plan::refusal(self.targets.get(path), self.memory.entries.get(path), error.is_for_good()) {
             Refusal::Leave => {
-                let text = format!("this edit is not taken: {error}");
+                let text = format!("{NOT_TAKEN}{error}");
                 if self.problems.get(path) != Some(&text) {
                     let note = disk::beside(&full, ".error");
-                    if let Err(error) = atoll_node::file::write_atomically(&note, format!("{text}\n").as_bytes(), 0o644)
+                    let is_ours = !note.exists() || disk::begins_with(&note, NOT_TAKEN);
+                    if is_ours
+                        && let Err(error) =
+                            atoll_node::file::write_atomically(&note, format!("{text}\n").as_bytes(), 0o644)
                     {
                         tracing::warn!(path, %error, "the note beside the file cannot be written");
                     }

@@ -128,6 +128,17 @@ pub struct Running {
     /// The node's own edit, with where it stands.
     pub fork: Option<ForkState>,
     pub message: String,
+    /// The node's own edit where the manager rejected it: nobody else may have it.
+    pub rejected: Option<Box<Rejected>>,
+}
+
+/// An edit that the manager rejected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejected {
+    pub revision: RevisionId,
+    /// Absent where it deleted the resource.
+    pub body: Option<Value>,
+    pub metadata: Value,
 }
 
 /// The replica of one node.
@@ -491,6 +502,10 @@ fn running(effective: &Effective<'_>, fork: Option<&Fork>) -> Option<Running> {
         metadata: own.map_or_else(|| offer.provenance.metadata.clone(), |fork| fork.provenance.metadata.clone()),
         fork: fork.map(|fork| fork.state),
         message: fork.map(|fork| fork.message.clone()).unwrap_or_default(),
+        rejected: fork.filter(|fork| fork.state == ForkState::Rejected).map(|fork| {
+            let body = fork.own().1.cloned();
+            Box::new(Rejected { revision: fork.own_head, body, metadata: fork.provenance.metadata.clone() })
+        }),
     })
 }
 

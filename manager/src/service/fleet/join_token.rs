@@ -41,6 +41,10 @@ pub async fn create(services: &Services, caller: &Caller, wish: NewJoinToken) ->
     if wish.node_name.is_some() && uses_limit > 1 {
         return Err(Error::invalid("BAD_LIMIT", "a join token that names a node is good for that one node"));
     }
+    // What a join would refuse is refused now, and not on the server.
+    if let Some(name) = &wish.node_name {
+        super::node::check_script(name)?;
+    }
     let lifetime_ms = if wish.lifetime_ms == 0 { LIFETIME_MS } else { wish.lifetime_ms };
     if uses_limit > USES_LIMIT || !(1..=LIFETIME_LIMIT_MS).contains(&lifetime_ms) {
         return Err(Error::invalid("BAD_LIMIT", "a join token is good for up to 100,000 nodes and up to 30 days"));

@@ -164,11 +164,20 @@ pub async fn act(services: &Services, caller: &Caller, node: &str, act: &Act) ->
     Ok(view(services, record))
 }
 
-/// A name that mixes scripts is one that is made to be mistaken for another.
+/// Refuses names that are made to be mistaken for another: of mixed scripts, or another name with a mark at its end, such
+/// as the dot with which DNS writes the same host. Of new names only: a node that has one keeps it.
 ///
 /// # Errors
-/// It does.
+/// It is one.
 pub fn check_script(name: &NodeName) -> Result<()> {
+    if !name.as_str().ends_with(char::is_alphanumeric) {
+        return Err(Error::invalid(
+            "CONFUSABLE_NAME",
+            format!(
+                "{name} ends with a mark, and so could be taken for the name without it; end it with a letter or digit"
+            ),
+        ));
+    }
     if mixes_scripts(name.as_str()) {
         return Err(Error::invalid(
             "CONFUSABLE_NAME",

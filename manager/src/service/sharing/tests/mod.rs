@@ -3,4 +3,5 @@
 mod edits;
 mod forks;
 mod pairs;
+mod proof;
 mod secrets;
