@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: setup ui demo test check format bench bench-ui screenshots clean
+.PHONY: setup ui demo test check format prove bench bench-ui screenshots clean
 
 ## Installs what building and testing need: system packages (with root or sudo), the test runner.
 setup:
@@ -39,6 +39,10 @@ format:
 	$(CARGO) fmt --all
 
 ## Measures the manager under a simulated fleet against a floor; prints a table, keeps raw figures in bench-results/.
+prove:
+	@tools/setup.sh
+	@tools/prove.sh
+
 bench:
 	@tools/setup.sh build
 	$(CARGO) build --profile bench-run --bin atoll-manager --bin atoll-bench

@@ -102,6 +102,12 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_one_side_deleted_stays_deleted() {
+        assert_eq!(merge_lines("a\nb\nc\nd\n", "a\nc\nd\n", "a\nb\nc\nD\n").unwrap(), "a\nc\nD\n");
+        assert_eq!(merge_lines("a\nb\nc\nd\n", "a\nb\nc\nD\n", "a\nc\nd\n").unwrap(), "a\nc\nD\n");
+    }
+
+    #[test]
     fn the_same_line_changed_twice_is_not_settled() {
         assert_eq!(merge_lines("a\nb\nc\n", "a\nx\nc\n", "a\ny\nc\n"), None);
     }
