@@ -148,8 +148,20 @@ fn quoted(text: &str) -> String {
 
 /// A field as people read it: times as dates, labels as pairs, ids of revisions shortened.
 pub fn cell(row: &Value, field: &str) -> String {
-    let value = field.split('.').filter(|part| !part.is_empty()).try_fold(row, |value, part| value.get(part));
+    let parts = || field.split('.').filter(|part| !part.is_empty());
+    let value = parts().try_fold(row, |value, part| value.get(part));
     let name = field.rsplit('.').next().unwrap_or(field);
+    // What a node says of who wrote something is its word and nobody else's.
+    if name == "author"
+        && let Some(author) = value.and_then(Value::as_str)
+        && let Some(node) = parts()
+            .take_while(|part| *part != "author")
+            .try_fold(row, |value, part| value.get(part))
+            .and_then(|revision| revision.get("node")?.as_str())
+            .filter(|node| !node.is_empty())
+    {
+        return format!("{author}, claims {node}");
+    }
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) if name.ends_with("Ms") => text.parse().map(time).unwrap_or_else(|_| text.clone()),
@@ -185,6 +197,14 @@ mod tests {
         assert_eq!(neutral("evil\noct-1  online", true), "evil\\noct-1  online");
         assert_eq!(neutral("\u{202e}txt.exe\u{2066}", false), "\\u202etxt.exe\\u2066");
         assert_eq!(neutral("two\nlines, ümläut, 日本", false), "two\nlines, ümläut, 日本");
+    }
+
+    #[test]
+    fn who_wrote_something_on_a_node_is_what_the_node_claims() {
+        let row = |node: &str| serde_json::json!({"revision": {"author": "admin", "node": node}});
+        assert_eq!(cell(&row("oct-1"), "revision.author"), "admin, claims oct-1");
+        assert_eq!(cell(&row(""), "revision.author"), "admin");
+        assert_eq!(cell(&row("oct-1")["revision"], "author"), "admin, claims oct-1");
     }
 
     #[test]

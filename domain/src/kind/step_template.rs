@@ -87,7 +87,27 @@ impl KindRules for StepTemplate {
             _ => problems.push(problem(&["Properties"], "Properties must be an object".to_owned())),
         }
         check_parameters(body.get("Parameters"), &mut problems);
+        check_elsewhere(body, &problems.clone(), &mut problems);
         problems
+    }
+}
+
+/// Sensitive values wherever else they may stand, in lists too: elements that have no name cannot be addressed, so nothing in
+/// them can be sealed.
+fn check_elsewhere(body: &Value, known: &[Problem], problems: &mut Vec<Problem>) {
+    let mut open = vec![(Path::root(), body)];
+    while let Some((path, value)) = open.pop() {
+        let is_known = || known.iter().any(|problem| path.0.starts_with(&problem.path.0) && !problem.path.0.is_empty());
+        match value {
+            _ if is_in_the_clear(value) && !is_known() => {
+                problems.push(Problem { message: not_sealed(&path.to_string()), path });
+            }
+            Value::Object(fields) => open.extend(fields.iter().map(|(key, field)| (path.child(key), field))),
+            Value::Array(items) => {
+                open.extend(items.iter().enumerate().map(|(index, item)| (path.child(&index.to_string()), item)));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -142,4 +162,36 @@ fn wrong_value(what: &str) -> String {
 
 fn problem(path: &[&str], message: String) -> Problem {
     Problem { path: Path(path.iter().map(|segment| (*segment).to_owned()).collect()), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kind::Kind;
+    use crate::secret::seal_sensitive;
+
+    #[test]
+    fn what_cannot_be_sealed_is_refused_wherever_it_stands() {
+        let refused = |extra: Value| {
+            let mut template = json!({"Name": "T", "ActionType": "Octopus.Script", "Properties": {}});
+            template.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            let body = Kind::StepTemplate.import(&template, None).unwrap().body;
+            let mut number = 0;
+            let body = seal_sensitive(Kind::StepTemplate, body, None, &mut |_| {
+                number += 1;
+                crate::id::SecretId(uuid::Uuid::from_u128(number))
+            });
+            StepTemplate.check(&body).into_iter().map(|problem| problem.path.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(json!({"Inputs": [{"HasValue": true, "NewValue": "s3cret"}]})), ["/Inputs/0"]);
+        assert_eq!(refused(json!({"Inputs": [[{"a": {"HasValue": true, "NewValue": "s3cret"}}]]})), ["/Inputs/0/0/a"]);
+        assert_eq!(
+            refused(json!({"Properties": {"p": {"HasValue": "true", "NewValue": "s3cret"}}})),
+            ["/Properties/p"]
+        );
+        assert!(refused(json!({"Inputs": {"a": {"HasValue": true, "NewValue": "s3cret"}}})).is_empty(), "sealed");
+        assert!(refused(json!({"Inputs": [{"HasValue": false, "NewValue": null}]})).is_empty(), "nothing to seal");
+    }
 }

@@ -49,7 +49,9 @@ fn sensitive_objects(body: &Value) -> Vec<Path> {
 
 fn sealed_object(value: Value, before: Option<SecretId>, seal: &mut dyn FnMut(Plaintext) -> SecretId) -> Value {
     let Value::Object(mut fields) = value else { return value };
-    let has_value = fields.get("HasValue").and_then(Value::as_bool).unwrap_or(false);
+    // What is not written as Octopus writes it stays as it is, and the rules of the kind refuse it with its text in the
+    // clear: guessing would throw the text away or keep it readable.
+    let Some(has_value) = fields.get("HasValue").and_then(Value::as_bool) else { return Value::Object(fields) };
     let version = match fields.get("NewValue") {
         Some(Value::String(text)) if has_value => Some(seal(Plaintext::new(text.clone()))),
         _ if has_value => reference(&Value::Object(fields.clone())).or(before),

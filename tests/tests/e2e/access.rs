@@ -78,6 +78,9 @@ fn a_token_has_a_name_that_is_recorded_and_is_useless_once_revoked() {
     assert_eq!((event["actor"].as_str(), event["subject"].as_str()), (Some("alice"), Some("/alices")));
 
     fleet.cli.attempt(&["token", "create", "alice"]).refused(6, "exists already");
+    fleet.cli.attempt(&["token", "create", "Alice"]).refused(6, "exists already");
+    fleet.cli.attempt(&["token", "create", "\u{430}lice"]).refused(2, "BAD_NAME");
+    fleet.cli.attempt(&["token", "create", "Console"]).refused(2, "BAD_NAME");
     fleet.cli.run(&["token", "revoke", "alice"]);
     alice.attempt(&["whoami"]).refused(4, "BAD_TOKEN");
     fleet.cli.attempt(&["token", "revoke", "admin"]).refused(6, "last token");

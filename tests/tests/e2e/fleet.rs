@@ -184,3 +184,18 @@ fn a_data_directory_that_was_copied_is_noticed() {
     });
     assert!(shown.contains("its data directory was copied") && shown.contains("join it anew"), "{shown}");
 }
+
+#[test]
+fn a_fleet_that_was_in_sync_is_so_again_as_soon_as_a_manager_that_was_restarted_hears_it() {
+    let mut fleet = Fleet::start();
+    let name = fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "everywhere", "--template", &name]);
+    let _nodes = [fleet.join("oct-1", "/eu", &[]), fleet.join("oct-2", "/eu", &[])];
+    fleet.synced();
+    fleet.restart_manager();
+    for node in ["oct-1", "oct-2"] {
+        fleet.cli.run(&["node", "wait", node]);
+        // Nothing has changed and nothing is owed: what the node said when it called is all there is to hear.
+        fleet.cli.run(&["node", "wait", node, "--for", "in-sync", "--timeout", "5s"]);
+    }
+}

@@ -78,5 +78,6 @@ pub(crate) fn variables(body: &Value) -> Vec<(String, &Value)> {
 #[must_use]
 pub fn is_sensitive(variable: &Value) -> bool {
     variable.get("IsSensitive").and_then(Value::as_bool) == Some(true)
-        || variable.get("Type").and_then(Value::as_str) == Some("Sensitive")
+        // However it is written: what is meant to be secret must not depend on a capital letter.
+        || variable.get("Type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("Sensitive"))
 }

@@ -50,6 +50,8 @@ struct Conversation {
     registration: Registration,
     shutdown: CancellationToken,
     waits: Waits,
+    /// What the node ran when it called.
+    said_first: Option<v1::NodeState>,
 }
 
 /// What a conversation waits for beside its node's word. Each delivery waits twice: these stay set up in between, since
@@ -101,7 +103,10 @@ pub async fn open(
     metrics::gauge!("atoll_nodes_connected").increment(1.0);
     let welcome = welcome(&services, &node, &link);
     let waits = Waits::new(&registration);
-    let conversation = Conversation { services, node, certificate, inbound, link, registration, shutdown, waits };
+    // A node says what it runs again only when that has changed, so what it says first counts as any other word.
+    let said_first = hello.state;
+    let conversation =
+        Conversation { services, node, certificate, inbound, link, registration, shutdown, waits, said_first };
     let rest = stream::unfold(Some(conversation), |conversation| async move {
         let mut conversation = conversation?;
         match conversation.next().await {
@@ -187,6 +192,9 @@ enum Woken {
 impl Conversation {
     /// The next message to send; `None` when the stream is over.
     async fn next(&mut self) -> Result<Option<v1::SyncResponse>, Status> {
+        if let Some(state) = self.said_first.take() {
+            self.hold_against(&state).await?;
+        }
         loop {
             let services = Arc::clone(&self.services);
             if let Some((batch, documents)) =

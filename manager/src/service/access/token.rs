@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use atoll_domain::fleet::name::{folded, mixes_scripts};
 use atoll_domain::id::{Digest, TokenId};
 use atoll_domain::time::Timestamp;
 use serde_json::json;
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
 use crate::store::Database;
-use crate::store::access::{TokenRecord, token_create, token_get, token_list, token_named, token_revoke};
+use crate::store::access::{TokenRecord, token_create, token_get, token_list, token_revoke};
 
 /// Says what a text is, wherever it turns up.
 const PREFIX: &str = "atoll_admin_";
@@ -100,16 +101,26 @@ pub async fn create(
     request_id: Option<Uuid>,
 ) -> Result<(TokenRecord, TokenText)> {
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
-    if name.is_empty() || name.len() > 100 || !name.chars().all(fits) || RESERVED.contains(&name) {
+    // Who reads the record must not take one name for another.
+    let key = folded(name);
+    let is_reserved = RESERVED.iter().any(|reserved| folded(reserved) == key);
+    if name.is_empty() || name.len() > 100 || !name.chars().all(fits) || is_reserved || mixes_scripts(name) {
         return Err(Error::invalid(
             "BAD_NAME",
-            "a token's name is 1 to 100 letters, digits, -, _, . and @, and neither \"manager\" nor \"console\"; it is \
+            "a token's name is 1 to 100 letters of one script, digits, -, _, . and @, and neither \"manager\" nor \"console\"; it is \
              recorded with every act",
         ));
     }
+    if lifetime_ms < 0 {
+        return Err(Error::invalid(
+            "BAD_LIMIT",
+            "a token's lifetime is over before it began; leave it out for one without an end",
+        ));
+    }
     let mut tx = services.store.begin().await?;
-    if token_named(&tx, name).await?.is_some() {
-        return Err(Error::exists("token", name));
+    let taken = token_list(&tx).await?.into_iter().find(|known| !known.revoked && folded(&known.name) == key);
+    if let Some(taken) = taken {
+        return Err(Error::exists("token", &taken.name));
     }
     let secret: [u8; 32] = clock::random();
     let id = TokenId(request_id.unwrap_or_else(clock::new_id));

@@ -1,7 +1,7 @@
 //! Administrator tokens.
 
 use atoll_domain::id::TokenId;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, Unchanged};
+use sea_orm::{ActiveModelTrait, EntityTrait, Set, Unchanged};
 
 use crate::error::Result;
 use crate::store::entity::token;
@@ -38,12 +38,6 @@ pub async fn token_get(database: &impl Database, id: TokenId) -> Result<Option<T
 
 pub async fn token_list(database: &impl Database) -> Result<Vec<TokenRecord>> {
     token::Entity::find().all(database.connection()).await?.into_iter().map(record).collect()
-}
-
-/// The token of a name that is not revoked.
-pub async fn token_named(database: &impl Database, name: &str) -> Result<Option<TokenRecord>> {
-    let query = token::Entity::find().filter(token::Column::Name.eq(name)).filter(token::Column::Revoked.eq(false));
-    query.one(database.connection()).await?.map(record).transpose()
 }
 
 pub async fn token_create(tx: &Tx, record: &TokenRecord) -> Result<()> {
