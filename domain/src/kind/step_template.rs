@@ -87,21 +87,22 @@ impl KindRules for StepTemplate {
             _ => problems.push(problem(&["Properties"], "Properties must be an object".to_owned())),
         }
         check_parameters(body.get("Parameters"), &mut problems);
-        check_elsewhere(body, &problems.clone(), &mut problems);
+        let is_told =
+            |path: &Path| problems.iter().any(|told| !told.path.0.is_empty() && path.0.starts_with(&told.path.0));
+        let elsewhere: Vec<Path> = in_the_clear(body).into_iter().filter(|path| !is_told(path)).collect();
+        problems.extend(elsewhere.into_iter().map(|path| Problem { message: not_sealed(&path.to_string()), path }));
         problems
     }
 }
 
-/// Sensitive values wherever else they may stand, in lists too: elements that have no name cannot be addressed, so nothing in
-/// them can be sealed.
-fn check_elsewhere(body: &Value, known: &[Problem], problems: &mut Vec<Problem>) {
+/// Sensitive values whose text still stands there, wherever they are, in lists too: elements that have no name cannot be
+/// addressed, so nothing in them can be sealed.
+fn in_the_clear(body: &Value) -> Vec<Path> {
+    let mut found = Vec::new();
     let mut open = vec![(Path::root(), body)];
     while let Some((path, value)) = open.pop() {
-        let is_known = || known.iter().any(|problem| path.0.starts_with(&problem.path.0) && !problem.path.0.is_empty());
         match value {
-            _ if is_in_the_clear(value) && !is_known() => {
-                problems.push(Problem { message: not_sealed(&path.to_string()), path });
-            }
+            _ if is_in_the_clear(value) => found.push(path),
             Value::Object(fields) => open.extend(fields.iter().map(|(key, field)| (path.child(key), field))),
             Value::Array(items) => {
                 open.extend(items.iter().enumerate().map(|(index, item)| (path.child(&index.to_string()), item)));
@@ -109,6 +110,7 @@ fn check_elsewhere(body: &Value, known: &[Problem], problems: &mut Vec<Problem>)
             _ => {}
         }
     }
+    found
 }
 
 fn check_parameters(list: Option<&Value>, problems: &mut Vec<Problem>) {

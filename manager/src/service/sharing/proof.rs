@@ -66,19 +66,18 @@ pub async fn judge(services: &Services, node: NodeId, acknowledged: u64, state: 
         let (wanted, expected) = services.hub.read(|feed| (feed.wanted_sequence(node), feed.expected(node)));
         (is_quiet && acknowledged >= wanted).then_some(expected)
     };
-    let Some(expected) = compared() else { return Ok(Verdict::Open) };
-    if expected == state.digest {
-        services.repairs.0.remove(&node);
-        return Ok(Verdict::Proven(acknowledged));
+    let mut expected = compared();
+    if expected.is_some_and(|expected| expected != state.digest) {
+        // Something may have been committed that this process has not taken up yet: an answer to the node's own edit, say.
+        services.hub.refresh(&services.store).await?;
+        expected = compared();
     }
-    // Something may have been committed that this process has not taken up yet: an answer to the node's own edit, say.
-    services.hub.refresh(&services.store).await?;
-    match compared() {
-        None => Ok(Verdict::Open),
+    Ok(match expected {
+        None => Verdict::Open,
         Some(expected) if expected == state.digest => {
             services.repairs.0.remove(&node);
-            Ok(Verdict::Proven(acknowledged))
+            Verdict::Proven(acknowledged)
         }
-        Some(expected) => Ok(services.repairs.note(node, expected)),
-    }
+        Some(expected) => services.repairs.note(node, expected),
+    })
 }
