@@ -10,7 +10,7 @@ use super::history::{Loaded, load};
 use super::secret;
 use crate::error::{Error, Result};
 use crate::service::Services;
-use crate::store::feed::{document_get, document_keys};
+use crate::store::feed::{FeedDocument, document_get, document_keys};
 use crate::store::sharing::{ItemRecord, PublicationRecord, publication_list, release_list, resource_get};
 use crate::store::tx::SignedRow;
 use crate::store::{Database, Tx};
@@ -24,10 +24,7 @@ pub async fn put<P: Serialize>(
     key: String,
     payload: &P,
 ) -> Result<()> {
-    let before = document_get(tx, &RowKey { audience: audience.clone(), key: key.clone() }).await?;
-    let generation = before.as_ref().map_or(1, |before| before.generation + 1);
-    let document = Document::new(audience, Lane::Content, kind, key, generation, payload).map_err(Error::internal)?;
-    let digest = Digest::of(document.payload.get().as_bytes()).to_string();
+    let (before, document, digest) = next(tx, audience, kind, key, payload).await?;
     if before.is_some_and(|before| !before.deleted && before.content_digest == digest) {
         return Ok(());
     }
@@ -44,12 +41,24 @@ pub async fn put_again<P: Serialize>(
     key: String,
     payload: &P,
 ) -> Result<()> {
+    let (_, document, digest) = next(tx, audience, kind, key, payload).await?;
+    tx.put_document(signed(services, document, digest)?);
+    Ok(())
+}
+
+/// The next generation of a document with the digest of its payload, and what is offered until now.
+async fn next<P: Serialize>(
+    tx: &Tx,
+    audience: Audience,
+    kind: DocumentKind,
+    key: String,
+    payload: &P,
+) -> Result<(Option<FeedDocument>, Document, String)> {
     let before = document_get(tx, &RowKey { audience: audience.clone(), key: key.clone() }).await?;
     let generation = before.as_ref().map_or(1, |before| before.generation + 1);
     let document = Document::new(audience, Lane::Content, kind, key, generation, payload).map_err(Error::internal)?;
     let digest = Digest::of(document.payload.get().as_bytes()).to_string();
-    tx.put_document(signed(services, document, digest)?);
-    Ok(())
+    Ok((before, document, digest))
 }
 
 /// Says that a document is gone, if it is there.

@@ -89,8 +89,16 @@ fn node_row(record: &NodeRecord) -> Result<node::ActiveModel> {
         standing_since_ms: Set(record.standing_since_ms),
         joined_ms: Set(record.joined_ms),
         identity_key: Set(record.identity_key.clone()),
-        sealing_key: Set(record.sealing_key.clone()),
         join_token: Set(record.join_token.to_string()),
+        name_key: Set(Some(record.name_key.clone())),
+        confirmed: Set(Some(if record.confirmed { "yes" } else { "no" }.to_owned())),
+        ..certificate_columns(record)
+    })
+}
+
+/// What an issued certificate brings with it, and nothing else of the node.
+fn certificate_columns(record: &NodeRecord) -> node::ActiveModel {
+    node::ActiveModel {
         serial: Set(record.certificate.serial.clone()),
         certificate_key: Set(record.certificate.key.map(|key| key.to_string())),
         next_serial: Set(record.next_certificate.as_ref().map(|next| next.serial.clone())),
@@ -100,10 +108,10 @@ fn node_row(record: &NodeRecord) -> Result<node::ActiveModel> {
             .and_then(|next| next.key)
             .map(|key| key.to_string())),
         certificate_expires_ms: Set(record.certificate_expires_ms),
+        sealing_key: Set(record.sealing_key.clone()),
         recoveries: Set(record.recoveries),
-        name_key: Set(Some(record.name_key.clone())),
-        confirmed: Set(Some(if record.confirmed { "yes" } else { "no" }.to_owned())),
-    })
+        ..Default::default()
+    }
 }
 
 pub async fn node_get(database: &impl Database, id: NodeId) -> Result<Option<NodeRecord>> {
@@ -173,22 +181,8 @@ pub async fn node_update(tx: &Tx, record: &NodeRecord) -> Result<()> {
 /// Writes what belongs to a node's certificate and nothing else, so that a removal, a cordon or a label that came in
 /// between stays. `false` when the node was removed.
 pub async fn node_certificate_update(tx: &Tx, record: &NodeRecord) -> Result<bool> {
-    let columns = node::ActiveModel {
-        serial: Set(record.certificate.serial.clone()),
-        certificate_key: Set(record.certificate.key.map(|key| key.to_string())),
-        next_serial: Set(record.next_certificate.as_ref().map(|next| next.serial.clone())),
-        next_certificate_key: Set(record
-            .next_certificate
-            .as_ref()
-            .and_then(|next| next.key)
-            .map(|key| key.to_string())),
-        certificate_expires_ms: Set(record.certificate_expires_ms),
-        sealing_key: Set(record.sealing_key.clone()),
-        recoveries: Set(record.recoveries),
-        ..Default::default()
-    };
     let done = node::Entity::update_many()
-        .set(columns)
+        .set(certificate_columns(record))
         .filter(node::Column::Id.eq(record.id.to_string()))
         .filter(node::Column::Standing.ne(NodeStanding::Removed.name()))
         .exec(tx.connection())
