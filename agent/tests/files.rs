@@ -516,7 +516,7 @@ fn an_edit_that_the_manager_rejects_is_kept_beside_the_file_once() {
     {
         let mut replica = server.node.0.lock().unwrap();
         let report = replica.outbox().values().find(|report| matches!(report, Report::Revision(_))).unwrap().clone();
-        let writes = replica.plan_rejection(&report, "a sensitive value was moved");
+        let writes = replica.plan_rejection(&mut replica.own_edits(), &report, "a sensitive value was moved");
         replica.apply(writes);
     }
     for _ in 0..3 {

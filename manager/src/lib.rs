@@ -19,6 +19,8 @@ mod private;
 mod pulse;
 mod rpc;
 mod service;
+#[cfg(test)]
+mod simulation;
 mod store;
 mod task;
 #[cfg(test)]

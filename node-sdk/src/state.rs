@@ -259,6 +259,7 @@ fn is_visible(write: &Write) -> bool {
     match write {
         Write::PutDocument(..) | Write::RemoveDocument(_) | Write::PutFork(_) | Write::RemoveFork(_) => true,
         Write::SetCursor(..)
+        | Write::SetHeard(..)
         | Write::SetEpoch(_)
         | Write::PutReport(..)
         | Write::RemoveReport(_)

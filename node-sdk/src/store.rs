@@ -28,6 +28,7 @@ const CURSORS: TableDefinition<'static, &'static str, u64> = TableDefinition::ne
 const REPORTS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("reports");
 
 const EPOCH: &str = "epoch";
+const HEARD: &str = "heard";
 const NEXT_REPORT: &str = "next_report";
 const PLACE: &str = "place";
 
@@ -151,6 +152,10 @@ impl Store {
         if let Some(epoch) = meta.get(EPOCH)? {
             writes.push(Write::SetEpoch(from_json::<ManagerEpoch>(epoch.value())?));
         }
+        if let Some(heard) = meta.get(HEARD)? {
+            let (sequence, mark) = from_json(heard.value())?;
+            writes.push(Write::SetHeard(sequence, mark));
+        }
         if let Some(place) = meta.get(PLACE)? {
             loaded.place = Some(from_json(place.value())?);
         }
@@ -173,6 +178,9 @@ fn put(transaction: &WriteTransaction, write: &Write) -> Result<(), redb::Error>
         }
         Write::SetMark(lane, mark) => {
             transaction.open_table(MARKS)?.insert(lane_name(*lane), *mark)?;
+        }
+        Write::SetHeard(sequence, mark) => {
+            transaction.open_table(META)?.insert(HEARD, json(&(*sequence, *mark))?.as_slice())?;
         }
         Write::SetEpoch(epoch) => {
             transaction.open_table(META)?.insert(EPOCH, json(epoch)?.as_slice())?;

@@ -41,17 +41,20 @@ pub fn plan_settling(
 ) -> (Vec<Write>, Settled) {
     let mut settled = Settled::default();
     let mut writes = Vec::new();
+    let mut forks = replica.own_edits();
     let waiting = waiting_revisions(replica);
     let mut wanted: BTreeSet<RevisionId> = BTreeSet::new();
     for (number, answer) in answers {
         match answer {
             Answer::Delivered => {
                 settled.delivered.insert(*number);
+                let report = replica.outbox().get(number);
+                writes.extend(report.and_then(|report| replica.plan_delivered(&mut forks, report)));
             }
             Answer::Rejected(reason) => {
                 settled.delivered.insert(*number);
                 if let Some(report) = replica.outbox().get(number) {
-                    writes.extend(replica.plan_rejection(report, reason));
+                    writes.extend(replica.plan_rejection(&mut forks, report, reason));
                 }
             }
             Answer::NeedParents(missing) => {
@@ -161,6 +164,8 @@ mod tests {
             own: None,
             claimed: None,
             takes_back: Vec::new(),
+            earlier: None,
+            aside: None,
         };
         let mut replica = Replica::default();
         replica.apply(vec![Write::PutFork(Box::new(fork))]);

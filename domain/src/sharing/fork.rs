@@ -31,6 +31,12 @@ pub struct Fork {
     pub claimed: Option<RevisionId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takes_back: Vec<Path>,
+    /// The newest edit below this one that the manager has stored: it runs again where this one turns out not to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Box<Self>>,
+    /// A newer edit that does not run: rejected, or held until an administrator takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<Box<Self>>,
 }
 
 /// The newest revision that was made on the node.
@@ -225,9 +231,19 @@ pub struct ForkDecision {
     pub message: String,
     /// The node's edit put together with what was released since, where that is another revision than `of`.
     pub merged: Option<MergedFork>,
+    /// The edit does not run before it comes back as part of a release, whatever is decided about it: an earlier one that
+    /// runs goes on running beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_held: bool,
 }
 
 impl ForkDecision {
+    /// Whether it says what runs: what never ran takes the place of nothing that does.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !self.is_held && !matches!(self.state, ForkState::Unapplied | ForkState::Rejected)
+    }
+
     /// The revision that the node runs by this word in the place of what it is offered, if any.
     #[must_use]
     pub fn running(&self) -> Option<RevisionId> {
@@ -247,34 +263,97 @@ pub struct MergedFork {
 /// The fork after the manager's word. `None` when there is nothing left of it to keep.
 #[must_use]
 pub fn decided(mut fork: Fork, decision: &ForkDecision) -> Option<Fork> {
-    if fork.own_head != decision.of {
-        // The node has edited on: its newer edit is on its way up and will get a word of its own.
-        return Some(fork);
+    if fork.own_head == decision.of {
+        let (earlier, aside) = (fork.earlier.take(), fork.aside.take());
+        return match told(fork, decision) {
+            Some(fork) => Some(Fork { earlier, aside, ..fork }.in_place()),
+            None => aside.map(|aside| *aside),
+        };
     }
-    if decision.state == ForkState::Absorbed {
-        return None;
+    // The node has edited on: its newer edit is on its way up and will get a word of its own.
+    let is_about = |other: &Fork| other.own_head == decision.of;
+    fork.earlier = match fork.earlier.take() {
+        Some(earlier) if is_about(&earlier) => told(*earlier, decision).map(Box::new),
+        earlier => earlier,
+    };
+    fork.aside = match fork.aside.take() {
+        Some(aside) if is_about(&aside) => {
+            { told(*aside, decision).filter(|aside| matches!(aside.state, ForkState::Rejected | ForkState::Unapplied)) }
+                .map(Box::new)
+        }
+        aside => aside,
+    };
+    Some(fork)
+}
+
+impl Fork {
+    /// The stored edit below it, itself, and the one that was put aside.
+    pub fn with_others(&self) -> impl Iterator<Item = &Self> {
+        [self.earlier.as_deref(), Some(self), self.aside.as_deref()].into_iter().flatten()
     }
-    let own = fork.own.take().unwrap_or_else(|| {
-        let (header, provenance, body) = (fork.header.clone(), fork.provenance.clone(), fork.body.clone());
-        Box::new(OwnRevision { header, provenance, body })
-    });
-    let (state, message) = (decision.state, decision.message.clone());
-    Some(match &decision.merged {
-        Some(merged) => Fork {
-            state,
-            message,
+
+    /// What the node has where this edit turned out not to run: the edit before it, with this one beside it.
+    #[must_use]
+    pub fn in_place(mut self) -> Self {
+        match (self.state, self.earlier.take()) {
+            (ForkState::Unapplied | ForkState::Rejected, Some(earlier)) if earlier.runs() => {
+                self.aside = None;
+                Self { aside: Some(Box::new(self)), ..*earlier }
+            }
+            (ForkState::Local, earlier) => Self { earlier, ..self },
+            _ => self,
+        }
+    }
+
+    /// The fork that a node gets back which has lost its own: its data directory was restored. `None` where the word does
+    /// not bring what runs.
+    #[must_use]
+    pub fn given_back(decision: &ForkDecision) -> Option<Self> {
+        let merged = decision.merged.as_ref().filter(|_| decision.state.runs())?;
+        Some(Self {
+            resource: decision.resource,
+            own_head: decision.of,
             head: merged.revision,
             header: merged.header.clone(),
             provenance: merged.provenance.clone(),
             body: merged.body.clone(),
-            own: Some(own),
+            state: decision.state,
+            message: decision.message.clone(),
+            own: None,
+            claimed: None,
+            takes_back: Vec::new(),
+            earlier: None,
+            aside: None,
+        })
+    }
+}
+
+/// The edit that a word is about, after it. `None` when it is part of what is released.
+fn told(mut fork: Fork, decision: &ForkDecision) -> Option<Fork> {
+    if decision.state == ForkState::Absorbed {
+        return None;
+    }
+    // An edit that was given back is known by what runs in its place alone.
+    let own = fork.own.take().or_else(|| {
+        let (header, provenance, body) = (fork.header.clone(), fork.provenance.clone(), fork.body.clone());
+        (fork.head == fork.own_head).then(|| Box::new(OwnRevision { header, provenance, body }))
+    });
+    let fork = Fork { state: decision.state, message: decision.message.clone(), ..fork };
+    Some(match (&decision.merged, own) {
+        (Some(merged), own) => Fork {
+            head: merged.revision,
+            header: merged.header.clone(),
+            provenance: merged.provenance.clone(),
+            body: merged.body.clone(),
+            own: own.filter(|_| merged.revision != fork.own_head),
             ..fork
         },
         // What the node put together for itself until now was for the meantime.
-        None => {
+        (None, Some(own)) => {
             let OwnRevision { header, provenance, body } = *own;
-            Fork { state, message, head: fork.own_head, header, provenance, body, own: None, ..fork }
+            Fork { head: fork.own_head, header, provenance, body, own: None, ..fork }
         }
+        (None, None) => fork,
     })
 }
 

@@ -9,6 +9,7 @@ use super::merge::{Conflict, ConflictReason, Merged, Side, merge};
 use super::path::{Path, TouchedPaths};
 use super::revision::Revision;
 use super::text::TextMode;
+use super::touched::difference;
 use crate::id::RevisionId;
 use crate::kind::Kind;
 use crate::secret::stray_elements;
@@ -219,6 +220,63 @@ impl History {
         touched
     }
 
+    /// As [`Self::touched_since`], where a deletion that was taken back is no change of everything: what was brought back is
+    /// held against what had been deleted. It follows from the revisions alone, so everybody who merges finds the same.
+    fn changed_since(&self, side: RevisionId, other: RevisionId, bodies: &dyn Bodies) -> TouchedPaths {
+        let mut touched = TouchedPaths::default();
+        for id in self.ancestry(side).difference(&self.ancestry(other)) {
+            let Some(revision) = self.revisions.get(id) else { continue };
+            match self.brought_back(*id).and_then(|before| self.difference_to(revision, &before, bodies)) {
+                Some(changed) => touched.extend(&changed),
+                // Whatever comes after a deletion says itself what it touches.
+                None if revision.header.tombstone => {}
+                None => touched.extend(&revision.header.touched),
+            }
+            if let Some(graft) = self.grafts.get(id) {
+                touched.extend(&graft.touched);
+            }
+        }
+        touched
+    }
+
+    fn difference_to(
+        &self,
+        revision: &Revision,
+        before: &BTreeSet<RevisionId>,
+        bodies: &dyn Bodies,
+    ) -> Option<TouchedPaths> {
+        let body = bodies.body(revision)?;
+        let mut touched = TouchedPaths::default();
+        for id in before {
+            touched.extend(&difference(Some(&bodies.body(self.get(*id)?)?), Some(&body)));
+        }
+        Some(touched)
+    }
+
+    /// What had been deleted before a revision brought it back; `None` for one that brings nothing back.
+    #[must_use]
+    pub fn brought_back(&self, id: RevisionId) -> Option<BTreeSet<RevisionId>> {
+        let is_deletion = |id: &RevisionId| self.get(*id).is_some_and(|revision| revision.header.tombstone);
+        let parents: BTreeSet<RevisionId> = self.parents(self.get(id)?).collect();
+        if is_deletion(&id) || parents.is_empty() || !parents.iter().all(is_deletion) {
+            return None;
+        }
+        let (mut before, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let mut open: Vec<RevisionId> = parents.into_iter().collect();
+        while let Some(deletion) = open.pop() {
+            for parent in self.get(deletion).into_iter().flat_map(|revision| self.parents(revision)) {
+                match is_deletion(&parent) {
+                    true if seen.insert(parent) => open.push(parent),
+                    true => {}
+                    false => {
+                        before.insert(parent);
+                    }
+                }
+            }
+        }
+        Some(before).filter(|before| !before.is_empty())
+    }
+
     /// Puts two heads together. The sides are ordered by id, so the outcome does not depend on who asks.
     ///
     /// # Errors
@@ -257,8 +315,8 @@ impl History {
         let merged = merge_checked(
             kind,
             base.as_ref(),
-            Side { body: left_body, touched: &self.touched_since(left_id, right_id) },
-            Side { body: right_body, touched: &self.touched_since(right_id, left_id) },
+            Side { body: left_body, touched: &self.changed_since(left_id, right_id, bodies) },
+            Side { body: right_body, touched: &self.changed_since(right_id, left_id, bodies) },
             text,
         );
         if !merged.conflicts.is_empty() {

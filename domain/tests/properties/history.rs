@@ -159,6 +159,23 @@ impl Story {
         self.made.iter().map(line).collect()
     }
 
+    /// What a person wrote with a revision. Whoever takes a deletion back writes what differs from what had been deleted.
+    fn written(&self, revision: &Revision) -> TouchedPaths {
+        let parents = |id: &RevisionId| self.history.get(*id).unwrap().header.parents.clone();
+        let is_deletion = |id: &RevisionId| self.history.get(*id).unwrap().header.tombstone;
+        let mut before = revision.header.parents.clone();
+        if revision.header.tombstone || before.is_empty() || !before.iter().all(is_deletion) {
+            return revision.header.touched.clone();
+        }
+        while before.iter().any(is_deletion) {
+            before = before.iter().flat_map(|id| if is_deletion(id) { parents(id) } else { [*id].into() }).collect();
+        }
+        let body = self.body(revision.id);
+        let mut written = TouchedPaths::default();
+        before.iter().for_each(|id| written.extend(&difference(self.body(*id).as_ref(), body.as_ref())));
+        written
+    }
+
     fn no_edit_is_lost(&self) -> Result<(), TestCaseError> {
         let heads: Vec<RevisionId> = self.history.heads().into_iter().collect();
         let mut open = Vec::new();
@@ -175,7 +192,7 @@ impl Story {
         for id in &self.by_people {
             let revision = self.history.get(*id).unwrap();
             prop_assert!(heads.iter().any(|head| self.history.descends(*head, *id)), "{id:?} is in no head");
-            for place in revision.header.touched.iter() {
+            for place in self.written(revision).iter() {
                 prop_assert!(
                     is_kept(self, &open, revision, place),
                     "{id:?} wrote {place} and it was lost:\n{}",

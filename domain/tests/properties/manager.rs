@@ -291,6 +291,8 @@ impl Manager {
             own: proposal.merged.and(resource.own_of(proposal.own)).map(Box::new),
             claimed: None,
             takes_back: Vec::new(),
+            earlier: None,
+            aside: None,
         })
     }
 

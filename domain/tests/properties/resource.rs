@@ -123,6 +123,7 @@ impl Resource {
             state: proposal.state,
             message: String::new(),
             merged,
+            is_held: false,
         }
     }
 }

@@ -188,7 +188,10 @@ impl NodeLink for Link {
             let outcome = receive(&self.services, &node, &signed, now).await.map_err(status)?;
             results.push(result(number, outcome));
         }
-        Ok(Response::new(v1::PushResponse { results }))
+        // What was stored may have taken numbers that this process has not taken up yet.
+        self.services.hub.refresh(&self.services.store).await.map_err(status)?;
+        let (sequence, mark) = self.services.hub.read(|feed| (feed.sequence(), feed.mark(feed.sequence())));
+        Ok(Response::new(v1::PushResponse { results, sequence, mark }))
     }
 }
 

@@ -3,7 +3,7 @@
 use atoll_domain::document::{Audience, Lane};
 use atoll_domain::id::{NodeId, ResourceId, RevisionId};
 use atoll_domain::link::feed::{Effect, Membership, Row, RowKey};
-use atoll_domain::sharing::fork::{ForkDecision, ForkState};
+use atoll_domain::sharing::fork::ForkDecision;
 use atoll_domain::sharing::offer::EditMode;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 
@@ -115,7 +115,7 @@ fn effect_of(key: &str, document: &[u8]) -> Option<Effect> {
     if key.starts_with("fork/") {
         let Head { payload: decision } = serde_json::from_slice::<Head<ForkDecision>>(document).ok()?;
         // An edit that never ran takes the place of none that does.
-        if decision.state == ForkState::Unapplied {
+        if !decision.counts() {
             return None;
         }
         let (resource, edit, running) = (decision.resource, decision.edit, decision.running());

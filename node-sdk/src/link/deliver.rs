@@ -9,8 +9,9 @@ use atoll_domain::document::{Purpose, Report, sign};
 use atoll_domain::id::RevisionId;
 use atoll_domain::link::delivery::{Answer, Settled, plan_settling};
 use atoll_domain::link::node::retry_delay_ms;
+use atoll_domain::link::replica::Write;
 use atoll_proto::v1::node_link_client::NodeLinkClient;
-use atoll_proto::v1::{PushRequest, ReportOutcome, ReportResult};
+use atoll_proto::v1::{PushRequest, PushResponse, ReportOutcome, ReportResult};
 use tokio::time::{sleep, timeout};
 use tonic::transport::Channel;
 
@@ -118,9 +119,9 @@ async fn push(
         address: address.clone(),
         reason: "it did not answer in time".to_owned(),
     })?;
-    let results = response.map_err(|status| refusal(&status, &address))?.into_inner().results;
+    let answered = response.map_err(|status| refusal(&status, &address))?.into_inner();
     let returned = order.returned.clone();
-    let settled = blocking(inner, move |inner| settle(inner, &results, &returned)).await?;
+    let settled = blocking(inner, move |inner| settle(inner, &answered, &returned)).await?;
     order.returned.extend(&settled.returned);
     order.first.retain(|number| !settled.delivered.contains(number));
     order.first.extend(&settled.first);
@@ -147,14 +148,22 @@ fn answer(result: &ReportResult) -> Option<(u64, Answer)> {
     Some((result.number, answer))
 }
 
-fn settle(inner: &Inner, results: &[ReportResult], returned: &BTreeSet<RevisionId>) -> Result<Settled, NodeError> {
+fn settle(inner: &Inner, answered: &PushResponse, returned: &BTreeSet<RevisionId>) -> Result<Settled, NodeError> {
+    let results = &answered.results;
     let answers: Vec<(u64, Answer)> = results.iter().filter_map(answer).collect();
     for (number, answer) in &answers {
         if let Answer::Rejected(reason) = answer {
             tracing::warn!(number, reason, "the manager rejected a report; what it told of is over here");
         }
     }
-    let settled = inner.change(|replica| Ok(plan_settling(replica, &answers, returned)))?;
+    let settled = inner.change(|replica| {
+        let (mut writes, settled) = plan_settling(replica, &answers, returned);
+        // With what is forgotten here: a manager that has forgotten it too is known by this.
+        if answered.sequence > 0 {
+            writes.push(Write::SetHeard(answered.sequence, answered.mark));
+        }
+        Ok((writes, settled))
+    })?;
     let texts = |number: &u64| {
         let result = results.iter().find(|result| result.number == *number);
         let missing = result.map(|result| result.missing_revisions.join(", ")).unwrap_or_default();

@@ -81,6 +81,7 @@ fn hello(inner: &Inner) -> Hello {
         schema_versions: Kind::ALL.iter().map(|kind| (kind.name().to_owned(), kind.schema_version())).collect(),
         boot_id: inner.boot.to_string(),
         state,
+        heard: Some(Cursor { sequence: replica.heard().0, mark: replica.heard().1, ..Cursor::default() }),
     }
 }
 
@@ -198,7 +199,6 @@ fn heard(inner: &Inner, manager_time_ms: Option<i64>) {
 /// Stores a batch and says what was not taken from it.
 fn take(inner: &Inner, changes: &Changes) -> Result<Ack, NodeError> {
     let nonce = changes.nonce;
-    let starting_over = changes.complete;
     let (incoming, mut exceptions) = verified(inner, changes);
     let refused = inner.change(|replica| Ok(replica.plan_batch(incoming)))?;
     exceptions.extend(refused.into_iter().map(|refused| rejected(refused.key, refused.text)));
@@ -212,15 +212,7 @@ fn take(inner: &Inner, changes: &Changes) -> Result<Ack, NodeError> {
     for exception in &exceptions {
         tracing::warn!(key = exception.key, reason = exception.text, "a document was not taken");
     }
-    if starting_over {
-        return_forks(inner)?;
-    }
     Ok(Ack { nonce, exceptions, state: Some(inner.node_state()) })
-}
-
-/// The manager has begun another life and may not know this node's edits any more: they are delivered again.
-fn return_forks(inner: &Inner) -> Result<(), NodeError> {
-    inner.change(|replica| Ok((atoll_domain::link::delivery::plan_telling_again(replica), ())))
 }
 
 fn verified(inner: &Inner, changes: &Changes) -> (Incoming, Vec<ItemException>) {

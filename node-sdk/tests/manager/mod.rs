@@ -307,6 +307,6 @@ impl NodeLink for Manager {
                 text: String::new(),
             });
         }
-        Ok(Response::new(PushResponse { results }))
+        Ok(Response::new(PushResponse { results, sequence: 0, mark: 0 }))
     }
 }

@@ -53,6 +53,7 @@ const LOOKS: Record<string, Look> = {
   value: { label: "Value", icon: CircleCheck, color: "teal" },
   absent: { label: "Absent", icon: CircleMinus, color: "gray" },
   required_missing: { label: "Required, missing", icon: CircleX, color: "red" },
+  withheld: { label: "Withheld, node not confirmed", icon: CircleX, color: "red" },
   ambiguous: { label: "Ambiguous", icon: Split, color: "red" },
 };
 

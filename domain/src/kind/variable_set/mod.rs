@@ -64,8 +64,9 @@ impl KindRules for VariableSet {
     }
 }
 
-/// The variables of a body with their keys, in order.
-pub(crate) fn variables(body: &Value) -> Vec<(String, &Value)> {
+/// The variables of a set with their keys, in order.
+#[must_use]
+pub fn variables(body: &Value) -> Vec<(String, &Value)> {
     let Some(list) = body.get(VARIABLES) else { return Vec::new() };
     let items = list.get(keyed_list::ITEMS).and_then(Value::as_object);
     keyed_list::order_of(list)

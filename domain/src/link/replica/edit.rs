@@ -234,6 +234,8 @@ impl Replica {
                 own,
                 claimed,
                 takes_back,
+                earlier: fork.and_then(|fork| self.stored_below(fork)),
+                aside: None,
             })));
         }
         writes

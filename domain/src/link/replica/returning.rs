@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Content, DocumentKey, Held, Replica, Write};
 use crate::document::{Report, ReturnedReport, RevisionReport};
 use crate::id::RevisionId;
+use crate::link::delivery::waiting_revisions;
 use crate::sharing::fork::{Fork, ForkState};
 use crate::sharing::revision::{Header, Provenance};
 
@@ -15,29 +16,46 @@ impl Replica {
     /// What the manager itself said goes back as it was signed; the node's own edits go as they went the first time.
     #[must_use]
     pub fn plan_returning(&self, missing: &[RevisionId]) -> Vec<Write> {
-        let mut wanted: BTreeSet<RevisionId> = missing.iter().copied().collect();
-        let own = self.forks.values().filter_map(own_edit);
-        let signed = self.documents.values().filter_map(|held| returned(held, carried(held)?));
-        let merged = self.forks.values().filter(|fork| fork.head != fork.own_head).map(running_edit);
-        let reports =
-            own.chain(signed).chain(merged).filter(|report| report.brings().is_some_and(|id| wanted.remove(&id)));
-        self.numbered(reports)
+        self.numbered(self.returning(missing))
     }
 
-    /// Documents that are about to be replaced or dropped. As many as the node holds at most, whatever the outbox has.
-    pub(super) fn return_documents(&self, keys: &[DocumentKey]) -> Vec<Write> {
+    fn returning(&self, missing: &[RevisionId]) -> Vec<Report> {
+        let mut wanted: BTreeSet<RevisionId> = missing.iter().copied().collect();
+        let own = self.every_edit().filter_map(own_edit);
+        let signed = self.documents.values().filter_map(|held| returned(held, carried(held)?));
+        let merged = self.every_edit().filter(|fork| fork.head != fork.own_head).map(running_edit);
+        let reports = own.chain(signed).chain(merged);
+        reports.filter(|report| report.brings().is_some_and(|id| wanted.remove(&id))).collect()
+    }
+
+    /// Documents that are about to be replaced or dropped, and with the last of them the node's own edits: the manager may have
+    /// forgotten them. As many as the node holds at most, whatever the outbox has.
+    pub(super) fn return_documents(&self, keys: &[DocumentKey], is_complete: bool) -> Vec<Write> {
         let going = keys.iter().filter_map(|key| self.documents.get(key));
-        self.numbered(going.filter_map(|held| returned(held, about(held)?)))
+        let mut reports: Vec<Report> = going.filter_map(|held| returned(held, about(held)?)).collect();
+        if is_complete {
+            let waiting = waiting_revisions(self);
+            let brought: BTreeSet<RevisionId> = reports.iter().filter_map(Report::brings).collect();
+            let mut own = self.fork_revisions();
+            own.retain(|revision| !waiting.contains_key(revision) && !brought.contains(revision));
+            reports.extend(self.returning(&own));
+        }
+        self.numbered(reports)
     }
 
     /// The revisions to return after starting over: what was made here, and what runs instead of it.
     #[must_use]
     pub fn fork_revisions(&self) -> Vec<RevisionId> {
-        let kept = self.forks.values().filter(|fork| fork.state != ForkState::Rejected);
+        let kept = self.every_edit().filter(|fork| fork.state != ForkState::Rejected);
         kept.flat_map(|fork| [fork.own_head, fork.head]).collect()
     }
 
-    fn numbered(&self, reports: impl Iterator<Item = Report>) -> Vec<Write> {
+    /// The newest edit of each resource, the stored one below it and the one that was put aside.
+    fn every_edit(&self) -> impl Iterator<Item = &Fork> {
+        self.forks.values().flat_map(Fork::with_others)
+    }
+
+    fn numbered(&self, reports: Vec<Report>) -> Vec<Write> {
         (self.next_report..).zip(reports).map(|(number, report)| Write::PutReport(number, Box::new(report))).collect()
     }
 }

@@ -38,7 +38,7 @@ pub fn text_mode(mode: TextMode) -> &'static str {
 
 pub fn resource(view: ResourceView) -> v1::Resource {
     let has_draft = view.has_draft();
-    let ResourceView { record, publications } = view;
+    let ResourceView { record, publications, latest } = view;
     v1::Resource {
         id: record.id.to_string(),
         kind: record.kind.to_string(),
@@ -52,6 +52,7 @@ pub fn resource(view: ResourceView) -> v1::Resource {
         changed_by: record.changed_by,
         name: record.name,
         publications,
+        latest_version: latest.map(|version| version.to_string()).unwrap_or_default(),
     }
 }
 
@@ -132,7 +133,7 @@ pub fn proposal(view: ProposalView) -> v1::Proposal {
     own.node.clone_from(&view.node);
     v1::Proposal {
         id: view.record.id.to_string(),
-        resource: Some(resource(ResourceView { record: view.resource, publications: Vec::new() })),
+        resource: Some(resource(ResourceView { record: view.resource, publications: Vec::new(), latest: None })),
         node: view.node,
         state: view.state.to_owned(),
         revision: Some(own),
@@ -148,7 +149,7 @@ pub fn conflict(view: ConflictView) -> v1::Conflict {
     v1::Conflict {
         etag: crate::service::sharing::conflict::etag(&view.record),
         id: view.record.id.to_string(),
-        resource: Some(resource(ResourceView { record: view.resource, publications: Vec::new() })),
+        resource: Some(resource(ResourceView { record: view.resource, publications: Vec::new(), latest: None })),
         revisions: view.revisions.iter().map(bare_revision).collect(),
         node: view.node,
         opened_ms: view.record.opened_ms,
@@ -189,6 +190,7 @@ fn place(view: &PlaceView, nodes: &Nodes) -> v1::ConflictPlace {
 pub fn effective(view: EffectiveView) -> v1::EffectiveVariable {
     use atoll_domain::kind::variable_set::effective::Outcome;
     let (outcome, value) = match &view.effective.outcome {
+        Outcome::Value { .. } if view.withheld => ("withheld", String::new()),
         Outcome::Value { value, .. } => ("value", value.to_string()),
         Outcome::Absent => ("absent", String::new()),
         Outcome::RequiredMissing => ("required_missing", String::new()),

@@ -25,9 +25,10 @@ use crate::authority::NodeCertificate;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::hub::Registration;
-use crate::service::Services;
 use crate::service::fleet::credential;
+use crate::service::sharing::fork::give_back;
 use crate::service::sharing::proof::{self, NodeState, Verdict};
+use crate::service::{Caller, Services};
 use crate::store::fleet::{NodeRecord, SeenRecord};
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -126,14 +127,20 @@ async fn begin(services: &Services, node: &NodeRecord, hello: &v1::Hello) -> Res
     let cursors: BTreeMap<Lane, u64> =
         hello.cursors.iter().filter_map(|cursor| Some((lane(cursor.lane())?, cursor.sequence))).collect();
     // Another replica of the manager may have told the node of what this one has not read yet.
-    if cursors.values().any(|sequence| *sequence > services.hub.read(Feed::sequence)) {
+    let heard = hello.heard.unwrap_or_default();
+    if cursors.values().chain([&heard.sequence]).any(|sequence| *sequence > services.hub.read(Feed::sequence)) {
+        services.hub.refresh(&services.store).await.map_err(status)?;
+    }
+    let is_repair = services.repairs.take_due(node.id);
+    if is_repair {
+        give_back(services, node.id, &Caller::node(&node.name, clock::now())).await.map_err(status)?;
         services.hub.refresh(&services.store).await.map_err(status)?;
     }
     let end = services.hub.read(Feed::sequence);
     // A number that was never given here, or was given to something else, is of a life of the database that is over.
-    let is_known =
-        services.hub.read(|feed| hello.cursors.iter().all(|cursor| feed.knows(cursor.sequence, cursor.mark)));
-    let is_repair = services.repairs.take_due(node.id);
+    let is_known = services
+        .hub
+        .read(|feed| hello.cursors.iter().chain([&heard]).all(|cursor| feed.knows(cursor.sequence, cursor.mark)));
     let their_epoch = hello.manager_epoch.parse().ok().filter(|_| is_known && !is_repair);
     let mut link = ManagerLink::begin(node.id, services.keys.epoch, their_epoch, &cursors, end);
     link.cordoned = node.standing == NodeStanding::Cordoned;

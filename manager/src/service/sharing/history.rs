@@ -95,6 +95,13 @@ impl Loaded {
         let mut bodies: BTreeMap<RevisionId, Value> = BTreeMap::new();
         let mut needed = BTreeSet::from([one, other]);
         needed.extend(self.history.common_origins(one, other));
+        // What was brought back after a deletion is held against what had been deleted.
+        for id in self.history.ancestry(one).symmetric_difference(&self.history.ancestry(other)) {
+            if let Some(before) = self.history.brought_back(*id) {
+                needed.extend(before);
+                needed.insert(*id);
+            }
+        }
         for id in needed {
             if let Some(body) = self.body(database, id).await? {
                 bodies.insert(id, body);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use atoll_domain::id::{NodeId, ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
+use atoll_domain::sharing::offer::Version;
 use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::three_way::readable;
 use serde_json::Value;
@@ -35,6 +36,8 @@ pub struct Difference {
 pub struct ResourceView {
     pub record: ResourceRecord,
     pub publications: Vec<String>,
+    /// The newest version that it was ever released under; in lists what is released.
+    pub latest: Option<Version>,
 }
 
 impl ResourceView {
@@ -102,7 +105,8 @@ async fn carried(database: &impl Database) -> Result<Carried> {
 }
 
 fn with_publications(record: ResourceRecord, carried: &Carried) -> ResourceView {
-    ResourceView { publications: carried.get(&record.id).cloned().unwrap_or_default(), record }
+    let latest = record.released.map(|(version, _)| version);
+    ResourceView { publications: carried.get(&record.id).cloned().unwrap_or_default(), latest, record }
 }
 
 /// A resource as it is now, for answering a change.
@@ -110,7 +114,8 @@ fn with_publications(record: ResourceRecord, carried: &Carried) -> ResourceView 
 /// # Errors
 /// The database does not answer.
 pub async fn view(store: &Store, record: ResourceRecord) -> Result<ResourceView> {
-    Ok(with_publications(record, &carried(store).await?))
+    let newest = release_list(store, record.id).await?.first().map(|release| release.version);
+    Ok(ResourceView { latest: newest, ..with_publications(record, &carried(store).await?) })
 }
 
 /// A revision with what people want to see of it.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use atoll_domain::canonical;
 use atoll_domain::document::{AppliedReport, ApplyOutcome, Purpose, Report, RevisionReport, verify};
 use atoll_domain::fleet::enrolment::identity_key;
-use atoll_domain::id::{NodeId, RevisionId};
+use atoll_domain::id::{NodeId, ResourceId, RevisionId};
 use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
 use atoll_domain::sharing::history::Graft;
 use atoll_domain::sharing::offer::EditMode;
@@ -258,7 +258,7 @@ async fn keep_rejected(
     reason: &str,
     caller: &Caller,
 ) -> Result<Outcome> {
-    let mut fork = fresh_fork(loaded, edit, Delivery::Unapplied, false, caller);
+    let mut fork = fork_with(edit, Delivery::Unapplied, false, caller);
     fork.on(ForkEvent::Rejected)?;
     reason.clone_into(&mut fork.message);
     fork::tell(services, &mut tx, loaded, &fork, None).await?;
@@ -330,23 +330,34 @@ async fn judge(
     fork::rebase(services, tx, loaded, fork, caller).await
 }
 
-fn fresh_fork(loaded: &Loaded, edit: &Edit<'_>, delivery: Delivery, through: bool, caller: &Caller) -> ForkRecord {
+/// A fork as it begins, whatever else is said with its edit.
+fn fresh_fork(resource: ResourceId, node: NodeId, head: RevisionId, delivery: Delivery, caller: &Caller) -> ForkRecord {
     ForkRecord {
         id: clock::new_id(),
-        resource: loaded.record.id,
-        node: edit.node.id,
-        head: edit.revision.id,
-        node_head: edit.revision.id,
+        resource,
+        node,
+        head,
+        node_head: head,
         state: ForkState::Local,
         message: String::new(),
         since_ms: caller.now.0,
         conflict: None,
         delivery,
+        through: false,
+        claimed: None,
+        takes_back: Vec::new(),
+        edit: clock::new_id(),
+        made_ms: None,
+    }
+}
+
+fn fork_with(edit: &Edit<'_>, delivery: Delivery, through: bool, caller: &Caller) -> ForkRecord {
+    ForkRecord {
         through,
         claimed: edit.report.claimed,
         takes_back: edit.report.takes_back.iter().take(TAKES_BACK_LIMIT).cloned().collect(),
-        edit: clock::new_id(),
         made_ms: Some(edit.report.provenance.at.0),
+        ..fresh_fork(edit.revision.header.resource, edit.node.id, edit.revision.id, delivery, caller)
     }
 }
 
@@ -367,7 +378,7 @@ async fn fork_of(
         && delivery == Delivery::Proposed
         && !edit.is_rootless
         && edit.report.takes_back.is_empty();
-    let fresh = fresh_fork(loaded, edit, delivery, may_go_through, caller);
+    let fresh = fork_with(edit, delivery, may_go_through, caller);
     // An edit that does not run is no part of the one that does, and the other way round.
     let is_running = |fork: &ForkRecord| {
         fork.node == edit.node.id && fork.delivery != Delivery::Unapplied && delivery != Delivery::Unapplied

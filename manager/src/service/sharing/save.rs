@@ -264,7 +264,12 @@ pub async fn roll_back(
     let id = revision.id;
     let said = provenance(caller, Origin::Rollback, message.to_owned(), metadata);
     loaded.add(&tx, revision, said, Some(&body), None, caller.now).await?;
+    let was_deleted = loaded.record.state == ResourceState::Deleted;
     let conflict = add_head(&mut tx, &mut loaded, id, caller).await?;
+    if was_deleted {
+        // Edits that were in question against the deletion are held against what is there again.
+        caller.queue(&mut tx, super::JOB_FORKS, loaded.record.id);
+    }
     caller.record(&mut tx, "resource.roll_back", &loaded.record.name, json!({ "kind": kind, "to": to }));
     tx.commit().await?;
     Ok(Saved { loaded, revision: id, changed: true, conflict })

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use atoll_domain::fleet::selector::place_of;
 use atoll_domain::id::SecretId;
 use atoll_domain::kind::Kind;
-use atoll_domain::kind::variable_set::effective::{Effective, effective};
-use atoll_domain::kind::variable_set::is_sensitive;
+use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective};
 use atoll_domain::kind::variable_set::scope::{Place, Scope};
+use atoll_domain::kind::variable_set::{is_sensitive, variables};
 use atoll_domain::secret::{Plaintext, reference_to};
 use serde_json::{Map, Value, json};
 
@@ -199,6 +199,8 @@ async fn change(
 pub struct EffectiveView {
     pub set: String,
     pub sensitive: bool,
+    /// The value is for a server of this node's name, and nobody has said that the node is that server: it does not get it.
+    pub withheld: bool,
     pub effective: Effective,
 }
 
@@ -237,7 +239,10 @@ pub async fn effective_variables(services: &Services, asked: &Asked) -> Result<V
             None => loaded.body(database, loaded.shown()?).await?,
         };
         match body {
-            Some(body) => views.extend(views_of(&name, &body, &place)),
+            Some(body) => {
+                let is_unconfirmed = node.as_ref().is_some_and(|node| !node.confirmed);
+                views.extend(views_of(&name, &body, &place, is_unconfirmed));
+            }
             None if asked.set.is_some() => {
                 return Err(Error::precondition(
                     "NOT_PUBLISHED",
@@ -284,17 +289,21 @@ async fn node_body(services: &Services, node: &NodeRecord, loaded: &super::histo
     }
 }
 
-fn views_of(set: &str, body: &Value, place: &Place) -> Vec<EffectiveView> {
+fn views_of(set: &str, body: &Value, place: &Place, is_unconfirmed: bool) -> Vec<EffectiveView> {
+    let for_targets = |key: &str| {
+        let mut found = variables(body).into_iter().filter(|(own, _)| own == key);
+        found.any(|(_, variable)| Scope::of(variable).is_ok_and(|scope| !scope.target.is_empty()))
+    };
     effective(body, place)
         .into_iter()
         .map(|effective| {
-            let sensitive = match &effective.outcome {
-                atoll_domain::kind::variable_set::effective::Outcome::Value { value, .. } => {
-                    atoll_domain::secret::reference(value).is_some()
+            let (sensitive, withheld) = match &effective.outcome {
+                Outcome::Value { key, value } if atoll_domain::secret::reference(value).is_some() => {
+                    (true, is_unconfirmed && for_targets(key))
                 }
-                _ => false,
+                _ => (false, false),
             };
-            EffectiveView { set: set.to_owned(), sensitive, effective }
+            EffectiveView { set: set.to_owned(), sensitive, withheld, effective }
         })
         .collect()
 }

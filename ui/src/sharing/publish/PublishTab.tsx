@@ -46,8 +46,10 @@ function ReleaseForm({ kind, resource }: PublishProps) {
   const queries = useQueryClient();
   const [step, setStep] = useState<string>("patch");
   const [typed, setTyped] = useState("");
-  const version = step === "own" ? typed : nextVersion(resource.version, step as Step);
-  const problem = step === "own" ? versionProblem(typed, resource.version) : undefined;
+  // Also of one that was deleted in between: its versions are never given again.
+  const latest = resource.latestVersion || resource.version;
+  const version = step === "own" ? typed : nextVersion(latest, step as Step);
+  const problem = step === "own" ? versionProblem(typed, latest) : undefined;
   const reason = resource.state !== "ok" ? "It is deleted; restore a revision first" : problem;
   const release = useMutation({
     mutationFn: () => api.sharing.releaseResource({ kind: kind.name, resource: resource.id, version, expectedRevision: resource.heads[0] ?? "" }),
@@ -63,8 +65,8 @@ function ReleaseForm({ kind, resource }: PublishProps) {
   return (
     <Section title="Publish the draft" actions={<CopyCli command={`atoll ${kind.command} publish ${quote(resource.name)} --version ${quote(version)} --wait`} />}>
       <form className="form panel" onSubmit={submit}>
-        <p className="page-lead">{resource.version ? `The latest version is ${resource.version}.` : "This is the first version."} A version is never changed afterwards.</p>
-        <Segments label="Version" value={step} onChange={setStep} choices={choices(resource.version)} />
+        <p className="page-lead">{latest ? `The latest version is ${latest}.` : "This is the first version."} A version is never changed afterwards.</p>
+        <Segments label="Version" value={step} onChange={setStep} choices={choices(latest)} />
         {step === "own" ? <TextField label="Version number" value={typed} onChange={setTyped} error={typed === "" ? undefined : problem} monospace /> : null}
         {release.error ? <ProblemNote error={release.error} /> : null}
         <div className="form-actions">

@@ -6,9 +6,12 @@ mod offered;
 mod rebase;
 mod through;
 
-use atoll_domain::document::{Audience, DocumentKind};
-use atoll_domain::id::{ConflictId, RevisionId};
-use atoll_domain::sharing::fork::{ForkClosed, ForkDecision, ForkEvent, ForkState, MergedFork};
+use std::collections::BTreeSet;
+
+use atoll_domain::document::{Audience, Document, DocumentKind};
+use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
+use atoll_domain::link::feed::RowKey;
+use atoll_domain::sharing::fork::{Delivery, ForkClosed, ForkDecision, ForkEvent, ForkState, MergedFork};
 use atoll_domain::sharing::revision::Revision;
 use serde_json::Value;
 
@@ -18,13 +21,17 @@ pub use rebase::rebase_all;
 pub(super) use rebase::{rebase, rebuild_merge, said_of};
 pub(super) use through::write_through;
 
-use super::history::Loaded;
+use super::history::{Loaded, load};
 use super::offer;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
-use crate::store::sharing::{ConflictRecord, ForkRecord, conflict_put, conflicts_open, fork_put};
+use crate::store::feed::document_get;
+use crate::store::sharing::{
+    ConflictRecord, ForkRecord, conflict_put, conflicts_open, fork_put, forks_between, forks_of, resource_get,
+    resource_lock,
+};
 
 impl ForkRecord {
     /// Moves the fork on: the only place where its state changes.
@@ -55,19 +62,35 @@ pub(super) async fn tell(
 ) -> Result<()> {
     fork_put(tx, fork).await?;
     let decision = decision(tx, loaded, fork, together).await?;
-    offer::put(services, tx, Audience::Node(fork.node), DocumentKind::Fork, key(fork), &decision).await
+    let audience = Audience::Node(fork.node);
+    offer::put(services, tx, audience.clone(), DocumentKind::Fork, key(fork), &decision).await?;
+    // A node that has lost its newer edits was told of them by an older one, and is told by that what becomes of them.
+    let again = RowKey { audience: audience.clone(), key: again_key(fork) };
+    let said = document_get(tx, &again).await?.filter(|said| !said.deleted);
+    let Some(said) = said.and_then(|said| said_in(&said.document)).filter(|said| said.edit == fork.edit) else {
+        return Ok(());
+    };
+    let decision = about(tx, loaded, fork, decision, said.of).await?;
+    offer::put(services, tx, audience, DocumentKind::Fork, again.key, &decision).await
 }
 
-/// Tells it once more, although nothing has changed: the node has asked by saying again what was known.
-pub(super) async fn repeat(
-    services: &Services,
-    tx: &mut Tx,
+fn said_in(document: &[u8]) -> Option<ForkDecision> {
+    serde_json::from_slice::<Document>(document).ok()?.read().ok()
+}
+
+/// The same word, by way of an older revision of the node's own.
+async fn about(
+    tx: &Tx,
     loaded: &Loaded,
     fork: &ForkRecord,
-    together: Option<Together>,
-) -> Result<()> {
-    let decision = decision(tx, loaded, fork, together).await?;
-    offer::put_again(services, tx, Audience::Node(fork.node), DocumentKind::Fork, key(fork), &decision).await
+    decision: ForkDecision,
+    of: RevisionId,
+) -> Result<ForkDecision> {
+    let merged = match decision.merged {
+        None if decision.state.runs() => kept(tx, loaded, fork.head).await?,
+        merged => merged,
+    };
+    Ok(ForkDecision { of, merged, ..decision })
 }
 
 /// Says what counts now about a revision that the node sent again. Where the node knows no newer one of its own, it has lost
@@ -81,8 +104,43 @@ pub(super) async fn say_again(
     caller: &Caller,
 ) -> Result<()> {
     let together = rebase::held_now(tx, loaded, &mut fork, caller).await?;
-    fork.node_head = known;
-    repeat(services, tx, loaded, &fork, together).await
+    let decision = decision(tx, loaded, &fork, together).await?;
+    let (key, decision) = match known == fork.node_head {
+        true => (key(&fork), decision),
+        false => (again_key(&fork), about(tx, loaded, &fork, decision, known).await?),
+    };
+    offer::put_again(services, tx, Audience::Node(fork.node), DocumentKind::Fork, key, &decision).await
+}
+
+/// Brings a node its own edits once more, with all that runs: it is offered everything, because what it runs is not what it
+/// should run, and may have lost them with its data directory.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn give_back(services: &Services, node: NodeId, caller: &Caller) -> Result<()> {
+    let open = forks_of(&services.store, node).await?.into_iter().filter(|fork| fork.state.runs());
+    let resources: BTreeSet<ResourceId> = open.map(|fork| fork.resource).collect();
+    for resource in resources {
+        let mut tx = services.store.begin_ordered().await?;
+        resource_lock(&tx, resource).await?;
+        let Some(record) = resource_get(&tx, resource).await? else { continue };
+        let loaded = load(&tx, record).await?;
+        for mut fork in forks_between(&tx, node, resource).await? {
+            if !fork.state.runs() || fork.delivery == Delivery::Unapplied {
+                continue;
+            }
+            let together = rebase::held_now(&tx, &loaded, &mut fork, caller).await?;
+            fork_put(&tx, &fork).await?;
+            let mut decision = decision(&tx, &loaded, &fork, together).await?;
+            if decision.merged.is_none() {
+                decision.merged = kept(&tx, &loaded, fork.head).await?;
+            }
+            offer::put_again(services, &mut tx, Audience::Node(node), DocumentKind::Fork, key(&fork), &decision)
+                .await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// One document for each own revision: a word about a newer edit must not replace one that the node has not heard.
@@ -90,32 +148,40 @@ fn key(fork: &ForkRecord) -> String {
     format!("fork/{}/{}", fork.resource, fork.node_head)
 }
 
+/// The one for a node that has lost its newer edits of a resource.
+fn again_key(fork: &ForkRecord) -> String {
+    format!("fork/{}/again", fork.resource)
+}
+
 async fn decision(tx: &Tx, loaded: &Loaded, fork: &ForkRecord, together: Option<Together>) -> Result<ForkDecision> {
-    let merged = match (together, loaded.provenance.get(&fork.head)) {
-        (Some(Together { revision, body }), _) => Some(MergedFork {
+    let merged = match together {
+        Some(Together { revision, body }) => Some(MergedFork {
             provenance: loaded.merge_provenance(&revision.header.parents),
             revision: revision.id,
             header: revision.header,
             body,
         }),
-        (None, Some(record)) if fork.head != fork.node_head => Some(MergedFork {
-            revision: fork.head,
-            header: record.revision.header.clone(),
-            provenance: record.provenance.clone(),
-            body: loaded.body(tx, fork.head).await?,
-        }),
-        (None, _) => None,
+        None if fork.head != fork.node_head => kept(tx, loaded, fork.head).await?,
+        None => None,
     };
     // An edit that does not run on its node goes on not running there until it comes back as a release.
-    let is_held = fork.delivery == atoll_domain::sharing::fork::Delivery::Unapplied && !fork.state.is_closed();
+    let is_held = fork.delivery == Delivery::Unapplied;
     Ok(ForkDecision {
         resource: fork.resource,
         of: fork.node_head,
         edit: fork.edit,
-        state: if is_held { ForkState::Unapplied } else { fork.state },
+        state: if is_held && !fork.state.is_closed() { ForkState::Unapplied } else { fork.state },
+        is_held,
         message: fork.message.clone(),
         merged,
     })
+}
+
+/// A revision of the history, as a node is told of it.
+async fn kept(tx: &Tx, loaded: &Loaded, revision: RevisionId) -> Result<Option<MergedFork>> {
+    let Some(record) = loaded.provenance.get(&revision) else { return Ok(None) };
+    let (header, provenance) = (record.revision.header.clone(), record.provenance.clone());
+    Ok(Some(MergedFork { revision, header, provenance, body: loaded.body(tx, revision).await? }))
 }
 
 /// Opens the question about a fork, or brings it up to date: the fork's state and the revision that it clashes with.

@@ -65,6 +65,8 @@ async fn held_against(
     let target = match (loaded.record.state, offered) {
         // Editing what is deleted is a question, not a winner.
         (ResourceState::Deleted, _) => loaded.record.heads.first().copied(),
+        // Nothing is released to hold it against, but what it clashed with may be gone: a deletion that was taken back.
+        (_, None) if fork.state == ForkState::Conflict => loaded.shown().ok(),
         (_, offered) => offered.map(|offered| offered.revision),
     };
     let is_in_heads = loaded.record.heads.iter().any(|head| loaded.history.descends(*head, fork.head));
@@ -95,8 +97,12 @@ async fn held_against(
             Ok(Some(Together { revision, body }))
         }
         Meeting::Open(_) => {
-            let side = if loaded.record.state == ResourceState::Deleted { "the deletion" } else { "what is released" };
-            open_question(tx, fork, target, side, caller).await?;
+            open_question(tx, fork, target, "what is released", caller).await?;
+            if loaded.record.state == ResourceState::Deleted {
+                "the resource was deleted, so this edit runs on its node no longer; it is kept here until an administrator \
+                 decides between it and the deletion"
+                    .clone_into(&mut fork.message);
+            }
             Ok(None)
         }
     }

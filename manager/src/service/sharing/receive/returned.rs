@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use atoll_domain::document::{Audience, Document, DocumentKind, ReturnedReport, RevisionReport};
 use atoll_domain::fleet::name::folded;
 use atoll_domain::id::RevisionId;
-use atoll_domain::sharing::fork::{ForkDecision, ForkEvent, ForkState, MergedFork};
+use atoll_domain::sharing::fork::{Delivery, ForkDecision, ForkEvent, ForkState, MergedFork};
 use atoll_domain::sharing::history::{Graft, Meeting};
 use atoll_domain::sharing::offer::Offer;
 use atoll_domain::sharing::path::{Path, TouchedPaths};
@@ -17,7 +17,7 @@ use atoll_domain::sharing::touched::difference;
 use atoll_domain::time::Timestamp;
 use serde_json::json;
 
-use super::{Outcome, missing_parents};
+use super::{Outcome, fresh_fork, missing_parents};
 use crate::error::{Error, Result};
 use crate::service::sharing::history::{Loaded, kind_word, load};
 use crate::service::sharing::release::release_in;
@@ -26,8 +26,8 @@ use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
-    ReleaseRecord, ReportProof, ResourceRecord, ResourceState, RevisionRecord, forks_between, release_create,
-    release_list, resource_create, resource_get, resource_lock, resource_named,
+    ForkRecord, ReleaseRecord, ReportProof, ResourceRecord, ResourceState, RevisionRecord, forks_between, forks_open,
+    release_create, release_list, resource_create, resource_get, resource_lock, resource_named,
 };
 
 /// Takes back a document that the manager signed itself.
@@ -94,10 +94,38 @@ async fn take_offer(
         release_create(&tx, offer.resource, &release_of(offer, &caller)).await?;
         offer::refresh_resource(services, &mut tx, &loaded).await?;
     }
+    if !known && !is_newest {
+        let message = format!(
+            "was released as {} before the manager's database was restored, and is in nothing that was released since",
+            offer.version
+        );
+        ask_about(services, &mut tx, &loaded, (node, revision.id), message, &caller).await?;
+    }
     let detail = json!({ "revision": revision.id, "version": offer.version });
     caller.record(&mut tx, "node.return", &loaded.record.name, detail);
     tx.commit().await?;
     Ok(Outcome::Stored("the manager had lost it, and has it again".to_owned()))
+}
+
+/// Something is back that nothing which counts now is built on: whether any of it is wanted is for a person to say.
+async fn ask_about(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &Loaded,
+    (node, revision): (&NodeRecord, RevisionId),
+    message: String,
+    caller: &Caller,
+) -> Result<()> {
+    let open = forks_open(tx, loaded.record.id).await?;
+    let mut places = loaded.record.heads.iter().copied().chain(open.iter().map(|fork| fork.head));
+    if places.any(|place| loaded.history.descends(place, revision)) {
+        return Ok(());
+    }
+    let made_ms = loaded.provenance.get(&revision).map(|record| record.provenance.at.0);
+    let fresh = fresh_fork(loaded.record.id, node.id, revision, Delivery::Unapplied, caller);
+    let mut fork = ForkRecord { message, made_ms, ..fresh };
+    fork.on(ForkEvent::Delivered(Delivery::Unapplied))?;
+    fork::tell(services, tx, loaded, &fork, None).await
 }
 
 fn release_of(offer: &Offer, caller: &Caller) -> ReleaseRecord {
@@ -136,9 +164,10 @@ async fn create(tx: &Tx, offer: &Offer, caller: &Caller) -> Result<ResourceRecor
     Ok(record)
 }
 
-/// What stands for the lost parents of a release. The newest version contains what is here, if that is what the backup
-/// brought: then nothing is asked. Where it may have been written after the restore, every difference is a question: the
-/// clock decides between taking and asking, never between two contents.
+/// What stands for the lost parents of a release. The newest version contains what was released here, if that is what the
+/// backup brought: then nothing is asked. Drafts it need not contain, since a node's edit is released without them; and where
+/// something may have been written after the restore, every difference is a question: the clock decides between taking and
+/// asking, never between two contents.
 async fn graft_of(tx: &Tx, loaded: &Loaded, offer: &Offer, is_newest: bool) -> Result<Graft> {
     let Provenance { node, at, .. } = &offer.provenance;
     let is_older = |head: &RevisionId| {
@@ -146,15 +175,14 @@ async fn graft_of(tx: &Tx, loaded: &Loaded, offer: &Offer, is_newest: bool) -> R
         stored.is_some_and(|stored| stored <= at.0) && !loaded.history.names(*head, offer.revision)
     };
     // A node's clock is nothing to go by.
-    if !is_newest || node.is_some() || !loaded.record.heads.iter().all(is_older) {
+    let may_follow = is_newest && node.is_none() && loaded.record.heads.iter().all(is_older);
+    let Some((_, released)) = loaded.record.released.filter(|_| may_follow) else {
         return Ok(Graft { parents: BTreeSet::new(), touched: std::iter::once(Path::root()).collect() });
-    }
-    let mut graft = Graft { parents: loaded.record.heads.clone(), touched: TouchedPaths::default() };
-    for head in &graft.parents {
-        let before = loaded.body(tx, *head).await?;
-        graft.touched.extend(&difference(before.as_ref(), Some(&offer.body)));
-    }
-    Ok(graft)
+    };
+    let before = loaded.body(tx, released).await?;
+    let mut touched = TouchedPaths::default();
+    touched.extend(&difference(before.as_ref(), Some(&offer.body)));
+    Ok(Graft { parents: BTreeSet::from([released]), touched })
 }
 
 /// The newest version counts for everybody again, as far as it merges with what is here.
@@ -233,8 +261,13 @@ async fn say_again(
     caller: &Caller,
 ) -> Result<String> {
     let forks = forks_between(tx, node.id, decision.resource).await?;
-    let about = |fork: &crate::store::sharing::ForkRecord| fork.node_head == decision.of && !fork.state.is_decided();
+    let about = |fork: &ForkRecord| fork.node_head == decision.of && !fork.state.is_decided();
     let Some(mut known) = forks.into_iter().find(about) else {
+        // What a person made of the edit is nobody's merge: it cannot be made again from what is known.
+        if let Some(merged) = decision.merged.as_ref().filter(|merged| merged.provenance.origin == Origin::Resolution) {
+            let message = "was decided before the manager's database was restored, and is in nothing since".to_owned();
+            ask_about(services, tx, loaded, (node, merged.revision), message, caller).await?;
+        }
         return Ok("kept in the history".to_owned());
     };
     if decision.state == ForkState::Declined {

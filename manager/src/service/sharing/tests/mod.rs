@@ -4,4 +4,5 @@ mod edits;
 mod forks;
 mod pairs;
 mod proof;
+mod returning;
 mod secrets;

@@ -1,22 +1,18 @@
 //! A whole fleet in one process for tests: the real services over a real store, and nodes that are the real replica.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod node;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use atoll_domain::document::{Document, Lane, Purpose, Report, RevisionReport, sign};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::Selector;
-use atoll_domain::id::{NodeId, RevisionId, SecretId, TokenId};
+use atoll_domain::id::{NodeId, RevisionId, TokenId};
 use atoll_domain::kind::Kind;
-use atoll_domain::link::delivery::{Answer, plan_settling};
-use atoll_domain::link::manager::ManagerLink;
-use atoll_domain::link::replica::{Arrived, Edit, EditBase, EditError, Incoming, Replica, Running, Stored};
+use atoll_domain::link::replica::Replica;
 use atoll_domain::secret::{SealingKey, SymmetricKey};
 use atoll_domain::sharing::offer::{EditMode, Version, VersionPolicy};
-use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
-use atoll_proto::v1;
 use ed25519_dalek::SigningKey;
-use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::config::Given;
@@ -24,29 +20,30 @@ use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::keys::Keyring;
 use crate::service::fleet::act::Act;
-use crate::service::fleet::node;
+use crate::service::fleet::node::act;
 use crate::service::sharing::fork::decide::{Decided, Decision, decide};
 use crate::service::sharing::fork::rebase_all;
 use crate::service::sharing::history::{Loaded, find, load};
-use crate::service::sharing::receive::{Outcome, SignedReport, receive};
 use crate::service::sharing::{conflict, membership, publication, release, save};
 use crate::service::{Caller, Services};
 use crate::store::Store;
-use crate::store::fleet::{CertificateRecord, NodeRecord, node_create_many, node_get};
+use crate::store::fleet::{CertificateRecord, NodeRecord, node_create_many};
 use crate::store::sharing::{ConflictRecord, ForkRecord, conflict_list, fork_list};
 use crate::store::work::{work_finish, work_list};
 use crate::{clock, rpc};
+
+pub(crate) use node::TestNode;
 
 /// A manager without ports.
 pub(crate) struct TestManager {
     pub services: Arc<Services>,
     pub caller: Caller,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl TestManager {
     pub async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = memory_directory();
         let store = Store::open_sqlite(directory.path()).await.unwrap();
         Self::over(store, directory).await
     }
@@ -58,17 +55,43 @@ impl TestManager {
     }
 
     pub async fn over(store: Store, directory: tempfile::TempDir) -> Self {
-        let keys = Keyring::open(&store, &SymmetricKey::new([1; 32])).await.unwrap();
-        let (hub, settings) = (Hub::new(rpc::encode_document), Given::default().check().unwrap());
-        let services = Services::load(store, keys, hub, settings, clock::now()).await.unwrap();
-        let caller = Caller { name: "root".to_owned(), ..Caller::manager(clock::now()) };
-        let manager = Self { services: Arc::new(services), caller, _directory: directory };
+        let manager = Self::again(store, directory).await;
         for group in ["/", "/eu"] {
             crate::service::fleet::group::create(&manager.services, &manager.caller, group.parse().unwrap(), "")
                 .await
                 .unwrap();
         }
         manager
+    }
+
+    /// Over a database that was used before.
+    async fn again(store: Store, directory: tempfile::TempDir) -> Self {
+        let keys = Keyring::open(&store, &SymmetricKey::new([1; 32])).await.unwrap();
+        let (hub, settings) = (Hub::new(rpc::encode_document), Given::default().check().unwrap());
+        let services = Services::load(store, keys, hub, settings, clock::now()).await.unwrap();
+        let caller = Caller { name: "root".to_owned(), ..Caller::manager(clock::now()) };
+        Self { services: Arc::new(services), caller, directory }
+    }
+
+    /// A copy of its SQLite database while nothing writes.
+    pub fn backup(&self) -> tempfile::TempDir {
+        let copy = memory_directory();
+        for file in std::fs::read_dir(self.directory.path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+        }
+        copy
+    }
+
+    /// Another life of the manager, over a copy of such a copy.
+    pub async fn restored(backup: &tempfile::TempDir) -> Self {
+        let directory = memory_directory();
+        for file in std::fs::read_dir(backup.path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
+        }
+        let store = Store::open_sqlite(directory.path()).await.unwrap();
+        Self::again(store, directory).await
     }
 
     /// Creates a resource, or writes its next revision over the newest.
@@ -104,6 +127,17 @@ impl TestManager {
         let released = release::release(&self.services, &self.caller, kind, name, None, None, "*").await;
         self.work().await;
         Ok(released?.1.version)
+    }
+
+    pub async fn delete(&self, kind: Kind, name: &str) {
+        save::delete(&self.services, &self.caller, kind, name, "", "*").await.unwrap();
+        self.work().await;
+    }
+
+    pub async fn roll_back(&self, kind: Kind, name: &str, to: RevisionId) -> Result<save::Saved> {
+        let saved = save::roll_back(&self.services, &self.caller, kind, name, &to.to_string(), "", "*").await;
+        self.work().await;
+        saved
     }
 
     pub async fn written(&self, kind: Kind, content: &Value) -> RevisionId {
@@ -189,13 +223,13 @@ impl TestManager {
         node_create_many(&tx, std::slice::from_ref(&record)).await.unwrap();
         membership::admit_nodes(&self.services, &mut tx, std::slice::from_ref(&record)).await.unwrap();
         tx.commit().await.unwrap();
-        TestNode { id: record.id, identity, sealing, replica: Replica::default() }
+        TestNode { id: record.id, identity, sealing, replica: Replica::default(), stored: Vec::new() }
     }
 
     pub async fn label(&self, node: &TestNode, key: &str, value: &str, widen: bool) -> Result<()> {
-        let act = Act::Label { set: [(key.to_owned(), value.to_owned())].into(), remove: Vec::new() };
+        let labels = Act::Label { set: [(key.to_owned(), value.to_owned())].into(), remove: Vec::new() };
         let caller = self.caller.clone().widening(widen);
-        node::act(&self.services, &caller, &node.id.to_string(), &act).await.map(|_| ())
+        act(&self.services, &caller, &node.id.to_string(), &labels).await.map(|_| ())
     }
 
     pub async fn decide(&self, fork: &ForkRecord, accept: bool, release: bool) -> Result<Decided> {
@@ -270,187 +304,9 @@ impl TestManager {
     }
 }
 
-/// A node: the real replica, without disk and network.
-pub(crate) struct TestNode {
-    pub id: NodeId,
-    pub identity: SigningKey,
-    pub sealing: SealingKey,
-    pub replica: Replica,
-}
-
-impl TestNode {
-    /// Somebody on the node saves a whole content.
-    pub fn edit(
-        &mut self,
-        kind: Kind,
-        base: EditBase,
-        content: &Value,
-    ) -> std::result::Result<Option<RevisionId>, EditError> {
-        let edit = Edit {
-            resource: None,
-            kind,
-            name: content["Name"].as_str().unwrap(),
-            base,
-            content,
-            author: "operator",
-            message: "",
-            now: clock::now(),
-        };
-        let Some((revision, writes)) = self.replica.plan_edit(self.id, &edit)? else { return Ok(None) };
-        self.replica.apply(writes);
-        Ok(Some(revision))
-    }
-
-    pub async fn push(&mut self, manager: &TestManager) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        let mut returned = BTreeSet::new();
-        for _ in 0..20 {
-            let node = node_get(&manager.services.store, self.id).await.unwrap().unwrap();
-            let Some((number, report)) =
-                self.replica.outbox().iter().next().map(|(number, report)| (*number, report.clone()))
-            else {
-                break;
-            };
-            let report = atoll_domain::canonical::to_bytes(&serde_json::to_value(&report).unwrap());
-            let signature = sign(Purpose::Report, &report, &self.identity).to_vec();
-            let signed = SignedReport { number, report, signature };
-            let outcome = receive(&manager.services, &node, &signed, clock::now()).await.unwrap();
-            let answer = match &outcome {
-                Outcome::Stored(_) | Outcome::Duplicate => Answer::Delivered,
-                Outcome::NeedParents(missing) => Answer::NeedParents(missing.clone()),
-                Outcome::Rejected(reason) => Answer::Rejected(reason.clone()),
-            };
-            outcomes.push(outcome);
-            let (writes, settled) = plan_settling(&self.replica, &[(number, answer)], &returned);
-            returned.extend(settled.returned);
-            self.replica.apply(writes);
-            if !settled.blocked.is_empty() {
-                break;
-            }
-        }
-        manager.work().await;
-        outcomes
-    }
-
-    /// Sends a revision that the node's own program would not make.
-    pub async fn send_revision(&self, manager: &TestManager, revision: &Revision, body: Value) -> Outcome {
-        let report = RevisionReport {
-            id: revision.id,
-            header: revision.header.clone(),
-            provenance: Provenance {
-                author: "operator".to_owned(),
-                node: Some(self.id),
-                at: clock::now(),
-                origin: Origin::Edit,
-                message: String::new(),
-                metadata: Value::Null,
-            },
-            body: Some(body),
-            base_unknown: false,
-            lost_parents: false,
-            claimed: None,
-            takes_back: Vec::new(),
-        };
-        let report = serde_json::to_vec(&Report::Revision(Box::new(report))).unwrap();
-        let signature = sign(Purpose::Report, &report, &self.identity).to_vec();
-        let node = node_get(&manager.services.store, self.id).await.unwrap().unwrap();
-        let signed = SignedReport { number: 1_000, report, signature };
-        receive(&manager.services, &node, &signed, clock::now()).await.unwrap()
-    }
-
-    /// What the newest edit that waits to be delivered says that it takes back.
-    pub fn takes_back(&self) -> Vec<atoll_domain::sharing::path::Path> {
-        let newest = self.replica.outbox().values().rev().find_map(|report| match report {
-            Report::Revision(report) => Some(report.takes_back.clone()),
-            _ => None,
-        });
-        newest.unwrap_or_default()
-    }
-
-    /// It was offered everything again, so it tells of all of its edits once more.
-    pub fn tell_again(&mut self) {
-        let writes = atoll_domain::link::delivery::plan_telling_again(&self.replica);
-        self.replica.apply(writes);
-    }
-
-    /// Connects, takes everything it is owed, and acknowledges.
-    pub async fn pull(&mut self, manager: &TestManager) {
-        let services = &manager.services;
-        services.hub.refresh(&services.store).await.unwrap();
-        let known = services.hub.read(|feed| {
-            self.replica.cursors().iter().all(|(lane, sequence)| feed.knows(*sequence, self.replica.mark(*lane)))
-        });
-        let (epoch, end) = (services.keys.epoch, services.hub.read(atoll_domain::link::feed::Feed::sequence));
-        let complete = self.replica.cursors().get(&Lane::Content).is_some_and(|sequence| *sequence > 0);
-        let theirs = self.replica.epoch().filter(|_| known && complete);
-        let mut link = ManagerLink::begin(self.id, epoch, theirs, self.replica.cursors(), end);
-        let writes = self.replica.connected(epoch, link.starts_over());
-        self.replica.apply(writes);
-        while let Some((batch, documents)) = services.hub.next_batch(&services.store, &mut link).await.unwrap() {
-            let key = services.keys.documents.verifying_key();
-            let arrived = documents.into_iter().map(|bytes| {
-                let signed = v1::SignedDocument::decode(bytes).unwrap();
-                let document = Document::open(&signed.document, &signed.signature, &key).unwrap();
-                let stored = Stored {
-                    document: signed.document.to_vec(),
-                    signature: signed.signature.to_vec(),
-                    sequence: signed.sequence,
-                };
-                Arrived { stored, document }
-            });
-            let incoming = Incoming {
-                lane: Some(batch.lane),
-                up_to: batch.owed.up_to,
-                mark: services.hub.read(|feed| feed.mark(batch.owed.up_to)),
-                last_part: batch.owed.last_part,
-                complete: batch.complete,
-                documents: arrived.collect(),
-                left: batch.owed.left.clone(),
-                at: clock::now(),
-            };
-            let (writes, refused) = self.replica.plan_batch(incoming);
-            assert_eq!(refused, []);
-            self.replica.apply(writes);
-            link.acknowledge(batch.nonce).unwrap();
-        }
-    }
-
-    /// Delivers and takes until nothing moves any more. At the end it runs just what the manager thinks that it runs.
-    pub async fn sync(&mut self, manager: &TestManager) {
-        for _ in 0..4 {
-            self.push(manager).await;
-            self.pull(manager).await;
-        }
-        self.runs_what_it_should(manager);
-    }
-
-    pub fn runs_what_it_should(&self, manager: &TestManager) {
-        let expected = manager.services.hub.read(|feed| feed.expected(self.id));
-        assert_eq!(self.replica.state_digest(None), expected, "{:#?}", self.replica.running());
-    }
-
-    pub fn runs(&self, name: &str) -> Option<Running> {
-        self.replica.running().into_iter().find(|running| running.name == name)
-    }
-
-    /// What it runs, in the outside form.
-    pub fn content(&self, name: &str) -> Value {
-        let running = self.runs(name).unwrap_or_else(|| panic!("{name} does not run"));
-        running.kind.export(&running.body.unwrap(), &json!({}))
-    }
-
-    /// Whether it can open a sealed value.
-    pub fn reads(&self, version: SecretId) -> bool {
-        self.replica.secrets().filter(|sealed| sealed.version == version).any(|sealed| {
-            let mut keys = self.replica.key_wraps().filter(|wrapped| wrapped.key == sealed.key);
-            keys.any(|wrapped| wrapped.unwrap_with(&self.sealing).is_ok_and(|key| sealed.open(&key).is_ok()))
-        })
-    }
-
-    /// Whether it can open any sealed value at all.
-    pub fn reads_any(&self) -> bool {
-        self.replica.secrets().any(|sealed| self.reads(sealed.version))
-    }
+/// A directory in memory, where the system has such a place: most of what the tests do is commits.
+fn memory_directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 pub(crate) fn reason<T>(result: Result<T>) -> &'static str {

@@ -1,0 +1,101 @@
+//! What a node runs.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Replica;
+use crate::id::{ResourceId, RevisionId};
+use crate::kind::Kind;
+use crate::link::digest::StateDigest;
+use crate::sharing::fork::{Fork, ForkState};
+use crate::sharing::offer::{EditMode, Effective, effective};
+
+/// What a node runs of one resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    pub resource: ResourceId,
+    pub kind: Kind,
+    pub name: String,
+    pub version: String,
+    pub revision: RevisionId,
+    pub edit_mode: EditMode,
+    /// Absent where the node has deleted it for itself.
+    pub body: Option<Value>,
+    pub metadata: Value,
+    /// The node's own edit, with where it stands.
+    pub fork: Option<ForkState>,
+    pub message: String,
+    /// The node's own edit where the manager rejected it: nobody else may have it.
+    pub rejected: Option<Box<Rejected>>,
+}
+
+/// An edit that the manager rejected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejected {
+    pub revision: RevisionId,
+    /// Absent where it deleted the resource.
+    pub body: Option<Value>,
+    pub metadata: Value,
+}
+
+impl Replica {
+    /// Everything the node runs, by kind and name.
+    #[must_use]
+    pub fn running(&self) -> Vec<Running> {
+        let mut running: Vec<Running> = self
+            .offers()
+            .iter()
+            .filter_map(|(resource, offers)| {
+                running(&effective(offers, self.forks.get(resource)), self.forks.get(resource))
+            })
+            .collect();
+        running.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
+        running
+    }
+
+    /// What the node runs, as one number. `verified` are the revisions that an adapter has found to stand where they
+    /// should, each by its content; what it could not verify is none of them. Without an adapter, what should run counts.
+    #[must_use]
+    pub fn state_digest(&self, verified: Option<&BTreeMap<ResourceId, RevisionId>>) -> StateDigest {
+        self.running().iter().fold(StateDigest::default(), |sum, running| {
+            sum.plus(match verified {
+                None => StateDigest::of(running.resource, running.revision),
+                Some(verified) => match verified.get(&running.resource) {
+                    Some(revision) => StateDigest::of(running.resource, *revision),
+                    None => StateDigest::unverified(running.resource),
+                },
+            })
+        })
+    }
+}
+
+fn running(effective: &Effective<'_>, fork: Option<&Fork>) -> Option<Running> {
+    let (offer, own) = match effective {
+        Effective::Offered(offer) => (*offer, None),
+        Effective::Forked { offer, fork } => (*offer, Some(*fork)),
+        Effective::Nothing => return None,
+    };
+    Some(Running {
+        resource: offer.resource,
+        kind: offer.kind,
+        name: offer.name.clone(),
+        version: offer.version.to_string(),
+        revision: own.map_or(offer.revision, |fork| fork.head),
+        edit_mode: offer.edit_mode,
+        body: own.map_or_else(|| Some(offer.body.clone()), |fork| fork.body.clone()),
+        metadata: own.map_or_else(|| offer.provenance.metadata.clone(), |fork| fork.provenance.metadata.clone()),
+        fork: fork.map(|fork| fork.state),
+        message: fork.map(|fork| fork.message.clone()).unwrap_or_default(),
+        rejected: fork.and_then(rejected),
+    })
+}
+
+/// The node's newest edit where the manager rejected it, whether an earlier one runs or none.
+fn rejected(fork: &Fork) -> Option<Box<Rejected>> {
+    let newest = fork.aside.as_deref().unwrap_or(fork);
+    (newest.state == ForkState::Rejected).then(|| {
+        let body = newest.own().1.cloned();
+        Box::new(Rejected { revision: newest.own_head, body, metadata: newest.provenance.metadata.clone() })
+    })
+}

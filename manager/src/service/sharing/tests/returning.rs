@@ -1,0 +1,124 @@
+//! What is taken back, restored or found again.
+
+use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::EditBase;
+use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::offer::EditMode;
+use serde_json::{Value, json};
+
+use crate::service::sharing::receive::Outcome;
+use crate::testing::{TestManager, TestNode};
+
+const KIND: Kind = Kind::StepTemplate;
+const SET: Kind = Kind::VariableSet;
+
+fn template(a: &str, b: &str) -> Value {
+    json!({"Name": "T", "ActionType": "Octopus.Script", "Properties": {"a": a, "b": b}})
+}
+
+async fn farm(mode: EditMode) -> (TestManager, TestNode) {
+    let manager = TestManager::start().await;
+    manager.written(KIND, &template("1", "1")).await;
+    manager.publish("all", "/", 0, mode, &[(KIND, "T", None)]).await;
+    let mut node = manager.node("one", "/", &[]).await;
+    node.sync(&manager).await;
+    (manager, node)
+}
+
+#[tokio::test]
+async fn what_is_deleted_and_brought_back_asks_nothing_and_goes_on_counting() {
+    let (manager, mut node) = farm(EditMode::Propose).await;
+    let first = manager.loaded(KIND, "T").await.shown().unwrap();
+    node.edit(KIND, EditBase::Running, &template("2", "1")).unwrap();
+    node.sync(&manager).await;
+    manager.delete(KIND, "T").await;
+    node.sync(&manager).await;
+    let fork = manager.forks().await.remove(0);
+    assert_eq!(fork.state, ForkState::Conflict);
+    assert!(fork.message.contains("runs on its node no longer"), "{}", fork.message);
+    assert!(node.runs("T").is_none(), "and that is so");
+
+    manager.roll_back(KIND, "T", first).await.unwrap();
+    assert!(manager.conflicts().await.is_empty(), "nobody is asked about a deletion that was taken back");
+    assert_eq!(manager.release(KIND, "T").await.unwrap().to_string(), "1.0.1", "a version is never given again");
+    node.sync(&manager).await;
+    assert_eq!(node.content("T"), template("2", "1"), "the node's edit was not lost");
+    assert_eq!(manager.forks().await.remove(0).state, ForkState::Proposed);
+}
+
+#[tokio::test]
+async fn a_rejected_edit_takes_nothing_along_that_was_stored_before() {
+    let manager = TestManager::start().await;
+    let set = |url: &str, scope: Value| {
+        json!({"Name": "db", "Variables": [
+            {"Id": "u", "Name": "Url", "Value": url},
+            {"Id": "p", "Name": "Password", "Type": "Sensitive", "Scope": scope, "Value": "hunter2"}]})
+    };
+    manager.written(SET, &set("one", json!({"Environment": ["production"]}))).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "db", None)]).await;
+    let mut node = manager.node("one", "/", &[]).await;
+    node.sync(&manager).await;
+    let mut content = node.content("db");
+    content["Variables"][0]["Value"] = json!("two");
+    node.edit(SET, EditBase::Running, &content).unwrap();
+    node.sync(&manager).await;
+    // On top of it an edit that no node may make.
+    let mut forbidden = node.content("db");
+    forbidden["Variables"][1]["Scope"] = json!({});
+    node.edit(SET, EditBase::Running, &forbidden).unwrap();
+    assert!(matches!(node.push(&manager).await[..], [Outcome::Rejected(_)]));
+    assert_eq!(node.content("db"), content, "the edit before it runs again");
+    assert!(node.runs("db").unwrap().rejected.is_some(), "and the rejected one can still be read");
+    node.sync(&manager).await;
+    node.restart();
+    assert_eq!(node.content("db"), content);
+    assert_eq!(manager.forks().await[0].state, ForkState::Proposed);
+}
+
+#[tokio::test]
+async fn a_node_whose_data_went_back_gets_its_own_edits_again() {
+    for mode in [EditMode::Propose, EditMode::Fork] {
+        let (manager, mut node) = farm(mode).await;
+        let backup = node.written();
+        node.edit(KIND, EditBase::Running, &template("2", "1")).unwrap();
+        node.sync(&manager).await;
+        node.put_back(backup);
+        node.pull(&manager).await;
+        assert_eq!(node.content("T"), template("1", "1"), "{mode}: it does not know");
+        // It tells what it runs, that is not what it should run, and it is offered everything once more.
+        node.pull_some(&manager, usize::MAX, true).await;
+        node.sync(&manager).await;
+        assert_eq!(node.content("T"), template("2", "1"), "{mode}");
+        node.edit(KIND, EditBase::Running, &template("2", "3")).unwrap();
+        node.sync(&manager).await;
+        assert_eq!(manager.forks().await.len(), 1, "{mode}: and what is edited on top of it belongs to it");
+    }
+}
+
+#[tokio::test]
+async fn a_release_from_before_a_restore_is_asked_about_where_another_took_its_place() {
+    let (manager, mut node) = farm(EditMode::Propose).await;
+    let backup = manager.backup();
+    manager.written(KIND, &template("before the restore", "1")).await;
+    node.sync(&manager).await;
+    let manager = TestManager::restored(&backup).await;
+    manager.written(KIND, &template("1", "after the restore")).await;
+    manager.written(KIND, &template("1", "after it too")).await;
+    node.sync(&manager).await;
+    let fork = manager.forks().await.remove(0);
+    assert_eq!(fork.state, ForkState::Unapplied);
+    assert!(fork.message.contains("was released as 1.0.1 before"), "{}", fork.message);
+    assert_eq!(node.content("T"), template("1", "after it too"), "and runs nowhere until a person has decided");
+}
+
+#[tokio::test]
+async fn a_restored_manager_is_told_of_an_edit_by_a_node_that_has_heard_nothing_else_since() {
+    let (manager, mut node) = farm(EditMode::Propose).await;
+    let backup = manager.backup();
+    node.edit(KIND, EditBase::Running, &template("2", "1")).unwrap();
+    // Its edit is stored, and the line breaks before anything comes down.
+    node.push(&manager).await;
+    let manager = TestManager::restored(&backup).await;
+    node.sync(&manager).await;
+    assert_eq!(manager.forks().await.len(), 1, "the manager had forgotten what it said that it had stored");
+}

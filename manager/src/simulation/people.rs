@@ -1,0 +1,244 @@
+//! What people do, at the manager and on nodes.
+
+use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::EditBase;
+use atoll_domain::sharing::offer::EditMode;
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use serde_json::{Value, json};
+
+use super::content::{ENVIRONMENTS, RESOURCES, change, rescope, reseal, words};
+use super::ledger::Entry;
+use super::world::{Editor, Publication, World};
+use crate::service::sharing::conflict::Take;
+use crate::store::sharing::{ForkRecord, release_list};
+
+impl World {
+    fn any_resource(&mut self) -> usize {
+        self.random.random_range(0..RESOURCES.len())
+    }
+
+    /// Somebody saves a file on a node: one that was opened now, or one that has been open for a while.
+    pub async fn edit_on_a_node(&mut self) {
+        let (at, resource) = (self.any_node(), self.any_resource());
+        let (kind, name) = RESOURCES[resource];
+        let open: Vec<Editor> =
+            self.nodes[at].editors.iter().filter(|editor| editor.resource == resource).cloned().collect();
+        let editor = match open.choose(&mut self.random) {
+            Some(editor) if self.random.random_bool(0.4) => editor.clone(),
+            _ => {
+                let Some(running) = self.nodes[at].node.runs(name).filter(|running| running.body.is_some()) else {
+                    return;
+                };
+                let taken = self.nodes[at].saves.get(&resource).map_or(0, Vec::len);
+                let content = self.nodes[at].node.content(name);
+                Editor { resource, claimed: running.revision, content, taken }
+            }
+        };
+        let word = self.word();
+        let mut content = editor.content.clone();
+        change(kind, &mut content, &word, &mut self.random);
+        if kind == Kind::VariableSet && self.random.random_bool(0.3) {
+            rescope(&mut content, &mut self.random);
+        }
+        let made = self.nodes[at].node.edit(kind, EditBase::Revision(editor.claimed), &content);
+        let said = match &made {
+            Ok(Some(revision)) => format!("is {}", revision.short()),
+            Ok(None) => "changes nothing".to_owned(),
+            Err(error) => format!("is refused: {error}"),
+        };
+        self.say(format!("{} saves {word} in {name} over {}: {said}", self.nodes[at].name, editor.claimed.short()));
+        let Ok(Some(revision)) = made else { return };
+        self.ledger.replaced(&editor.content, &content);
+        // An editor that has this file open since has saved before: what stood in its earlier saves and does not stand in
+        // this one is its own decision. A second editor with as old a buffer cannot be told apart from it.
+        let saves = self.nodes[at].saves.entry(resource).or_default();
+        for earlier in saves.iter().skip(editor.taken) {
+            self.ledger.replaced(earlier, &content);
+        }
+        saves.push(content.clone());
+        self.written(&word, resource, Some(at), revision, &content);
+        if !self.nodes[at].editors.iter().any(|known| known.claimed == editor.claimed && known.resource == resource) {
+            self.nodes[at].editors.push(editor);
+        }
+    }
+
+    fn written(
+        &mut self,
+        word: &str,
+        resource: usize,
+        node: Option<usize>,
+        revision: atoll_domain::id::RevisionId,
+        content: &Value,
+    ) {
+        if words(content).contains(word) {
+            let node = node.map(|at| self.nodes[at].node.id);
+            let entry = Entry {
+                resource,
+                node,
+                revision,
+                step: self.step,
+                acknowledged: node.is_none().then_some(self.step),
+                forgotten: false,
+                excused: None,
+            };
+            self.ledger.entries.insert(word.to_owned(), entry);
+        }
+    }
+
+    /// An administrator saves, now and then from a page that was open for long.
+    pub async fn save_at_the_manager(&mut self) {
+        let resource = self.any_resource();
+        self.save(resource, |world, kind, content, word| change(kind, content, word, &mut world.random)).await;
+    }
+
+    pub async fn seal_or_rescope(&mut self) {
+        let resource = RESOURCES.iter().position(|(kind, _)| *kind == Kind::VariableSet).unwrap();
+        self.save(resource, |world, _, content, _| {
+            let number = world.number;
+            if world.random.random_bool(0.5) {
+                rescope(content, &mut world.random);
+            } else {
+                reseal(content, number, &mut world.random);
+            }
+        })
+        .await;
+    }
+
+    async fn save(&mut self, resource: usize, edit: impl FnOnce(&mut Self, Kind, &mut Value, &str)) {
+        let (kind, name) = RESOURCES[resource];
+        let loaded = self.manager.loaded(kind, name).await;
+        let store = self.manager.services.store.clone();
+        let old: Vec<_> = release_list(&store, loaded.record.id).await.unwrap();
+        let base = match old.choose(&mut self.random) {
+            Some(release) if self.random.random_bool(0.2) => release.revision,
+            _ => loaded.shown().unwrap(),
+        };
+        let Some(body) = loaded.body(&store, base).await.unwrap() else { return };
+        let before = kind.export(&body, &json!({}));
+        let (mut content, word) = (before.clone(), self.word());
+        edit(self, kind, &mut content, &word);
+        let saved = self.manager.write_from(kind, &content, Some(base.to_string()), false).await;
+        match saved {
+            Ok(saved) => {
+                self.say(format!("{word} in {name} over {} at the manager: {}", base.short(), saved.revision.short()));
+                self.ledger.replaced(&before, &content);
+                self.written(&word, resource, None, saved.revision, &content);
+            }
+            Err(error) => self.say(format!("{word} in {name} at the manager is refused: {}", error.reason)),
+        }
+    }
+
+    pub async fn release(&mut self) {
+        let (kind, name) = RESOURCES[self.any_resource()];
+        let said = match self.manager.release(kind, name).await {
+            Ok(version) => version.to_string(),
+            Err(error) => error.reason.to_owned(),
+        };
+        self.say(format!("{name} is released: {said}"));
+    }
+
+    /// Somebody looks at a proposal and accepts or declines it.
+    pub async fn decide(&mut self) {
+        let forks: Vec<ForkRecord> = self.manager.forks().await.into_iter().filter(|fork| fork.state.waits()).collect();
+        let Some(fork) = forks.choose(&mut self.random).cloned() else { return };
+        let (accept, release) = (self.random.random_bool(0.6), self.random.random_bool(0.5));
+        let told = self.told_of(&fork).await;
+        let decided = self.manager.decide(&fork, accept, release).await;
+        let said = decided.as_ref().map_or_else(|error| error.reason.to_owned(), |_| "done".to_owned());
+        let id = fork.head.short();
+        self.say(format!("proposal {id} of {:?} accepted: {accept}, released: {release}: {said}", fork.node));
+        if decided.is_ok() && !accept {
+            self.ledger.excuse(told.iter(), "declined");
+        }
+    }
+
+    /// The words that are in a node's edit and not in what everybody has.
+    async fn told_of(&self, fork: &ForkRecord) -> std::collections::BTreeSet<String> {
+        let mut told = std::collections::BTreeSet::new();
+        for (kind, name) in RESOURCES {
+            let loaded = self.manager.loaded(kind, name).await;
+            if loaded.record.id != fork.resource {
+                continue;
+            }
+            let store = &self.manager.services.store;
+            for revision in [fork.head, fork.node_head] {
+                told.extend(loaded.body(store, revision).await.unwrap().iter().flat_map(words));
+            }
+            for head in &loaded.record.heads {
+                for word in loaded.body(store, *head).await.unwrap().iter().flat_map(words) {
+                    told.remove(&word);
+                }
+            }
+        }
+        told
+    }
+
+    pub async fn resolve(&mut self) {
+        let conflicts = self.manager.conflicts().await;
+        let Some(record) = conflicts.choose(&mut self.random).cloned() else { return };
+        let take = [Take::Ours, Take::Theirs].choose(&mut self.random).cloned().unwrap();
+        let resolved = self.manager.resolve(&record, take.clone(), false).await;
+        let said = resolved.as_ref().map_or_else(|error| error.reason, |_| "done");
+        self.say(format!("conflict {:?} is answered with {take:?}: {said}", record.id));
+        let Ok(resolved) = resolved else { return };
+        // Whoever answered has seen both sides.
+        let store = self.manager.services.store.clone();
+        let after = resolved.loaded.body(&store, resolved.revision).await.unwrap().unwrap_or(Value::Null);
+        for side in record.heads {
+            let before = resolved.loaded.body(&store, side).await.unwrap().unwrap_or(Value::Null);
+            self.ledger.replaced(&before, &after);
+        }
+    }
+
+    /// Another edit mode or pin for everybody, or a stronger publication for some.
+    pub async fn change_a_publication(&mut self) {
+        let modes = [EditMode::Propose, EditMode::WriteThrough, EditMode::Fork, EditMode::Locked];
+        let mode = *modes.choose(&mut self.random).unwrap();
+        let at = if self.random.random_bool(0.5) {
+            self.publications[0].mode = mode;
+            0
+        } else {
+            let resource = self.any_resource();
+            let (kind, name) = RESOURCES[resource];
+            let id = self.manager.loaded(kind, name).await.record.id;
+            let releases = release_list(&self.manager.services.store, id).await.unwrap();
+            let pin = releases.choose(&mut self.random).map(|release| release.version.to_string());
+            let pin = pin.filter(|_| self.random.random_bool(0.6));
+            let items = [(resource, pin)].into();
+            self.publications.retain(|publication| publication.name == "all");
+            self.publications.push(Publication { name: "eu", group: "/eu", priority: 10, mode, items });
+            1
+        };
+        let publication = &self.publications[at];
+        let said =
+            format!("{} is published to {}: {mode} {:?}", publication.name, publication.group, publication.items);
+        self.say(said);
+        self.publish(at).await;
+    }
+
+    pub async fn publish(&mut self, at: usize) {
+        let publication = self.publications[at].clone();
+        let items: Vec<(Kind, &str, Option<&str>)> = publication
+            .items
+            .iter()
+            .map(|(resource, pin)| (RESOURCES[*resource].0, RESOURCES[*resource].1, pin.as_deref()))
+            .collect();
+        let Publication { name, group, priority, mode, .. } = publication;
+        self.manager.publish(name, group, priority, mode, &items).await;
+    }
+
+    /// A node comes to another environment, and with it to what is sealed for it: whoever does it says so.
+    pub async fn label(&mut self) {
+        let at = self.any_node();
+        let environment = *ENVIRONMENTS.choose(&mut self.random).unwrap();
+        let widen = self.random.random_bool(0.7);
+        let labelled = self.manager.label(&self.nodes[at].node, "environment", environment, widen).await;
+        let said = labelled.as_ref().map_or_else(|error| error.reason, |()| "done");
+        self.say(format!("{} is labelled {environment}: {said}", self.nodes[at].name));
+        if labelled.is_ok() {
+            self.nodes[at].environment = environment;
+            self.nodes[at].environments.insert(environment);
+        }
+    }
+}
