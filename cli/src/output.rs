@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 
+use atoll_domain::terminal::neutral;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
@@ -62,30 +63,6 @@ impl Output {
 /// Progress and notes: standard error, so that data stays clean.
 pub fn say(text: &str) {
     eprintln!("{}", neutral(text, false));
-}
-
-/// A text of somebody else's as a terminal may show it: what would move the cursor, colour, hide or turn the direction of
-/// what stands around it shows as an escape of JSON. Lines stay lines unless the text is a field of a table.
-pub fn neutral(text: &str, is_field: bool) -> Cow<'_, str> {
-    let is_active = |c: char| match c {
-        '\n' | '\t' => is_field,
-        // Marks that change the direction of what follows (Unicode TR36 section 2.9), and separators of lines.
-        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
-        other => other.is_control(),
-    };
-    if !text.contains(is_active) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\n' if is_field => out.push_str("\\n"),
-            '\t' if is_field => out.push_str("\\t"),
-            c if is_active(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    Cow::Owned(out)
 }
 
 /// Whether somebody can be asked.
@@ -190,14 +167,6 @@ pub fn time(at_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_neither_moves_the_cursor_nor_forges_a_row_nor_turns_the_line() {
-        assert_eq!(neutral("a\u{1b}[2Jb\u{9b}1m\u{7f}", true), "a\\u001b[2Jb\\u009b1m\\u007f");
-        assert_eq!(neutral("evil\noct-1  online", true), "evil\\noct-1  online");
-        assert_eq!(neutral("\u{202e}txt.exe\u{2066}", false), "\\u202etxt.exe\\u2066");
-        assert_eq!(neutral("two\nlines, ümläut, 日本", false), "two\nlines, ümläut, 日本");
-    }
 
     #[test]
     fn who_wrote_something_on_a_node_is_what_the_node_claims() {

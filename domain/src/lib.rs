@@ -10,4 +10,5 @@ pub mod kind;
 pub mod link;
 pub mod secret;
 pub mod sharing;
+pub mod terminal;
 pub mod time;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use atoll_node::domain::terminal::neutral;
 use atoll_node::domain::time::Timestamp;
 use atoll_node::{NodeError, clock, joined_as};
 use clap::Args;
@@ -85,7 +86,7 @@ fn table(status: &AgentStatus, alive: bool, now: Timestamp) -> String {
     let mut text = String::new();
     for (label, value) in rows {
         // Writing into a text cannot fail.
-        let _ = writeln!(text, "{label:<13}{value}");
+        let _ = writeln!(text, "{label:<13}{}", neutral(&value, true));
     }
     text.trim_end().to_owned()
 }

@@ -113,6 +113,12 @@ fn entry_of(_metadata: &Metadata) -> (u64, (i64, i64)) {
 pub fn replace(path: &Path, content: &[u8], mode: u32, yard: &Path) -> io::Result<Option<PathBuf>> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
+        // Whoever may write beside the files could otherwise lead them anywhere.
+        if !fs::symlink_metadata(parent)?.is_dir() {
+            let text =
+                format!("{} is a link or no directory; the agent writes into plain directories only", parent.display());
+            return Err(io::Error::other(text));
+        }
     }
     let temporary = temporary_path(path);
     write_new(&temporary, content, mode)?;

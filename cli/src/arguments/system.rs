@@ -19,7 +19,12 @@ pub enum TokenCommand {
     /// List tokens.
     List(ListArguments),
     /// Make a token useless at once.
-    Revoke { token: String },
+    Revoke {
+        token: String,
+        /// Leave alone what was made with it: for replacing a token by one that it made itself.
+        #[arg(long)]
+        keep_made: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

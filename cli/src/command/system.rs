@@ -54,9 +54,13 @@ pub async fn token(session: &mut Session, command: TokenCommand) -> Result<()> {
                 &[("id", "id"), ("expires", "expiresMs")],
             )
         }
-        TokenCommand::Revoke { token } => {
-            session.client.access.revoke_token(v1::RevokeTokenRequest { token: token.clone() }).await?;
-            say(&format!("{token} is revoked"));
+        TokenCommand::Revoke { token, keep_made } => {
+            let request = v1::RevokeTokenRequest { token, keep_made };
+            let done = session.client.access.revoke_token(request).await?.into_inner();
+            done.revoked.iter().for_each(|name| say(&format!("{name} is revoked")));
+            if done.join_tokens > 0 {
+                say(&format!("{} join tokens made with it are revoked too", done.join_tokens));
+            }
             Ok(())
         }
     }

@@ -96,8 +96,19 @@ impl Kind {
     /// The rules of the kind that a body breaks; none for a sound one.
     #[must_use]
     pub fn check(self, body: &Value) -> Vec<Problem> {
-        self.rules().check(body)
+        let mut problems = self.rules().check(body);
+        let name = body.get("Name").and_then(Value::as_str).unwrap_or_default();
+        if has_controls(name) {
+            let message = "Name holds control characters; write it without them".to_owned();
+            problems.push(Problem { path: Path(vec!["Name".to_owned()]), message });
+        }
+        problems
     }
+}
+
+/// Whether a name holds what moves a cursor or ends a line wherever it is shown or written.
+pub(crate) fn has_controls(name: &str) -> bool {
+    name.chars().any(char::is_control)
 }
 
 impl fmt::Display for Kind {

@@ -46,8 +46,9 @@ impl Access for Admin {
         request: Request<v1::RevokeTokenRequest>,
     ) -> Result<Response<v1::RevokeTokenResponse>, Status> {
         let caller = caller(&request)?;
-        token::revoke(&self.0, &caller, &request.into_inner().token).await.map_err(status)?;
-        Ok(Response::new(v1::RevokeTokenResponse {}))
+        let wished = request.into_inner();
+        let done = token::revoke(&self.0, &caller, &wished.token, wished.keep_made).await.map_err(status)?;
+        Ok(Response::new(v1::RevokeTokenResponse { revoked: done.tokens, join_tokens: done.join_tokens }))
     }
 
     async fn create_sign_in_link(

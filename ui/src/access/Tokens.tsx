@@ -134,7 +134,8 @@ function Revoke({ token, onClose }: { token: Token; onClose: () => void }) {
       onDone={() => void queries.invalidateQueries({ queryKey: ["tokens"] })}
       onClose={onClose}
     >
-      Whoever uses it is refused from now on, and browsers that signed in through it are signed out.
+      Whoever uses it is refused from now on, and browsers that signed in through it are signed out. Tokens and join tokens that were made
+      with it are revoked too; to keep them, use the command with <Code>--keep-made</Code>.
     </Confirm>
   );
 }

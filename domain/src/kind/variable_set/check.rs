@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::scope::Scope;
 use super::{VARIABLES, is_sensitive, variables};
-use crate::kind::Problem;
+use crate::kind::{Problem, has_controls};
 use crate::secret;
 use crate::sharing::keyed_list::ITEMS;
 use crate::sharing::path::Path;
@@ -38,6 +38,9 @@ fn check_variable(
         problems.push(at(&path, "a variable needs a Name".to_owned()));
         return;
     };
+    if has_controls(name) {
+        problems.push(at(&path, "the name of a variable holds control characters; write it without them".to_owned()));
+    }
     match variable.get("Value") {
         None | Some(Value::Null) => {}
         Some(Value::String(_)) if is_sensitive(variable) => problems.push(at(

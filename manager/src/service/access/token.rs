@@ -15,6 +15,7 @@ use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
 use crate::store::Database;
 use crate::store::access::{TokenRecord, token_create, token_get, token_list, token_revoke};
+use crate::store::fleet::{join_token_list, join_token_revoke};
 
 /// Says what a text is, wherever it turns up.
 const PREFIX: &str = "atoll_admin_";
@@ -162,29 +163,73 @@ pub async fn list(services: &Services, options: &Options) -> Result<Page<TokenRe
     page(tokens, options)
 }
 
-/// Makes a token useless. The last one that works cannot be revoked: nobody could make another.
+/// What was revoked.
+#[derive(Debug, Default)]
+pub struct Revoked {
+    /// By name, the one that was meant first.
+    pub tokens: Vec<String>,
+    pub join_tokens: u64,
+}
+
+/// Makes a token useless, and everything that was made with it: other tokens and what those made, join tokens, links and
+/// sessions. The last tokens that work cannot be revoked: nobody could make another.
 ///
 /// # Errors
-/// There is no such token, or it is the last.
-pub async fn revoke(services: &Services, caller: &Caller, name_or_id: &str) -> Result<()> {
+/// There is no such token, or no other would be left.
+pub async fn revoke(services: &Services, caller: &Caller, name_or_id: &str, keep_made: bool) -> Result<Revoked> {
     let mut tx = services.store.begin().await?;
     let tokens = token_list(&tx).await?;
-    let alive = |token: &&TokenRecord| is_alive(token, caller.now);
     let record = tokens
         .iter()
         .find(|token| !token.revoked && (token.name == name_or_id || token.id.to_string() == name_or_id))
         .ok_or_else(|| Error::not_found("token", name_or_id))?;
-    if tokens.iter().filter(alive).all(|token| token.id == record.id) {
+    let going = if keep_made { vec![record] } else { with_made(&tokens, record) };
+    let ids: BTreeSet<TokenId> = going.iter().map(|token| token.id).collect();
+    if tokens.iter().filter(|token| is_alive(token, caller.now)).all(|token| ids.contains(&token.id)) {
         return Err(Error::precondition(
             "LAST_TOKEN",
-            "this is the last token that works; create another one before you revoke it",
+            "no token that works would be left, since what was made with this one goes with it; create another one first, \
+             or keep those (--keep-made)",
         ));
     }
-    token_revoke(&tx, record.id).await?;
-    caller.record(&mut tx, "token.revoke", &record.name, json!({ "id": record.id }));
+    let mut revoked = Revoked::default();
+    for token in going {
+        token_revoke(&tx, token.id).await?;
+        caller.record(&mut tx, "token.revoke", &token.name, json!({ "id": token.id, "with": record.name }));
+        revoked.tokens.push(token.name.clone());
+    }
+    if !keep_made {
+        for join in join_token_list(&tx).await?.into_iter().filter(|join| !join.revoked) {
+            let is_made_with = |token: &&TokenRecord| ids.contains(&token.id) && token.created_ms <= join.created_ms;
+            if tokens.iter().filter(is_made_with).any(|token| token.name == join.created_by) {
+                join_token_revoke(&tx, join.id).await?;
+                caller.record(&mut tx, "join_token.revoke", join.id, json!({ "with": record.name }));
+                revoked.join_tokens += 1;
+            }
+        }
+    }
     tx.commit().await?;
-    services.sessions.token_revoked(record.id, caller.now);
-    Ok(())
+    for id in ids {
+        services.sessions.token_revoked(id, caller.now);
+    }
+    Ok(revoked)
+}
+
+/// A token with those that were made with it, and with those again. A name is one token's for as long as it works, so who
+/// made a token is the one of that name that was there before it.
+fn with_made<'a>(tokens: &'a [TokenRecord], first: &'a TokenRecord) -> Vec<&'a TokenRecord> {
+    let mut going = vec![first];
+    let mut next = 0;
+    while let Some(maker) = going.get(next).copied() {
+        let made = tokens.iter().filter(|token| {
+            let is_new = !token.revoked && !going.iter().any(|known| known.id == token.id);
+            is_new && token.created_by == maker.name && token.created_ms >= maker.created_ms
+        });
+        let made: Vec<&TokenRecord> = made.collect();
+        going.extend(made);
+        next += 1;
+    }
+    going
 }
 
 /// The first administrator's token, made when there is none at all.

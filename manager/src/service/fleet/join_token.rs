@@ -8,11 +8,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
 use crate::store::fleet::{
-    JoinTokenRecord, group_exists, join_token_create, join_token_get, join_token_list, join_token_revoke,
+    JoinTokenRecord, group_exists, join_token_create, join_token_get, join_token_list, join_token_revoke, node_named,
 };
 
 const LIFETIME_MS: i64 = 3_600_000;
@@ -55,6 +55,16 @@ pub async fn create(services: &Services, caller: &Caller, wish: NewJoinToken) ->
     let mut tx = services.store.begin().await?;
     if !group_exists(&tx, &wish.group).await? {
         return Err(Error::not_found("group", wish.group.as_str()));
+    }
+    if let Some(name) = &wish.node_name
+        && let Some(node) = node_named(&tx, name.as_str()).await?
+    {
+        let text = format!(
+            "{} is a node of this fleet already; a server whose certificate ran out comes back by itself, and one that is built anew \
+             joins under its name once the old one was removed (atoll node remove {})",
+            node.name, node.name
+        );
+        return Err(Error::new(ErrorKind::AlreadyExists, "NAME_TAKEN", text));
     }
     let secret = JoinSecret::new(clock::random());
     let record = JoinTokenRecord {

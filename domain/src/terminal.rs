@@ -1,0 +1,46 @@
+//! Texts of others, as a terminal may show them.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// A text of somebody else's as a terminal may show it: what would move the cursor, colour, hide or turn the direction of
+/// what stands around it shows as an escape of JSON. Lines stay lines unless the text is a field of a table.
+#[must_use]
+pub fn neutral(text: &str, is_field: bool) -> Cow<'_, str> {
+    let is_active = |c: char| match c {
+        '\n' | '\t' => is_field,
+        // Marks that change the direction of what follows (Unicode TR36 section 2.9), and separators of lines.
+        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        // What is not seen at all: two names would look like one.
+        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}' => true,
+        other => other.is_control(),
+    };
+    if !text.contains(is_active) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' if is_field => out.push_str("\\n"),
+            '\t' if is_field => out.push_str("\\t"),
+            // Writing into a text cannot fail.
+            c if is_active(c) => drop(write!(out, "\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_neither_moves_the_cursor_nor_forges_a_row_nor_turns_the_line() {
+        assert_eq!(neutral("a\u{1b}[2Jb\u{9b}1m\u{7f}", true), "a\\u001b[2Jb\\u009b1m\\u007f");
+        assert_eq!(neutral("evil\noct-1  online", true), "evil\\noct-1  online");
+        assert_eq!(neutral("\u{202e}txt.exe\u{2066}", false), "\\u202etxt.exe\\u2066");
+        assert_eq!(neutral("oct\u{200b}-1\u{ad}", true), "oct\\u200b-1\\u00ad");
+        assert_eq!(neutral("two\nlines, ümläut, 日本", false), "two\nlines, ümläut, 日本");
+    }
+}
