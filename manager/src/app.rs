@@ -74,6 +74,7 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
         tls::accept(node_listener, Some(node_tls), cancel.clone()),
         cancel.clone(),
     ));
+    tasks.spawn(task::required(Arc::clone(&services), cancel.clone()));
     tasks.spawn(task::samples(Arc::clone(&services), cancel.clone()));
     let presence = tokio::spawn(task::presence(Arc::clone(&services), cancel.clone()));
 

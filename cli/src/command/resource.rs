@@ -377,7 +377,9 @@ pub async fn release(
         widen: session.widen,
         expected_revision: session.expect.clone(),
     };
-    Ok(session.client.sharing.release_resource(request).await?.into_inner().release.unwrap_or_default())
+    let done = session.client.sharing.release_resource(request).await?.into_inner();
+    done.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+    Ok(done.release.unwrap_or_default())
 }
 
 async fn versions(session: &mut Session, kind: Kind, name: &str, list: &ListArguments) -> Result<()> {

@@ -42,6 +42,8 @@ pub struct Services {
     pub pulse: Arc<Pulse>,
     /// Nodes that ran something else than they should.
     pub repairs: sharing::proof::Repairs,
+    /// Required variables that nodes lack.
+    pub required: sharing::required::Required,
     pub counters: telemetry::Counters,
     pub settings: Settings,
     pub started: Timestamp,
@@ -65,6 +67,7 @@ impl Services {
             attempts: fleet::join::attempt::Attempts::default(),
             sessions: access::session::Sessions::default(),
             repairs: sharing::proof::Repairs::default(),
+            required: sharing::required::Required::default(),
             counters: telemetry::Counters::default(),
             pulse,
             store,
@@ -152,7 +155,7 @@ impl Caller {
         self
     }
 
-    fn record(&self, tx: &mut Tx, action: &'static str, subject: impl ToString, detail: Value) {
+    pub(crate) fn record(&self, tx: &mut Tx, action: &'static str, subject: impl ToString, detail: Value) {
         tx.audit(AuditEntry { at: self.now, actor: self.name.clone(), action, subject: subject.to_string(), detail });
     }
 

@@ -49,6 +49,19 @@ pub async fn feed(services: Arc<Services>, cancel: CancellationToken) {
     }
 }
 
+/// Keeps an eye on what nodes lack: the rest of what makes a node green is known when something is published.
+pub async fn required(services: Arc<Services>, cancel: CancellationToken) {
+    let mut tick = interval(FLUSH);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        report(sharing::required::refresh(&services).await, "it cannot be looked at which required values nodes lack");
+    }
+}
+
 /// Does queued work. A piece that fails stays queued and holds up no other.
 async fn work(services: &Services) -> Result<()> {
     loop {

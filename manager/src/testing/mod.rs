@@ -222,6 +222,7 @@ impl TestManager {
         let mut tx = self.services.store.begin_ordered().await.unwrap();
         node_create_many(&tx, std::slice::from_ref(&record)).await.unwrap();
         membership::admit_nodes(&self.services, &mut tx, std::slice::from_ref(&record)).await.unwrap();
+        self.caller.record(&mut tx, "node.join", &record.name, json!({ "group": record.group }));
         tx.commit().await.unwrap();
         TestNode { id: record.id, identity, sealing, replica: Replica::default(), stored: Vec::new() }
     }

@@ -83,7 +83,37 @@ fn a_token_has_a_name_that_is_recorded_and_is_useless_once_revoked() {
     fleet.cli.attempt(&["token", "create", "Console"]).refused(2, "BAD_NAME");
     fleet.cli.run(&["token", "revoke", "alice"]);
     alice.attempt(&["whoami"]).refused(4, "BAD_TOKEN");
-    fleet.cli.attempt(&["token", "revoke", "admin"]).refused(6, "last token");
+    fleet.cli.attempt(&["token", "revoke", "admin"]).refused(6, "no token that works would be left");
+}
+
+#[test]
+fn what_a_token_made_goes_with_it_unless_somebody_says_otherwise() {
+    let fleet = Fleet::start();
+    let with = |name: &str, text: &str| {
+        let cli = atoll_tests::Cli { token_file: fleet.path(&format!("{name}.token")), ..fleet.cli.clone() };
+        std::fs::write(&cli.token_file, text).unwrap();
+        cli
+    };
+    let mallory = with("mallory", &fleet.cli.run(&["token", "create", "mallory"]));
+    let friend = with("friend", &mallory.run(&["token", "create", "friend"]));
+    let friends = with("friends", &friend.run(&["token", "create", "friends-friend"]));
+    friends.run(&["enroll", "token", "create", "--group", "/"]);
+    let said = fleet.cli.attempt(&["token", "revoke", "mallory"]).stderr;
+    for name in ["mallory", "friend", "friends-friend", "1 join tokens"] {
+        assert!(said.contains(name), "{said}");
+    }
+    for gone in [&mallory, &friend, &friends] {
+        gone.attempt(&["whoami"]).refused(4, "BAD_TOKEN");
+    }
+    let tokens = fleet.cli.json(&["enroll", "token", "list"]);
+    assert_eq!(tokens[0]["revoked"], true);
+
+    // A token that is replaced by one that it made itself.
+    let next = with("next", &fleet.cli.run(&["token", "create", "next"]));
+    next.attempt(&["token", "revoke", "admin"]).refused(6, "--keep-made");
+    next.run(&["token", "revoke", "admin", "--keep-made"]);
+    assert!(next.run(&["whoami"]).contains("next"));
+    fleet.cli.attempt(&["whoami"]).refused(4, "BAD_TOKEN");
 }
 
 #[test]

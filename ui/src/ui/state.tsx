@@ -26,6 +26,7 @@ const LOOKS: Record<string, Look> = {
   cordoned: { label: "Cordoned", icon: PauseCircle, color: "yellow" },
   removed: { label: "Removed", icon: CircleMinus, color: "gray" },
   in_sync: { label: "In sync", icon: CircleCheck, color: "teal" },
+  incomplete: { label: "Required value missing", icon: CircleX, color: "red" },
   drift: { label: "Drift", icon: CircleX, color: "red" },
   unknown: { label: "Not known", icon: CircleHelp, color: "gray" },
   behind: { label: "Behind", icon: Clock, color: "orange" },

@@ -13,7 +13,7 @@ use super::{Admin, caller, convert, decode, status};
 use crate::service::Services;
 use crate::service::sharing::fork::decide::{Decision, decide};
 use crate::service::sharing::{
-    conflict, fork, preview, publication, read, release, save, status as sync, usage, variable,
+    conflict, fork, preview, publication, read, release, required, save, status as sync, usage, variable,
 };
 use crate::store::sharing::ResourceRecord;
 
@@ -136,7 +136,9 @@ impl Sharing for Admin {
         )
         .await
         .map_err(status)?;
+        let warnings = required::warnings(&self.0, &loaded).await.map_err(status)?;
         Ok(Response::new(v1::ReleaseResourceResponse {
+            warnings,
             resource: resource(&self.0, loaded.record).await?,
             release: Some(convert::release(&release)),
             sequence,

@@ -53,6 +53,15 @@ pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
         text: exception.text,
         since_ms: exception.since_ms,
     }));
+    exceptions.extend(services.required.missing(record.id).into_iter().map(|missing| ExceptionView {
+        resource: named(&missing.set.to_string()),
+        code: "REQUIRED_MISSING".to_owned(),
+        text: format!(
+            "{} is required and no value of it applies to this node; give it one (atoll vars set) and publish that",
+            missing.name
+        ),
+        since_ms: missing.since_ms,
+    }));
     let publications = publication_list(database)
         .await?
         .into_iter()

@@ -40,7 +40,10 @@ pub fn view(services: &Services, record: impl Into<Arc<NodeRecord>>) -> NodeView
     let seen = services.presence.get(record.id);
     let wanted = services.hub.read(|feed| feed.wanted_sequence(record.id));
     let (state, state_reason, state_since_ms) = state_of(&record, &seen);
-    let sync_state = sync_state_of(&seen, wanted);
+    let sync_state = match sync_state_of(&seen, wanted) {
+        SyncState::InSync if services.required.is_missing(record.id) => SyncState::Incomplete,
+        proven => proven,
+    };
     NodeView { in_sync: sync_state == SyncState::InSync, sync_state, record, seen, state, state_reason, state_since_ms }
 }
 
@@ -49,6 +52,8 @@ pub fn view(services: &Services, record: impl Into<Arc<NodeRecord>>) -> NodeView
 pub enum SyncState {
     /// It has proved to run just what it should.
     InSync,
+    /// It runs just what it should, and a required variable has no value for it.
+    Incomplete,
     /// Something is on its way to it, or being written there, or it has not been heard since.
     Behind,
     /// It goes on running something else than it should.
@@ -62,6 +67,7 @@ impl SyncState {
     pub fn name(self) -> &'static str {
         match self {
             Self::InSync => "in_sync",
+            Self::Incomplete => "incomplete",
             Self::Behind => "behind",
             Self::Drift => "drift",
             Self::Unknown => "unknown",

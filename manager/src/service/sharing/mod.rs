@@ -12,6 +12,7 @@ pub mod reach;
 pub mod read;
 pub mod receive;
 pub mod release;
+pub mod required;
 pub mod save;
 mod secret;
 mod settle;

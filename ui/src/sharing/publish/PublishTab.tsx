@@ -53,8 +53,8 @@ function ReleaseForm({ kind, resource }: PublishProps) {
   const reason = resource.state !== "ok" ? "It is deleted; restore a revision first" : problem;
   const release = useMutation({
     mutationFn: () => api.sharing.releaseResource({ kind: kind.name, resource: resource.id, version, expectedRevision: resource.heads[0] ?? "" }),
-    onSuccess: ({ release: made }) => {
-      tellDone(`${made?.version ?? version} is released`, "Nodes that follow get it now.");
+    onSuccess: ({ release: made, warnings }) => {
+      tellDone(`${made?.version ?? version} is released`, ["Nodes that follow get it now.", ...warnings].join(" "));
       refresh(queries);
     },
   });

@@ -25,7 +25,7 @@ pub async fn offered_to(database: &impl Database, loaded: &Loaded, node: &NodeRe
     offered_among(database, loaded, node, &publication_list(database).await?).await
 }
 
-pub(super) async fn offered_among(
+pub async fn offered_among(
     database: &impl Database,
     loaded: &Loaded,
     node: &NodeRecord,

@@ -4,5 +4,6 @@ mod edits;
 mod forks;
 mod pairs;
 mod proof;
+mod required;
 mod returning;
 mod secrets;

@@ -128,8 +128,8 @@ export type Node = Message<"atoll.v1.Node"> & {
   identityFingerprint: string;
 
   /**
-   * Whether it runs what it should: `in_sync` (proved), `behind`, `drift` (it goes on running something else) or
-   * `unknown` (it does not tell).
+   * Whether it runs what it should: `in_sync` (proved), `incomplete` (it does, and a required variable has no value for it),
+   * `behind`, `drift` (it goes on running something else) or `unknown` (it does not tell).
    *
    * @generated from field: string sync_state = 16;
    */
