@@ -3,7 +3,7 @@
 //! What changes about nodes is in the audit record, written in the same transaction. So a look asks only for acts on nodes
 //! since the last one, whichever replica of the manager did them. What decides about a node reads the database.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use atoll_domain::fleet::node::NodeStanding;
@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, watch};
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::audit::{newest_number, subjects_between};
-use crate::store::fleet::{NodeRecord, node_list, nodes_named};
+use crate::store::fleet::{NodeRecord, node_list, nodes_named, removed_names};
 
 /// More acts on nodes since the last look than this, and all nodes are read again.
 const ACTS_LIMIT: u64 = 500;
@@ -23,13 +23,15 @@ const ACTS_LIMIT: u64 = 500;
 pub struct Nodes {
     by_name: Vec<Arc<NodeRecord>>,
     by_id: HashMap<NodeId, Arc<NodeRecord>>,
+    /// Names of those that were removed: what they left behind is still called after them.
+    removed: BTreeMap<NodeId, String>,
 }
 
 impl Nodes {
-    fn new(mut by_name: Vec<Arc<NodeRecord>>) -> Self {
+    fn new(mut by_name: Vec<Arc<NodeRecord>>, removed: BTreeMap<NodeId, String>) -> Self {
         by_name.sort_by(|one, other| one.name.cmp(&other.name));
         let by_id = by_name.iter().map(|record| (record.id, Arc::clone(record))).collect();
-        Self { by_name, by_id }
+        Self { by_name, by_id, removed }
     }
 
     /// Every node, by name.
@@ -48,17 +50,25 @@ impl Nodes {
         self.by_name.get(place)
     }
 
-    /// A node by name, for naming it in other lists.
+    /// A node by name, for naming it in other lists, also when it was removed since.
     #[must_use]
     pub fn name(&self, id: NodeId) -> Option<String> {
-        self.get(id).map(|record| record.name.to_string())
+        let present = self.get(id).map(|record| record.name.to_string());
+        present.or_else(|| self.removed.get(&id).map(|name| format!("{name} (removed)")))
     }
 
     fn with(&self, changed: Vec<NodeRecord>) -> Self {
         let ids: BTreeSet<NodeId> = changed.iter().map(|record| record.id).collect();
+        let mut removed = self.removed.clone();
+        for record in &changed {
+            match record.standing {
+                NodeStanding::Removed => removed.insert(record.id, record.name.to_string()),
+                _ => removed.remove(&record.id),
+            };
+        }
         let unchanged = self.by_name.iter().filter(|record| !ids.contains(&record.id)).cloned();
         let present = changed.into_iter().filter(|record| record.standing != NodeStanding::Removed).map(Arc::new);
-        Self::new(unchanged.chain(present).collect())
+        Self::new(unchanged.chain(present).collect(), removed)
     }
 }
 
@@ -122,5 +132,6 @@ impl State {
 }
 
 async fn read(store: &Store) -> Result<Nodes> {
-    Ok(Nodes::new(node_list(store).await?.into_iter().map(Arc::new).collect()))
+    let present = node_list(store).await?.into_iter().map(Arc::new).collect();
+    Ok(Nodes::new(present, removed_names(store).await?))
 }

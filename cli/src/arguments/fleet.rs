@@ -25,6 +25,9 @@ pub enum NodeCommand {
         /// More nodes may read a sealed value by this, and that is meant.
         #[arg(long)]
         widen: bool,
+        /// Only say which publications and values the node would get and lose.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Give a node another home group.
     Move {
@@ -33,6 +36,9 @@ pub enum NodeCommand {
         /// More nodes may read a sealed value by this, and that is meant.
         #[arg(long)]
         widen: bool,
+        /// Only say which publications and values the node would get and lose.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Give a node another name.
     Rename {
@@ -54,10 +60,10 @@ pub enum NodeCommand {
     Uncordon { node: String },
     /// End a node's membership for good.
     Remove { node: String },
-    /// Wait until a node is in a state (online, offline, in-sync).
+    /// Wait until a node is in a state. One that has not joined yet is waited for.
     Wait {
         node: String,
-        #[arg(long = "for", default_value = "online")]
+        #[arg(long = "for", value_parser = ["online", "offline", "cordoned", "in-sync"], default_value = "online")]
         state: String,
         #[arg(long, default_value = "60s")]
         timeout: String,
@@ -81,7 +87,7 @@ pub enum EnrollTokenCommand {
         #[arg(long = "label")]
         labels: Vec<String>,
         /// How many nodes may join with it.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         uses: u32,
         /// For how long, such as 30m or 24h.
         #[arg(long, default_value = "1h")]

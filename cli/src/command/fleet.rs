@@ -32,15 +32,22 @@ pub async fn node(session: &mut Session, command: NodeCommand) -> Result<()> {
         }
         NodeCommand::Get { node } => get(session, node).await,
         NodeCommand::Events { node, list } => events(session, node, &list).await,
-        NodeCommand::Label { node, labels, widen } => {
+        NodeCommand::Label { node, labels, widen, dry_run } => {
             let (remove, set): (Vec<String>, Vec<String>) =
                 labels.into_iter().partition(|word| word.ends_with('-') && !word.contains('='));
             let remove = remove.iter().map(|word| word.trim_end_matches('-').to_owned()).collect();
+            if dry_run {
+                let change = v1::LabelChange { set: pairs(&set)?, remove };
+                return preview(session, node, v1::act_on_nodes_request::Act::Label(change)).await;
+            }
             let request = v1::LabelNodeRequest { node, set: pairs(&set)?, remove, widen };
             let node = session.client.fleet.label_node(request).await?.into_inner().node.unwrap_or_default();
             session.output.list(&[node], &NODE_COLUMNS, &[])
         }
-        NodeCommand::Move { node, group, widen } => {
+        NodeCommand::Move { node, group, dry_run: true, .. } => {
+            preview(session, node, v1::act_on_nodes_request::Act::MoveToGroup(group)).await
+        }
+        NodeCommand::Move { node, group, widen, .. } => {
             let moved = session.client.fleet.move_node(v1::MoveNodeRequest { node, group, widen }).await?.into_inner();
             session.output.list(&[moved.node.unwrap_or_default()], &NODE_COLUMNS, &[])
         }
@@ -120,6 +127,35 @@ async fn get(session: &mut Session, node: String) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// Says what an act would bring a node and take away from it. Nothing is changed.
+async fn preview(session: &mut Session, node: String, act: v1::act_on_nodes_request::Act) -> Result<()> {
+    let request = v1::FreezeNodesRequest { nodes: vec![node], filter: String::new() };
+    let frozen = session.client.fleet.freeze_nodes(request).await?.into_inner();
+    let act = v1::ActOnNodesRequest {
+        selection_id: frozen.selection_id,
+        expected_count: frozen.count,
+        act: Some(act),
+        widen: false,
+    };
+    let request = v1::PreviewNodesRequest { act: Some(act) };
+    let seen = session.client.fleet.preview_nodes(request).await?.into_inner();
+    for change in &seen.changes {
+        let word = if change.gained > 0 { "gained" } else { "lost" };
+        say(&format!("publication {} would be {word}", change.publication));
+    }
+    if seen.changes.is_empty() && seen.values.is_empty() {
+        say("nothing that is published changes for this node");
+    }
+    if seen.values_total > seen.values.len() as u64 {
+        say(&format!("of {} values that change the first {} are shown", seen.values_total, seen.values.len()));
+    }
+    let columns = [("set", "set"), ("name", "name"), ("now", "before"), ("then", "after"), ("sensitive", "sealed")];
+    if seen.values.is_empty() && session.output.is_for_people() {
+        return Ok(());
+    }
+    session.output.list(&seen.values, &columns, &[("node", "node")])
 }
 
 async fn wait(session: &mut Session, node: &str, state: &str, timeout: &str) -> Result<()> {

@@ -70,6 +70,9 @@ fn sentence(status: &v1::GetSyncStatusResponse) -> String {
     if status.applied > 0 {
         text.push_str(&format!(", {} applied it", grouped(status.applied)));
     }
+    if status.incomplete > 0 {
+        text.push_str(&format!(", {} lack a required value", grouped(status.incomplete)));
+    }
     if status.drifting > 0 {
         text.push_str(&format!(", {} run something else than they should", grouped(status.drifting)));
     }

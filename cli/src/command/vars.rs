@@ -93,7 +93,15 @@ fn show(session: &Session, variables: &[v1::EffectiveVariable], explain: bool) -
     if !session.output.is_for_people() || !explain {
         let columns =
             [("set", "set"), ("name", "name"), ("outcome", "outcome"), ("value", "value"), ("sensitive", "sensitive")];
-        return session.output.list(variables, &columns, &[]);
+        if !session.output.is_for_people() {
+            return session.output.list(variables, &columns, &[]);
+        }
+        // People are told that there is a value; programs get the reference to it.
+        let hidden = |variable: &v1::EffectiveVariable| v1::EffectiveVariable {
+            value: if variable.sensitive { "(sealed)".to_owned() } else { variable.value.clone() },
+            ..variable.clone()
+        };
+        return session.output.list(&variables.iter().map(hidden).collect::<Vec<_>>(), &columns, &[]);
     }
     for variable in variables {
         let value = if variable.sensitive { "(sealed)" } else { variable.value.as_str() };

@@ -205,13 +205,19 @@ impl Fleet for Admin {
         let wished = request.into_inner().act.unwrap_or_default();
         let id = decode::parsed("BAD_ID", &wished.selection_id).map_err(status)?;
         let act = act(wished.act).map_err(status)?;
-        let reaches = selection::preview(&self.0, &caller, id, wished.expected_count, &act).await.map_err(status)?;
-        let changes = reaches.into_iter().map(|reach| v1::ReachChange {
+        let preview = selection::preview(&self.0, &caller, id, wished.expected_count, &act).await.map_err(status)?;
+        let changes = preview.reaches.into_iter().map(|reach| v1::ReachChange {
             publication: reach.publication,
             gained: reach.gained,
             lost: reach.lost,
         });
-        Ok(Response::new(v1::PreviewNodesResponse { changes: changes.collect() }))
+        let values = preview.values.into_iter().map(convert::value_change);
+        Ok(Response::new(v1::PreviewNodesResponse {
+            changes: changes.collect(),
+            values: values.collect(),
+            values_total: preview.values_total,
+            not_looked_at: preview.not_looked_at,
+        }))
     }
 
     async fn act_on_nodes(

@@ -41,6 +41,24 @@ fn fleet_of_three() -> (Fleet, [Agent; 3]) {
 }
 
 #[test]
+fn a_label_can_be_tried_before_it_is_set() {
+    let fleet = Fleet::start();
+    let _node = fleet.join("one", "/eu", &["environment=staging"]);
+    let url = |environment: &str| {
+        let scope = serde_json::json!({"Environment": [environment]});
+        serde_json::json!({"Name": "Url", "Value": format!("https://{environment}"), "Scope": scope})
+    };
+    fleet.publish("vars", &serde_json::json!({"Name": "web", "Variables": [url("staging"), url("production")]}));
+    fleet.cli.run(&["publication", "set", "web", "--vars", "web"]);
+    let values = fleet.cli.json(&["node", "label", "one", "environment=production", "--dry-run"]);
+    assert_eq!(
+        (values[0]["before"].as_str(), values[0]["after"].as_str()),
+        (Some("https://staging"), Some("https://production"))
+    );
+    assert_eq!(fleet.cli.json(&["node", "get", "one"])["node"]["labels"]["environment"], "staging");
+}
+
+#[test]
 fn what_was_confirmed_is_what_is_acted_on() {
     let (fleet, nodes) = fleet_of_three();
     fleet.publish("template", &template("T"));

@@ -123,10 +123,12 @@ impl Replica {
     }
 
     /// How far the feed had come when the manager last took a report of this node, and the mark of that number. A manager
-    /// that does not know it has forgotten what it said that it had stored.
+    /// that does not know it has forgotten what it said that it had stored. Nothing where a cursor has come as far: it shows
+    /// the same, and marks are not kept for ever.
     #[must_use]
     pub fn heard(&self) -> (u64, u64) {
-        self.heard
+        let reached = self.cursors.values().max().copied().unwrap_or(0);
+        if reached >= self.heard.0 { (0, 0) } else { self.heard }
     }
 
     #[must_use]

@@ -112,7 +112,8 @@ pub(super) fn decide(forks: &mut OwnEdits, decision: &ForkDecision) -> Vec<Write
 /// word brings them, they are taken up again. Everything has been offered by then, so no newer word is still to come.
 pub(super) fn give_back(forks: &OwnEdits, decisions: &[ForkDecision]) -> Vec<Write> {
     let mut newest: BTreeMap<ResourceId, &ForkDecision> = BTreeMap::new();
-    for decision in decisions.iter().filter(|decision| decision.counts()) {
+    // Words of managers that did not number edits yet have no order.
+    for decision in decisions.iter().filter(|decision| decision.counts() && !decision.edit.is_nil()) {
         let known = newest.entry(decision.resource).or_insert(decision);
         if known.edit < decision.edit {
             *known = decision;

@@ -46,7 +46,9 @@ impl Replica {
     /// The revisions to return after starting over: what was made here, and what runs instead of it.
     #[must_use]
     pub fn fork_revisions(&self) -> Vec<RevisionId> {
-        let kept = self.every_edit().filter(|fork| fork.state != ForkState::Rejected);
+        // What lies below an edit is asked for where it is missing; told by itself it would come after what was built on it.
+        let newest = self.forks.values().flat_map(|fork| std::iter::once(fork).chain(fork.aside.as_deref()));
+        let kept = newest.filter(|fork| fork.state != ForkState::Rejected);
         kept.flat_map(|fork| [fork.own_head, fork.head]).collect()
     }
 

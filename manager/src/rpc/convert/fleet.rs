@@ -6,6 +6,7 @@ use crate::service::fleet::event::NodeEventView;
 use crate::service::fleet::group::GroupView;
 use crate::service::fleet::join::attempt::JoinAttempt;
 use crate::service::fleet::node::NodeView;
+use crate::service::sharing::gets::{Change, Got};
 use crate::store::fleet::JoinTokenRecord;
 use crate::store::telemetry::SampleRecord;
 
@@ -86,5 +87,17 @@ pub fn join_token(record: JoinTokenRecord) -> v1::JoinToken {
         revoked: record.revoked,
         created_by: record.created_by,
         created_ms: record.created_ms,
+    }
+}
+
+pub fn value_change(change: Change) -> v1::ValueChange {
+    let sealed = [&change.before, &change.after].into_iter().flatten().any(Got::is_sealed);
+    v1::ValueChange {
+        node: change.node,
+        set: change.set,
+        name: change.name,
+        before: change.before.map(|got| got.shown()),
+        after: change.after.map(|got| got.shown()),
+        sealed,
     }
 }

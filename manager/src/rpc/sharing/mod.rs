@@ -413,6 +413,7 @@ impl Sharing for Admin {
             offline: seen.offline as u64,
             drifting: seen.drifting as u64,
             unknown: seen.unknown as u64,
+            incomplete: seen.incomplete as u64,
             behind: behind.collect(),
         }))
     }

@@ -6,6 +6,7 @@ use atoll_domain::fleet::selector::Labels;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::service::sharing::gets::Gets;
 use crate::service::sharing::{membership, reach};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
@@ -124,7 +125,7 @@ impl Prepared<'_> {
     /// # Errors
     /// It cannot be done to this node.
     pub fn reach(&self, caller: &Caller, record: &NodeRecord) -> Result<Vec<Option<bool>>> {
-        let after = self.act.decide(record.clone(), caller)?.record;
+        let after = self.after(caller, record)?;
         let stays = after.standing != NodeStanding::Removed;
         let change = |publication: &PublicationRecord| {
             let before = publication.selector.matches(&record.group, &record.labels);
@@ -132,6 +133,22 @@ impl Prepared<'_> {
             (before != now).then_some(now)
         };
         Ok(self.publications.iter().map(change).collect())
+    }
+
+    /// The node as it would be.
+    ///
+    /// # Errors
+    /// It cannot be done to this node.
+    pub fn after(&self, caller: &Caller, record: &NodeRecord) -> Result<NodeRecord> {
+        Ok(self.act.decide(record.clone(), caller)?.record)
+    }
+
+    /// Which values nodes get by what is published.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn gets(&self, tx: &Tx) -> Result<Gets> {
+        Gets::load(tx, self.publications.clone()).await
     }
 
     pub fn publications(&self) -> impl Iterator<Item = &str> {

@@ -2,6 +2,7 @@
 
 pub mod conflict;
 pub mod fork;
+pub mod gets;
 pub mod history;
 pub mod membership;
 mod offer;

@@ -29,6 +29,8 @@ pub struct SyncStatus {
     pub drifting: usize,
     /// Nodes that do not tell what they run.
     pub unknown: usize,
+    /// Of those that have it, how many lack a required value.
+    pub incomplete: usize,
     pub behind: Vec<NodeView>,
 }
 
@@ -70,11 +72,13 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
         status.expected += 1;
         let view = node::view(services, record);
         status.drifting += usize::from(view.sync_state == SyncState::Drift);
+        status.incomplete += usize::from(view.sync_state == SyncState::Incomplete);
         status.unknown += usize::from(view.sync_state == SyncState::Unknown);
         // Of one resource it is known that the node has stored it; of everything together, that it runs it.
         let has_it = match &resource {
             Some(_) => view.seen.last_seen_ms > 0 && view.seen.acknowledged >= wanted,
-            None => view.in_sync,
+            // What nobody has written cannot arrive: it is counted apart, and nobody waits for it.
+            None => matches!(view.sync_state, SyncState::InSync | SyncState::Incomplete),
         };
         if has_it {
             status.have += 1;

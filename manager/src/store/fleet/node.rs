@@ -164,6 +164,19 @@ pub async fn node_list(database: &impl Database) -> Result<Vec<NodeRecord>> {
     query.all(database.connection()).await?.into_iter().map(node_of).collect()
 }
 
+/// The names of the nodes that were removed.
+pub async fn removed_names(database: &impl Database) -> Result<BTreeMap<NodeId, String>> {
+    let rows: Vec<(String, String)> = node::Entity::find()
+        .select_only()
+        .column(node::Column::Id)
+        .column(node::Column::Name)
+        .filter(node::Column::Standing.eq(NodeStanding::Removed.name()))
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    rows.into_iter().map(|(id, name)| Ok((stored("node id", &id)?, name))).collect()
+}
+
 pub async fn node_create_many(tx: &Tx, records: &[NodeRecord]) -> Result<()> {
     for chunk in records.chunks(500) {
         let rows = chunk.iter().map(node_row).collect::<Result<Vec<_>>>()?;

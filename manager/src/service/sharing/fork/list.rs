@@ -84,7 +84,7 @@ pub async fn list(services: &Services, options: &Options) -> Result<Page<Proposa
 }
 
 fn node_name(nodes: &Nodes, fork: &ForkRecord) -> String {
-    nodes.name(fork.node).unwrap_or_else(|| format!("{} (removed)", fork.node))
+    nodes.name(fork.node).unwrap_or_else(|| fork.node.to_string())
 }
 
 pub(super) async fn view(

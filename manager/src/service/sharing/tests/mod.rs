@@ -2,6 +2,7 @@
 
 mod edits;
 mod forks;
+mod gets;
 mod pairs;
 mod proof;
 mod required;

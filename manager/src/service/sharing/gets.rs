@@ -1,0 +1,133 @@
+//! Which values nodes get by what is published: for saying beforehand what an act changes, value by value.
+//!
+//! A node's own edits are left out: they are its own, whatever is published.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::id::{ResourceId, RevisionId};
+use atoll_domain::kind::Kind;
+use atoll_domain::kind::variable_set::effective::{Outcome, effective};
+use atoll_domain::kind::variable_set::scope::Scope;
+use atoll_domain::kind::variable_set::variables;
+use atoll_domain::secret::reference;
+use serde_json::Value;
+
+use super::fork::offered_among;
+use super::history::{Loaded, load};
+use super::secret::place;
+use crate::error::Result;
+use crate::store::Database;
+use crate::store::fleet::NodeRecord;
+use crate::store::sharing::{PublicationRecord, ResourceState, resource_list};
+
+/// A value that a node gets. Equal values are equal here, sealed ones by what they refer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Got {
+    value: Value,
+}
+
+impl Got {
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        reference(&self.value).is_some()
+    }
+
+    /// As people may see it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.value {
+            _ if self.is_sealed() => "(sealed)".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// What a node gets, by set and name.
+pub type Values = BTreeMap<(String, String), Got>;
+
+/// A value that a node gets, loses or gets another of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub node: String,
+    pub set: String,
+    pub name: String,
+    pub before: Option<Got>,
+    pub after: Option<Got>,
+}
+
+/// The published variable sets, read once for many nodes.
+#[derive(Debug)]
+pub struct Gets {
+    publications: Vec<PublicationRecord>,
+    sets: Vec<Loaded>,
+    bodies: BTreeMap<RevisionId, Option<Value>>,
+}
+
+impl Gets {
+    /// # Errors
+    /// The database does not answer.
+    pub async fn load(database: &impl Database, publications: Vec<PublicationRecord>) -> Result<Self> {
+        let items = publications.iter().flat_map(|publication| &publication.items);
+        let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
+        let mut sets = Vec::new();
+        for record in resource_list(database).await? {
+            let is_set = record.kind == Kind::VariableSet && record.state != ResourceState::Deleted;
+            if is_set && carried.contains(&record.id) {
+                sets.push(load(database, record).await?);
+            }
+        }
+        Ok(Self { publications, sets, bodies: BTreeMap::new() })
+    }
+
+    /// The values that a node gets as it is given here.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn of(&mut self, database: &impl Database, node: &NodeRecord) -> Result<Values> {
+        let mut values = Values::new();
+        if node.standing == NodeStanding::Removed {
+            return Ok(values);
+        }
+        for set in &self.sets {
+            let Some(offered) = offered_among(database, set, node, &self.publications).await? else { continue };
+            let body = match self.bodies.entry(offered.revision) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(set.body(database, offered.revision).await?),
+            };
+            let Some(body) = body else { continue };
+            for one in effective(body, &place(node)) {
+                if let Outcome::Value { key, value } = one.outcome
+                    && (node.confirmed || !is_for_targets(body, &key, &value))
+                {
+                    values.insert((set.record.name.clone(), one.name), Got { value });
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// A sealed value for a server by its name: nobody gets it before somebody has said that he is that server.
+fn is_for_targets(body: &Value, key: &str, value: &Value) -> bool {
+    let mut found = variables(body).into_iter().filter(|(own, _)| own == key);
+    reference(value).is_some()
+        && found.any(|(_, variable)| Scope::of(variable).is_ok_and(|scope| !scope.target.is_empty()))
+}
+
+/// What differs for a node.
+#[must_use]
+pub fn changes(node: &str, before: &Values, after: &Values) -> Vec<Change> {
+    let keys: BTreeSet<&(String, String)> = before.keys().chain(after.keys()).collect();
+    let changed = keys.into_iter().filter(|key| before.get(key) != after.get(key));
+    let change = |key: &(String, String)| Change {
+        node: node.to_owned(),
+        set: key.0.clone(),
+        name: key.1.clone(),
+        before: before.get(key).cloned(),
+        after: after.get(key).cloned(),
+    };
+    changed.map(change).collect()
+}
