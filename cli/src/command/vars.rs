@@ -90,12 +90,12 @@ fn typed() -> Result<String> {
 }
 
 fn show(session: &Session, variables: &[v1::EffectiveVariable], explain: bool) -> Result<()> {
-    if !session.output.is_for_people() || !explain {
-        let columns =
-            [("set", "set"), ("name", "name"), ("outcome", "outcome"), ("value", "value"), ("sensitive", "sensitive")];
-        if !session.output.is_for_people() {
-            return session.output.list(variables, &columns, &[]);
-        }
+    let columns =
+        [("set", "set"), ("name", "name"), ("outcome", "outcome"), ("value", "value"), ("sensitive", "sensitive")];
+    if !session.output.is_for_people() {
+        return session.output.list(variables, &columns, &[]);
+    }
+    if !explain {
         // People are told that there is a value; programs get the reference to it.
         let hidden = |variable: &v1::EffectiveVariable| v1::EffectiveVariable {
             value: if variable.sensitive { "(sealed)".to_owned() } else { variable.value.clone() },

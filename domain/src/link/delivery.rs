@@ -104,16 +104,6 @@ fn revision_of(write: &Write) -> Option<RevisionId> {
     }
 }
 
-/// Plans what a node tells a manager that offered it everything again: that may have begun another life, and not know the
-/// node's edits any more.
-#[must_use]
-pub fn plan_telling_again(replica: &Replica) -> Vec<Write> {
-    let waiting = waiting_revisions(replica);
-    let revisions: Vec<RevisionId> =
-        replica.fork_revisions().into_iter().filter(|revision| !waiting.contains_key(revision)).collect();
-    replica.plan_returning(&revisions)
-}
-
 /// The revisions in the outbox, each with the number of its first report.
 #[must_use]
 pub fn waiting_revisions(replica: &Replica) -> BTreeMap<RevisionId, u64> {

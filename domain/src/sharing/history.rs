@@ -205,24 +205,10 @@ impl History {
         self.maximal(&common)
     }
 
-    /// Every place written on the way to `side` that `other` has not seen.
-    #[must_use]
-    pub fn touched_since(&self, side: RevisionId, other: RevisionId) -> TouchedPaths {
-        let mut touched = TouchedPaths::default();
-        for id in self.ancestry(side).difference(&self.ancestry(other)) {
-            if let Some(revision) = self.revisions.get(id) {
-                touched.extend(&revision.header.touched);
-            }
-            if let Some(graft) = self.grafts.get(id) {
-                touched.extend(&graft.touched);
-            }
-        }
-        touched
-    }
-
-    /// As [`Self::touched_since`], where a deletion that was taken back is no change of everything: what was brought back is
-    /// held against what had been deleted. It follows from the revisions alone, so everybody who merges finds the same.
-    fn changed_since(&self, side: RevisionId, other: RevisionId, bodies: &dyn Bodies) -> TouchedPaths {
+    /// Every place written on the way to `side` that `other` has not seen. A deletion that was taken back is no change of
+    /// everything: what was brought back is held against what had been deleted. It follows from the revisions alone, so
+    /// everybody who merges finds the same.
+    fn touched_since(&self, side: RevisionId, other: RevisionId, bodies: &dyn Bodies) -> TouchedPaths {
         let mut touched = TouchedPaths::default();
         for id in self.ancestry(side).difference(&self.ancestry(other)) {
             let Some(revision) = self.revisions.get(id) else { continue };
@@ -315,8 +301,8 @@ impl History {
         let merged = merge_checked(
             kind,
             base.as_ref(),
-            Side { body: left_body, touched: &self.changed_since(left_id, right_id, bodies) },
-            Side { body: right_body, touched: &self.changed_since(right_id, left_id, bodies) },
+            Side { body: left_body, touched: &self.touched_since(left_id, right_id, bodies) },
+            Side { body: right_body, touched: &self.touched_since(right_id, left_id, bodies) },
             text,
         );
         if !merged.conflicts.is_empty() {

@@ -36,7 +36,7 @@ pub struct SimulatedNode {
     pub editors: Vec<Editor>,
     /// The contents that were saved on it, by resource.
     pub saves: BTreeMap<usize, Vec<Value>>,
-    /// Reports as they were sent, to be sent again.
+    /// How far its disk was written when it was backed up, and in which step that was.
     pub backup: Option<(usize, usize)>,
 }
 

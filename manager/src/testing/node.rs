@@ -162,7 +162,7 @@ impl TestNode {
 
     /// It tells of all of its edits once more, as it does when it was offered everything again.
     pub fn tell_again(&mut self) {
-        let writes = atoll_domain::link::delivery::plan_telling_again(&self.replica);
+        let writes = self.replica.return_documents(&[], true);
         self.apply(writes);
     }
 

@@ -30,7 +30,8 @@ impl Replica {
 
     /// Documents that are about to be replaced or dropped, and with the last of them the node's own edits: the manager may have
     /// forgotten them. As many as the node holds at most, whatever the outbox has.
-    pub(super) fn return_documents(&self, keys: &[DocumentKey], is_complete: bool) -> Vec<Write> {
+    #[must_use]
+    pub fn return_documents(&self, keys: &[DocumentKey], is_complete: bool) -> Vec<Write> {
         let going = keys.iter().filter_map(|key| self.documents.get(key));
         let mut reports: Vec<Report> = going.filter_map(|held| returned(held, about(held)?)).collect();
         if is_complete {
@@ -44,8 +45,7 @@ impl Replica {
     }
 
     /// The revisions to return after starting over: what was made here, and what runs instead of it.
-    #[must_use]
-    pub fn fork_revisions(&self) -> Vec<RevisionId> {
+    fn fork_revisions(&self) -> Vec<RevisionId> {
         // What lies below an edit is asked for where it is missing; told by itself it would come after what was built on it.
         let newest = self.forks.values().flat_map(|fork| std::iter::once(fork).chain(fork.aside.as_deref()));
         let kept = newest.filter(|fork| fork.state != ForkState::Rejected);

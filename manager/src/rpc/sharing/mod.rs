@@ -136,10 +136,9 @@ impl Sharing for Admin {
         )
         .await
         .map_err(status)?;
-        let warnings = required::warnings(&self.0, &loaded).await.map_err(status)?;
         Ok(Response::new(v1::ReleaseResourceResponse {
-            warnings,
-            resource: resource(&self.0, loaded.record).await?,
+            resource: resource(&self.0, loaded.record.clone()).await?,
+            warnings: required::warnings(&self.0, loaded).await.map_err(status)?,
             release: Some(convert::release(&release)),
             sequence,
         }))

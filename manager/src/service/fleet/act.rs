@@ -120,19 +120,15 @@ impl Prepared<'_> {
         Ok(record)
     }
 
-    /// What a node gets and loses by the act, in the order of the publications. Nothing is written.
-    ///
-    /// # Errors
-    /// It cannot be done to this node.
-    pub fn reach(&self, caller: &Caller, record: &NodeRecord) -> Result<Vec<Option<bool>>> {
-        let after = self.after(caller, record)?;
+    /// What a node gets and loses where it becomes another, in the order of the publications.
+    pub fn reach(&self, record: &NodeRecord, after: &NodeRecord) -> impl Iterator<Item = Option<bool>> {
         let stays = after.standing != NodeStanding::Removed;
-        let change = |publication: &PublicationRecord| {
+        let change = move |publication: &PublicationRecord| {
             let before = publication.selector.matches(&record.group, &record.labels);
             let now = stays && publication.selector.matches(&after.group, &after.labels);
             (before != now).then_some(now)
         };
-        Ok(self.publications.iter().map(change).collect())
+        self.publications.iter().map(change)
     }
 
     /// The node as it would be.
@@ -148,7 +144,7 @@ impl Prepared<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn gets(&self, tx: &Tx) -> Result<Gets> {
-        Gets::load(tx, self.publications.clone()).await
+        Gets::load(tx, self.publications.clone(), |_| true).await
     }
 
     pub fn publications(&self) -> impl Iterator<Item = &str> {

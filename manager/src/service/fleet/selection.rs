@@ -114,12 +114,11 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
     let mut looked_at = 0;
     for record in selection.nodes.iter().filter_map(|id| known.get(*id)) {
         // A node that it cannot be done to changes nothing.
-        let reached = prepared.reach(caller, record).unwrap_or_default();
-        for (reach, change) in preview.reaches.iter_mut().zip(reached) {
+        let Ok(after) = prepared.after(caller, record) else { continue };
+        for (reach, change) in preview.reaches.iter_mut().zip(prepared.reach(record, &after)) {
             reach.gained += u64::from(change == Some(true));
             reach.lost += u64::from(change == Some(false));
         }
-        let Ok(after) = prepared.after(caller, record) else { continue };
         if looked_at == VALUES_NODES {
             preview.not_looked_at += 1;
             continue;

@@ -1,4 +1,4 @@
-//! Which values nodes get by what is published: for saying beforehand what an act changes, value by value.
+//! Which values nodes get by what is published: for saying beforehand what an act changes, and which nodes lack what they need.
 //!
 //! A node's own edits are left out: they are its own, whatever is published.
 
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
-use atoll_domain::kind::variable_set::effective::{Outcome, effective};
+use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective};
 use atoll_domain::kind::variable_set::scope::Scope;
 use atoll_domain::kind::variable_set::variables;
 use atoll_domain::secret::reference;
@@ -20,7 +20,7 @@ use super::secret::place;
 use crate::error::Result;
 use crate::store::Database;
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{PublicationRecord, ResourceState, resource_list};
+use crate::store::sharing::{PublicationRecord, ResourceRecord, ResourceState, resource_list};
 
 /// A value that a node gets. Equal values are equal here, sealed ones by what they refer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,18 +58,32 @@ pub struct Change {
     pub after: Option<Got>,
 }
 
+/// What a place gets of a set.
+#[derive(Debug)]
+pub struct Resolved<'a> {
+    pub set: &'a ResourceRecord,
+    pub body: &'a Value,
+    pub names: Vec<Effective>,
+}
+
 /// The published variable sets, read once for many nodes.
 #[derive(Debug)]
 pub struct Gets {
     publications: Vec<PublicationRecord>,
     sets: Vec<Loaded>,
+    /// Which contents count: nodes get nothing of the others here.
+    counts: fn(&Value) -> bool,
     bodies: BTreeMap<RevisionId, Option<Value>>,
 }
 
 impl Gets {
     /// # Errors
     /// The database does not answer.
-    pub async fn load(database: &impl Database, publications: Vec<PublicationRecord>) -> Result<Self> {
+    pub async fn load(
+        database: &impl Database,
+        publications: Vec<PublicationRecord>,
+        counts: fn(&Value) -> bool,
+    ) -> Result<Self> {
         let items = publications.iter().flat_map(|publication| &publication.items);
         let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
         let mut sets = Vec::new();
@@ -79,7 +93,34 @@ impl Gets {
                 sets.push(load(database, record).await?);
             }
         }
-        Ok(Self { publications, sets, bodies: BTreeMap::new() })
+        Ok(Self { publications, sets, counts, bodies: BTreeMap::new() })
+    }
+
+    /// Of one set alone.
+    #[must_use]
+    pub fn of_set(set: Loaded, publications: Vec<PublicationRecord>, counts: fn(&Value) -> bool) -> Self {
+        Self { publications, sets: vec![set], counts, bodies: BTreeMap::new() }
+    }
+
+    /// What a node gets of each set, as the node is given here.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn resolved(&mut self, database: &impl Database, node: &NodeRecord) -> Result<Vec<Resolved<'_>>> {
+        let mut offers = Vec::new();
+        for set in self.sets.iter().filter(|_| node.standing != NodeStanding::Removed) {
+            let Some(offered) = offered_among(database, set, node, &self.publications).await? else { continue };
+            if let Entry::Vacant(new) = self.bodies.entry(offered.revision) {
+                new.insert(set.body(database, offered.revision).await?.filter(self.counts));
+            }
+            offers.push((&set.record, offered.revision));
+        }
+        let place = place(node);
+        let resolved = offers.into_iter().filter_map(|(set, revision)| {
+            let body = self.bodies.get(&revision)?.as_ref()?;
+            Some(Resolved { set, body, names: effective(body, &place) })
+        });
+        Ok(resolved.collect())
     }
 
     /// The values that a node gets as it is given here.
@@ -88,21 +129,12 @@ impl Gets {
     /// The database does not answer.
     pub async fn of(&mut self, database: &impl Database, node: &NodeRecord) -> Result<Values> {
         let mut values = Values::new();
-        if node.standing == NodeStanding::Removed {
-            return Ok(values);
-        }
-        for set in &self.sets {
-            let Some(offered) = offered_among(database, set, node, &self.publications).await? else { continue };
-            let body = match self.bodies.entry(offered.revision) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(set.body(database, offered.revision).await?),
-            };
-            let Some(body) = body else { continue };
-            for one in effective(body, &place(node)) {
+        for Resolved { set, body, names } in self.resolved(database, node).await? {
+            for one in names {
                 if let Outcome::Value { key, value } = one.outcome
                     && (node.confirmed || !is_for_targets(body, &key, &value))
                 {
-                    values.insert((set.record.name.clone(), one.name), Got { value });
+                    values.insert((set.name.clone(), one.name), Got { value });
                 }
             }
         }
@@ -111,7 +143,7 @@ impl Gets {
 }
 
 /// A sealed value for a server by its name: nobody gets it before somebody has said that he is that server.
-fn is_for_targets(body: &Value, key: &str, value: &Value) -> bool {
+pub(super) fn is_for_targets(body: &Value, key: &str, value: &Value) -> bool {
     let mut found = variables(body).into_iter().filter(|(own, _)| own == key);
     reference(value).is_some()
         && found.any(|(_, variable)| Scope::of(variable).is_ok_and(|scope| !scope.target.is_empty()))

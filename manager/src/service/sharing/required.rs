@@ -1,25 +1,23 @@
 //! Required variables without a value: a node that lacks one runs what it should, and its server still cannot do its work.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use atoll_domain::id::{NodeId, ResourceId, RevisionId};
+use atoll_domain::id::{NodeId, ResourceId};
 use atoll_domain::kind::Kind;
-use atoll_domain::kind::variable_set::effective::{Outcome, effective};
+use atoll_domain::kind::variable_set::effective::Outcome;
 use atoll_domain::link::feed::Feed;
 use serde_json::Value;
 
-use super::fork::offered_among;
-use super::history::{Loaded, load};
-use super::secret::place;
+use super::gets::Gets;
+use super::history::Loaded;
 use crate::clock;
 use crate::directory::Nodes;
 use crate::error::Result;
 use crate::service::Services;
 use crate::store::Database;
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{PublicationRecord, ResourceState, publication_list, resource_list};
+use crate::store::sharing::publication_list;
 
 /// Nodes that a warning names; the rest is counted.
 const NAMED: usize = 5;
@@ -72,21 +70,17 @@ pub async fn refresh(services: &Services) -> Result<()> {
         return Ok(());
     }
     let publications = publication_list(&services.store).await?;
+    let mut gets = Gets::load(&services.store, publications, requires_something).await?;
     let mut missing: BTreeMap<NodeId, Vec<Missing>> = BTreeMap::new();
-    for record in resource_list(&services.store).await? {
-        let is_published = publications.iter().any(|one| one.items.iter().any(|item| item.resource == record.id));
-        if record.kind != Kind::VariableSet || record.state == ResourceState::Deleted || !is_published {
-            continue;
-        }
-        let set = record.id;
-        let loaded = load(&services.store, record).await?;
-        for (node, names) in lacking(&services.store, &loaded, &nodes, &publications).await? {
-            let known = services.required.missing(node.id);
-            let of = |name: String| {
-                let before = known.iter().find(|one| one.set == set && one.name == name);
-                Missing { since_ms: before.map_or_else(|| clock::now().0, |one| one.since_ms), set, name }
-            };
-            missing.entry(node.id).or_default().extend(names.into_iter().map(of));
+    for node in nodes.iter() {
+        let known = services.required.missing(node.id);
+        let lacking = lacking(&mut gets, &services.store, node).await?.into_iter().map(|(set, name)| {
+            let before = known.iter().find(|one| one.set == set && one.name == name);
+            Missing { since_ms: before.map_or_else(|| clock::now().0, |one| one.since_ms), set, name }
+        });
+        let lacking: Vec<Missing> = lacking.collect();
+        if !lacking.is_empty() {
+            missing.insert(node.id, lacking);
         }
     }
     let mut seen = services.required.seen();
@@ -97,29 +91,14 @@ pub async fn refresh(services: &Services) -> Result<()> {
     Ok(())
 }
 
-/// The nodes that get a set and lack required values of it, with the names of those.
-async fn lacking<'a>(
-    database: &impl Database,
-    loaded: &Loaded,
-    nodes: &'a Nodes,
-    publications: &[PublicationRecord],
-) -> Result<Vec<(&'a NodeRecord, Vec<String>)>> {
-    let mut bodies: BTreeMap<RevisionId, Option<Value>> = BTreeMap::new();
-    let mut lacking = Vec::new();
-    for node in nodes.iter() {
-        let Some(offered) = offered_among(database, loaded, node, publications).await? else { continue };
-        let body = match bodies.entry(offered.revision) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(loaded.body(database, offered.revision).await?.filter(requires_something)),
-        };
-        let Some(body) = body else { continue };
-        let missing = effective(body, &place(node)).into_iter().filter(|one| one.outcome == Outcome::RequiredMissing);
-        let names: Vec<String> = missing.map(|one| one.name).collect();
-        if !names.is_empty() {
-            lacking.push((node.as_ref(), names));
-        }
-    }
-    Ok(lacking)
+/// The required variables that have no value for a node, by set.
+async fn lacking(gets: &mut Gets, database: &impl Database, node: &NodeRecord) -> Result<Vec<(ResourceId, String)>> {
+    let missing = gets.resolved(database, node).await?.into_iter().flat_map(|one| {
+        let set = one.set.id;
+        let names = one.names.into_iter().filter(|name| name.outcome == Outcome::RequiredMissing);
+        names.map(move |name| (set, name.name))
+    });
+    Ok(missing.collect())
 }
 
 fn requires_something(body: &Value) -> bool {
@@ -131,14 +110,15 @@ fn requires_something(body: &Value) -> bool {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn warnings(services: &Services, loaded: &Loaded) -> Result<Vec<String>> {
-    if loaded.record.kind != Kind::VariableSet {
+pub async fn warnings(services: &Services, set: Loaded) -> Result<Vec<String>> {
+    if set.record.kind != Kind::VariableSet {
         return Ok(Vec::new());
     }
     let (nodes, publications) = (services.nodes().await?, publication_list(&services.store).await?);
+    let mut gets = Gets::of_set(set, publications, requires_something);
     let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (node, names) in lacking(&services.store, loaded, &nodes, &publications).await? {
-        for name in names {
+    for node in nodes.iter() {
+        for (_, name) in lacking(&mut gets, &services.store, node).await? {
             by_name.entry(name).or_default().push(node.name.to_string());
         }
     }

@@ -6,11 +6,12 @@ use atoll_domain::fleet::selector::place_of;
 use atoll_domain::id::SecretId;
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective};
+use atoll_domain::kind::variable_set::is_sensitive;
 use atoll_domain::kind::variable_set::scope::{Place, Scope};
-use atoll_domain::kind::variable_set::{is_sensitive, variables};
 use atoll_domain::secret::{Plaintext, reference_to};
 use serde_json::{Map, Value, json};
 
+use super::gets::is_for_targets;
 use super::history::{find, load};
 use super::save::save_body;
 use super::{offer, secret};
@@ -290,16 +291,12 @@ async fn node_body(services: &Services, node: &NodeRecord, loaded: &super::histo
 }
 
 fn views_of(set: &str, body: &Value, place: &Place, is_unconfirmed: bool) -> Vec<EffectiveView> {
-    let for_targets = |key: &str| {
-        let mut found = variables(body).into_iter().filter(|(own, _)| own == key);
-        found.any(|(_, variable)| Scope::of(variable).is_ok_and(|scope| !scope.target.is_empty()))
-    };
     effective(body, place)
         .into_iter()
         .map(|effective| {
             let (sensitive, withheld) = match &effective.outcome {
                 Outcome::Value { key, value } if atoll_domain::secret::reference(value).is_some() => {
-                    (true, is_unconfirmed && for_targets(key))
+                    (true, is_unconfirmed && is_for_targets(body, key, value))
                 }
                 _ => (false, false),
             };

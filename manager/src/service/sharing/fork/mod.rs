@@ -78,7 +78,7 @@ fn said_in(document: &[u8]) -> Option<ForkDecision> {
     serde_json::from_slice::<Document>(document).ok()?.read().ok()
 }
 
-/// The same word, by way of an older revision of the node's own.
+/// The same word by way of a revision that the node has, with the content that runs: the node may not have that.
 async fn about(
     tx: &Tx,
     loaded: &Loaded,
@@ -131,10 +131,8 @@ pub async fn give_back(services: &Services, node: NodeId, caller: &Caller) -> Re
             }
             let together = rebase::held_now(&tx, &loaded, &mut fork, caller).await?;
             fork_put(&tx, &fork).await?;
-            let mut decision = decision(&tx, &loaded, &fork, together).await?;
-            if decision.merged.is_none() {
-                decision.merged = kept(&tx, &loaded, fork.head).await?;
-            }
+            let decision = decision(&tx, &loaded, &fork, together).await?;
+            let decision = about(&tx, &loaded, &fork, decision, fork.node_head).await?;
             offer::put_again(services, &mut tx, Audience::Node(node), DocumentKind::Fork, key(&fork), &decision)
                 .await?;
         }

@@ -26,7 +26,7 @@ async fn a_node_without_a_required_value_is_named_at_the_release_and_is_not_gree
     manager.written(SET, &set(&[("production", "https://one")])).await;
     manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
     let loaded = manager.loaded(SET, "web").await;
-    assert_eq!(warnings(services, &loaded).await.unwrap(), ["Url is required and has no value for outside"]);
+    assert_eq!(warnings(services, loaded).await.unwrap(), ["Url is required and has no value for outside"]);
     services.hub.refresh(&services.store).await.unwrap();
     refresh(services).await.unwrap();
     assert!(!services.required.is_missing(inside.id));
@@ -43,5 +43,5 @@ async fn a_node_without_a_required_value_is_named_at_the_release_and_is_not_gree
     services.hub.refresh(&services.store).await.unwrap();
     refresh(services).await.unwrap();
     assert!(!services.required.is_missing(outside.id));
-    assert!(warnings(services, &manager.loaded(SET, "web").await).await.unwrap().is_empty());
+    assert!(warnings(services, manager.loaded(SET, "web").await).await.unwrap().is_empty());
 }
