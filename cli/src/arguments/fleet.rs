@@ -47,9 +47,17 @@ pub enum NodeCommand {
         /// More nodes may read a sealed value by this, and that is meant.
         #[arg(long)]
         widen: bool,
+        /// Say what would change, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Say that a node is the server of its name: values for that very name are for it from then on.
-    Confirm { node: String },
+    Confirm {
+        node: String,
+        /// Say what would change, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Hold a node back from new content.
     Cordon {
         node: String,
@@ -97,6 +105,9 @@ pub enum EnrollTokenCommand {
         node: String,
         #[arg(long, default_value = "")]
         description: String,
+        /// Say what a node that joins would get, and make no token.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// List join tokens.
     List(ListArguments),

@@ -84,6 +84,9 @@ pub enum ResourceCommand {
         /// Only if its newest revision is still this one.
         #[arg(long, default_value = "*", value_name = "REVISION")]
         expect: String,
+        /// Say what would change, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// The history, newest first.
     Versions {
@@ -128,6 +131,9 @@ pub enum ResourceCommand {
         /// Only if its newest revision is still this one.
         #[arg(long, default_value = "*", value_name = "REVISION")]
         expect: String,
+        /// Say what would change, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -25,7 +25,12 @@ pub enum PublicationCommand {
         sets: Vec<String>,
     },
     /// Delete a publication: what only it brought goes from its nodes.
-    Delete { name: String },
+    Delete {
+        name: String,
+        /// Say what would change, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// What a publication is to be.

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use atoll_proto::v1;
+use atoll_proto::v1::preview_change_request::Change;
 
-use super::{Session, confirm, duration_ms, pages, pairs, request_id};
+use super::{Session, confirm, duration_ms, pages, pairs, preview, request_id};
 use crate::arguments::{EnrollCommand, EnrollTokenCommand, GroupCommand, ListArguments, NodeCommand};
 use crate::failure::{Failure, Result, TIMED_OUT};
 use crate::output::{Column, print_line, say, time};
@@ -38,25 +39,29 @@ pub async fn node(session: &mut Session, command: NodeCommand) -> Result<()> {
             let remove = remove.iter().map(|word| word.trim_end_matches('-').to_owned()).collect();
             if dry_run {
                 let change = v1::LabelChange { set: pairs(&set)?, remove };
-                return preview(session, node, v1::act_on_nodes_request::Act::Label(change)).await;
+                return preview_act(session, node, v1::act_on_nodes_request::Act::Label(change)).await;
             }
             let request = v1::LabelNodeRequest { node, set: pairs(&set)?, remove, widen };
             let node = session.client.fleet.label_node(request).await?.into_inner().node.unwrap_or_default();
             session.output.list(&[node], &NODE_COLUMNS, &[])
         }
         NodeCommand::Move { node, group, dry_run: true, .. } => {
-            preview(session, node, v1::act_on_nodes_request::Act::MoveToGroup(group)).await
+            preview_act(session, node, v1::act_on_nodes_request::Act::MoveToGroup(group)).await
         }
         NodeCommand::Move { node, group, widen, .. } => {
             let moved = session.client.fleet.move_node(v1::MoveNodeRequest { node, group, widen }).await?.into_inner();
             session.output.list(&[moved.node.unwrap_or_default()], &NODE_COLUMNS, &[])
         }
-        NodeCommand::Rename { node, name, widen } => {
+        NodeCommand::Rename { node, name, dry_run: true, .. } => {
+            preview::change(session, Change::RenameNode(v1::PlannedRename { node, name })).await
+        }
+        NodeCommand::Rename { node, name, widen, .. } => {
             let renamed =
                 session.client.fleet.rename_node(v1::RenameNodeRequest { node, name, widen }).await?.into_inner();
             session.output.list(&[renamed.node.unwrap_or_default()], &NODE_COLUMNS, &[])
         }
-        NodeCommand::Confirm { node } => {
+        NodeCommand::Confirm { node, dry_run: true } => preview::change(session, Change::ConfirmNode(node)).await,
+        NodeCommand::Confirm { node, .. } => {
             let confirmed = session.client.fleet.confirm_node(v1::ConfirmNodeRequest { node }).await?.into_inner();
             session.output.list(&[confirmed.node.unwrap_or_default()], &NODE_COLUMNS, &[])
         }
@@ -130,7 +135,7 @@ async fn get(session: &mut Session, node: String) -> Result<()> {
 }
 
 /// Says what an act would bring a node and take away from it. Nothing is changed.
-async fn preview(session: &mut Session, node: String, act: v1::act_on_nodes_request::Act) -> Result<()> {
+async fn preview_act(session: &mut Session, node: String, act: v1::act_on_nodes_request::Act) -> Result<()> {
     let request = v1::FreezeNodesRequest { nodes: vec![node], filter: String::new() };
     let frozen = session.client.fleet.freeze_nodes(request).await?.into_inner();
     let act = v1::ActOnNodesRequest {
@@ -148,14 +153,7 @@ async fn preview(session: &mut Session, node: String, act: v1::act_on_nodes_requ
     if seen.changes.is_empty() && seen.values.is_empty() {
         say("nothing that is published changes for this node");
     }
-    if seen.values_total > seen.values.len() as u64 {
-        say(&format!("of {} values that change the first {} are shown", seen.values_total, seen.values.len()));
-    }
-    let columns = [("set", "set"), ("name", "name"), ("now", "before"), ("then", "after"), ("sensitive", "sealed")];
-    if seen.values.is_empty() && session.output.is_for_people() {
-        return Ok(());
-    }
-    session.output.list(&seen.values, &columns, &[("node", "node")])
+    preview::values(session, &seen.values, seen.values_total, seen.not_looked_at)
 }
 
 async fn wait(session: &mut Session, node: &str, state: &str, timeout: &str) -> Result<()> {
@@ -183,7 +181,11 @@ async fn wait(session: &mut Session, node: &str, state: &str, timeout: &str) -> 
 pub async fn enroll(session: &mut Session, command: EnrollCommand) -> Result<()> {
     let EnrollCommand::Token(command) = command;
     match command {
-        EnrollTokenCommand::Create { group, labels, uses, expires, description, node } => {
+        EnrollTokenCommand::Create { group, labels, node: node_name, dry_run: true, .. } => {
+            let join = v1::PlannedJoin { group, labels: pairs(&labels)?, node_name };
+            preview::change(session, Change::Join(join)).await
+        }
+        EnrollTokenCommand::Create { group, labels, uses, expires, description, node, .. } => {
             let request = v1::CreateJoinTokenRequest {
                 node_name: node,
                 description,

@@ -4,6 +4,7 @@ mod conflict;
 mod context;
 mod fleet;
 mod merge;
+mod preview;
 mod proposal;
 mod publication;
 mod resource;

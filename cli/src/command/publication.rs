@@ -2,8 +2,9 @@
 
 use atoll_domain::kind::Kind;
 use atoll_proto::v1;
+use atoll_proto::v1::preview_change_request::Change;
 
-use super::{Session, confirm, pages, pairs, request_id};
+use super::{Session, confirm, pages, pairs, preview, request_id};
 use crate::arguments::{ListArguments, PublicationArguments, PublicationCommand};
 use crate::failure::{Failure, NOT_FOUND, Result};
 use crate::output::{Column, say};
@@ -43,13 +44,16 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
         }
         PublicationCommand::Preview(arguments) => {
             let publication = wished(session, arguments).await?;
-            preview(session, publication).await
+            preview_set(session, publication).await
         }
         PublicationCommand::Add { name, templates, sets } => {
             let publication = v1::Publication { name, items: items(&templates, &sets), ..v1::Publication::default() };
             save(session, publication, true).await
         }
-        PublicationCommand::Delete { name } => {
+        PublicationCommand::Delete { name, dry_run: true } => {
+            preview::change(session, Change::DeletePublication(name)).await
+        }
+        PublicationCommand::Delete { name, .. } => {
             confirm(session, &format!("delete {name}, and take what only it brought away from its nodes?"))?;
             session
                 .client
@@ -72,7 +76,7 @@ async fn wished(session: &mut Session, arguments: PublicationArguments) -> Resul
     Ok(v1::Publication { name, selector, priority, edit_mode: mode, items, ..v1::Publication::default() })
 }
 
-async fn preview(session: &mut Session, publication: v1::Publication) -> Result<()> {
+async fn preview_set(session: &mut Session, publication: v1::Publication) -> Result<()> {
     let request = v1::PreviewPublicationRequest { publication: Some(publication) };
     let seen = session.client.sharing.preview_publication(request).await?.into_inner();
     session.output.one(
@@ -86,6 +90,9 @@ async fn preview(session: &mut Session, publication: v1::Publication) -> Result<
             ("problem", "problem"),
         ],
     )?;
+    if session.output.is_for_people() {
+        preview::values(session, &seen.values, seen.values_total, seen.not_looked_at)?;
+    }
     if seen.problem.is_empty() { Ok(()) } else { Err(Failure::negative()) }
 }
 

@@ -7,10 +7,11 @@ use std::process::Command as Process;
 use atoll_domain::canonical;
 use atoll_domain::kind::Kind;
 use atoll_proto::v1;
+use atoll_proto::v1::preview_change_request::Change;
 use serde_json::Value;
 
 use super::proposal::show_differences;
-use super::{Session, confirm, pages, publication, read_input, request_id, sync};
+use super::{Session, confirm, pages, preview, publication, read_input, request_id, sync};
 use crate::arguments::{ListArguments, ResourceCommand};
 use crate::failure::{CONFLICT, Failure, Result};
 use crate::output::{Column, print_json, print_line, print_yaml, say, time};
@@ -44,7 +45,11 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             edit(session, kind, &name, file.as_deref(), &message).await
         }
         ResourceCommand::Validate { file } => validate(kind, &file),
-        ResourceCommand::Publish { name, version, revision, to, wait, widen, expect } => {
+        ResourceCommand::Publish { name: resource, revision, dry_run: true, .. } => {
+            let planned = v1::PlannedRelease { kind: kind.to_string(), resource, revision };
+            preview::change(session, Change::Release(planned)).await
+        }
+        ResourceCommand::Publish { name, version, revision, to, wait, widen, expect, .. } => {
             session.widen = widen;
             session.expect = expect;
             let released = release(session, kind, &name, &version, &revision).await?;
@@ -82,7 +87,11 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             say(&format!("texts merge with: {}", set.resource.unwrap_or_default().text_mode));
             Ok(())
         }
-        ResourceCommand::Delete { name, message, expect } => {
+        ResourceCommand::Delete { name: resource, dry_run: true, .. } => {
+            let planned = v1::ResourceName { kind: kind.to_string(), resource };
+            preview::change(session, Change::DeleteResource(planned)).await
+        }
+        ResourceCommand::Delete { name, message, expect, .. } => {
             confirm(session, &format!("delete {name} on every node? Its history stays"))?;
             let request = v1::DeleteResourceRequest {
                 kind: kind.to_string(),

@@ -211,12 +211,12 @@ impl Fleet for Admin {
             gained: reach.gained,
             lost: reach.lost,
         });
-        let values = preview.values.into_iter().map(convert::value_change);
+        let values = preview.values;
         Ok(Response::new(v1::PreviewNodesResponse {
             changes: changes.collect(),
-            values: values.collect(),
-            values_total: preview.values_total,
-            not_looked_at: preview.not_looked_at,
+            values_total: values.total,
+            not_looked_at: values.not_looked_at,
+            values: values.listed.into_iter().map(convert::value_change).collect(),
         }))
     }
 

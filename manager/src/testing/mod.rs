@@ -146,14 +146,16 @@ impl TestManager {
         revision
     }
 
-    pub async fn publish(
+    /// A publication as somebody wishes it.
+    #[must_use]
+    pub fn wish(
         &self,
         name: &str,
         group: &str,
         priority: i32,
         mode: EditMode,
         items: &[(Kind, &str, Option<&str>)],
-    ) {
+    ) -> publication::Wish {
         let item = |(kind, resource, pin): &(Kind, &str, Option<&str>)| publication::WishedItem {
             kind: *kind,
             resource: (*resource).to_owned(),
@@ -162,7 +164,7 @@ impl TestManager {
                 None => VersionPolicy::Latest,
             },
         };
-        let wish = publication::Wish {
+        publication::Wish {
             name: name.to_owned(),
             selector: Selector { group: group.parse().unwrap(), labels: BTreeMap::new() },
             priority,
@@ -171,7 +173,18 @@ impl TestManager {
             add_items: false,
             request_id: None,
             expected: "*".to_owned(),
-        };
+        }
+    }
+
+    pub async fn publish(
+        &self,
+        name: &str,
+        group: &str,
+        priority: i32,
+        mode: EditMode,
+        items: &[(Kind, &str, Option<&str>)],
+    ) {
+        let wish = self.wish(name, group, priority, mode, items);
         publication::save(&self.services, &self.caller, wish).await.unwrap();
         self.work().await;
     }

@@ -56,6 +56,22 @@ fn a_label_can_be_tried_before_it_is_set() {
         (Some("https://staging"), Some("https://production"))
     );
     assert_eq!(fleet.cli.json(&["node", "get", "one"])["node"]["labels"]["environment"], "staging");
+    // The same for whatever else brings values or takes them, and none of it happens.
+    let said = |command: &[&str]| {
+        let rows = fleet.cli.json(&[command, &["--dry-run"]].concat());
+        let row = |row: &Value| format!("{} {} {} {}", row["node"], row["name"], row["before"], row["after"]);
+        rows.as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+    };
+    let lost = [r#""one" "Url" "https://staging" null"#];
+    assert_eq!(said(&["vars", "delete", "web"]), lost);
+    assert_eq!(said(&["publication", "delete", "web"]), lost);
+    let gained = [r#""a node that joins" "Url" null "https://production""#];
+    assert_eq!(said(&["enroll", "token", "create", "--label", "environment=production"]), gained);
+    fleet.cli.run(&["vars", "set", "web", "Url", "https://new", "--environment", "staging"]);
+    let changed = [r#""one" "Url" "https://staging" "https://new""#];
+    assert_eq!(said(&["vars", "publish", "web"]), changed);
+    assert_eq!(said(&["vars", "publish", "web"]), changed, "nothing was released by asking");
+    assert_eq!(said(&["node", "rename", "one", "uno"]), [] as [String; 0]);
 }
 
 #[test]

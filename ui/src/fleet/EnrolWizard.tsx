@@ -1,4 +1,5 @@
 // Four steps: where the node belongs, the command for it, waiting with the person, and whether it works.
+import { create } from "@bufbuild/protobuf";
 import { Code, List, NumberInput, Stepper, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -6,6 +7,8 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 
 import { api } from "../api/client";
 import type { CreateJoinTokenResponse } from "../api/generated/atoll/v1/fleet_pb";
+import { PlannedJoinSchema } from "../api/generated/atoll/v1/sharing_pb";
+import { WhatChanges } from "../sharing/WhatChanges";
 import { Button } from "../ui/Button";
 import { CopyButton, quote } from "../ui/copy";
 import { ListField, Segments, Select, TextField } from "../ui/fields";
@@ -78,6 +81,7 @@ function Describe({ onMade }: { onMade: (made: CreateJoinTokenResponse) => void 
       <TextField label="What is it for" value={description} onChange={setDescription} placeholder="web servers in the new rack" maxLength={200} />
       <NumberInput label="How many nodes may join with it" allowDecimal={false} allowNegative={false} clampBehavior="strict" min={1} max={100_000} value={uses} onChange={(value) => setUses(Number(value) || 1)} />
       <Select label="It works for" value={hours} onChange={setHours} choices={LIFETIMES} />
+      {problem === undefined ? <WhatChanges change={{ case: "join", value: create(PlannedJoinSchema, { group, labels: read.labels }) }} /> : null}
       {make.error ? <ProblemNote error={make.error} /> : null}
       <Text size="sm" c="dimmed">
         On the command line:{" "}

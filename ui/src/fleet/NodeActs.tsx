@@ -6,7 +6,9 @@ import { useState } from "react";
 
 import { api } from "../api/client";
 import { LabelChangeSchema, type Node } from "../api/generated/atoll/v1/fleet_pb";
+import { PlannedRenameSchema } from "../api/generated/atoll/v1/sharing_pb";
 import { makeOld, NODE_TOPICS } from "../api/query";
+import { WhatChanges } from "../sharing/WhatChanges";
 import { quote } from "../ui/copy";
 import { Confirm, FormDialog } from "../ui/Dialog";
 import { ListField, TextField } from "../ui/fields";
@@ -128,8 +130,13 @@ function RenameForm({ node, onClose, onRenamed }: ActProps & { onRenamed: (name:
         onChange={setName}
         autoFocus
       />
+      {name.trim() !== "" && name !== node.name ? <WhatChanges change={{ case: "renameNode", value: rename(node.id, name.trim()) }} /> : null}
     </FormDialog>
   );
+}
+
+function rename(node: string, name: string) {
+  return create(PlannedRenameSchema, { node, name });
 }
 
 function ConfirmForm({ node, onClose }: ActProps) {
@@ -147,6 +154,7 @@ function ConfirmForm({ node, onClose }: ActProps) {
         Anybody with a join token may take a free name. Confirm that this is the server that is meant by {node.name}: from then on it gets the
         values whose scope names it as a target. Compare the fingerprint on this page with what the agent shows on the server.
       </Text>
+      <WhatChanges change={{ case: "confirmNode", value: node.id }} />
     </FormDialog>
   );
 }

@@ -3,7 +3,8 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { api } from "../api/client";
-import type { ActOnNodesRequest, PreviewNodesResponse, ReachChange, ValueChange } from "../api/generated/atoll/v1/fleet_pb";
+import type { ActOnNodesRequest, PreviewNodesResponse, ReachChange } from "../api/generated/atoll/v1/fleet_pb";
+import { ValueLines } from "../sharing/ValueChanges";
 import { ProblemNote } from "../ui/feedback";
 
 type Act = ActOnNodesRequest["act"];
@@ -46,37 +47,20 @@ export function NodeReach({ node, act }: { node: string; act: Act }) {
 }
 
 function Changes({ preview }: { preview: PreviewNodesResponse }) {
-  const { changes, values, valuesTotal, notLookedAt } = preview;
-  const more = valuesTotal - BigInt(values.length);
-  const rest = notLookedAt > 0n ? ` ${notLookedAt.toLocaleString("en")} nodes were not looked at value by value.` : "";
-  if (changes.length === 0 && valuesTotal === 0n) return <>Nothing that is published changes for anybody.{rest}</>;
+  const { changes, valuesTotal, notLookedAt } = preview;
+  const isNothing = changes.length === 0 && valuesTotal === 0n;
+  if (isNothing && notLookedAt === 0n) return <>Nothing that is published changes for anybody.</>;
   return (
     <ul className="reach-list">
+      {isNothing ? <li>Nothing that is published changes for anybody who was looked at.</li> : null}
       {changes.map((change) => (
         <li key={change.publication}>
           <bdi>{change.publication}</bdi>: {words(change)}
         </li>
       ))}
-      {values.map((change) => (
-        <li key={`${change.node} ${change.set} ${change.name}`}>
-          <bdi>{change.node}</bdi>: <bdi>{change.name}</bdi> of <bdi>{change.set}</bdi> {valueWords(change)}
-        </li>
-      ))}
-      {more > 0n ? <li>And {more.toLocaleString("en")} more values.</li> : null}
-      {rest ? <li>{rest.trim()}</li> : null}
+      <ValueLines of={preview} />
     </ul>
   );
-}
-
-export function valueWords({ before, after, sealed }: Pick<ValueChange, "before" | "after" | "sealed">): string {
-  if (before === undefined) return sealed ? "would be gained, a sensitive value" : `would be ${quoted(after)}, and is nothing now`;
-  if (after === undefined) return sealed ? "would be lost, a sensitive value" : `would be lost (${quoted(before)} now)`;
-  if (before === after) return "would be another sensitive value";
-  return `would be ${quoted(after)} instead of ${quoted(before)}`;
-}
-
-function quoted(value: string | undefined): string {
-  return value === "(sealed)" ? "a sensitive value" : `"${value ?? ""}"`;
 }
 
 export function words({ gained, lost }: Pick<ReachChange, "gained" | "lost">): string {

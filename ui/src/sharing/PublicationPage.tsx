@@ -17,6 +17,7 @@ import { SimpleTable } from "../ui/SimpleTable";
 import { PublicationForm } from "./publication/PublicationForm";
 import { modeOf, nodesFilter, selectorWords } from "./publication/wish";
 import { kindOf, ResourceLink } from "./ResourceLink";
+import { WhatChanges } from "./WhatChanges";
 
 const route = getRouteApi("/shell/publications/$name");
 
@@ -142,6 +143,7 @@ function DeletePublication({ publication, onClose, onDeleted }: DeleteProps) {
         {count === 1 ? "1 resource" : `${count.toLocaleString("en")} resources`}. What another publication brings too stays, and every resource
         keeps its history.
       </Text>
+      <WhatChanges change={{ case: "deletePublication", value: publication.name }} />
     </Confirm>
   );
 }

@@ -6,7 +6,8 @@ use crate::service::fleet::event::NodeEventView;
 use crate::service::fleet::group::GroupView;
 use crate::service::fleet::join::attempt::JoinAttempt;
 use crate::service::fleet::node::NodeView;
-use crate::service::sharing::gets::{Change, Got};
+use crate::service::sharing::gets::Got;
+use crate::service::sharing::preview::values::Change;
 use crate::store::fleet::JoinTokenRecord;
 use crate::store::telemetry::SampleRecord;
 

@@ -8,7 +8,7 @@ use atoll_proto::v1;
 use atoll_proto::v1::sharing_server::Sharing;
 use tonic::{Request, Response, Status};
 
-use self::request::{answer, publication_wish, scope};
+use self::request::{answer, planned, publication_wish, scope};
 use super::{Admin, caller, convert, decode, status};
 use crate::service::Services;
 use crate::service::sharing::fork::decide::{Decision, decide};
@@ -309,7 +309,7 @@ impl Sharing for Admin {
         caller(&request)?;
         let publication = request.into_inner().publication;
         let wish = publication_wish(v1::SavePublicationRequest { publication, ..Default::default() });
-        let seen = preview::preview(&self.0, &wish.map_err(status)?).await.map_err(status)?;
+        let seen = preview::publication::preview(&self.0, &wish.map_err(status)?).await.map_err(status)?;
         Ok(Response::new(v1::PreviewPublicationResponse {
             nodes: seen.nodes as u64,
             gained: seen.gained as u64,
@@ -317,6 +317,24 @@ impl Sharing for Admin {
             gained_nodes: seen.gained_nodes,
             lost_nodes: seen.lost_nodes,
             problem: seen.problem.unwrap_or_default(),
+            values_total: seen.values.total,
+            not_looked_at: seen.values.not_looked_at,
+            values: seen.values.listed.into_iter().map(convert::value_change).collect(),
+        }))
+    }
+
+    async fn preview_change(
+        &self,
+        request: Request<v1::PreviewChangeRequest>,
+    ) -> Result<Response<v1::PreviewChangeResponse>, Status> {
+        caller(&request)?;
+        let planned = planned(request.into_inner().change).map_err(status)?;
+        let seen = preview::foresee(&self.0, &planned).await.map_err(status)?;
+        Ok(Response::new(v1::PreviewChangeResponse {
+            nodes: seen.nodes as u64,
+            values_total: seen.values.total,
+            not_looked_at: seen.values.not_looked_at,
+            values: seen.values.listed.into_iter().map(convert::value_change).collect(),
         }))
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::rpc::decode;
+use crate::service::sharing::preview::Planned;
 use crate::service::sharing::{conflict, publication, variable};
 
 pub(super) fn scope(scope: Option<v1::VariableScope>) -> variable::WishedScope {
@@ -48,6 +49,29 @@ fn item(item: v1::PublicationItem) -> Result<publication::WishedItem, Error> {
     };
     let resource = if item.resource_id.is_empty() { item.name } else { item.resource_id };
     Ok(publication::WishedItem { kind: decode::kind(&item.kind)?, resource, policy })
+}
+
+pub(super) fn planned(change: Option<v1::preview_change_request::Change>) -> Result<Planned, Error> {
+    use v1::preview_change_request::Change;
+    let change = change.ok_or_else(|| Error::invalid("MISSING", "say what is about to be done"))?;
+    Ok(match change {
+        Change::DeletePublication(name) => Planned::DeletePublication { name },
+        Change::Release(v1::PlannedRelease { kind, resource, revision }) => {
+            Planned::Release { kind: decode::kind(&kind)?, resource, revision: decode::optional(revision) }
+        }
+        Change::DeleteResource(v1::ResourceName { kind, resource }) => {
+            Planned::DeleteResource { kind: decode::kind(&kind)?, resource }
+        }
+        Change::RenameNode(v1::PlannedRename { node, name }) => {
+            Planned::Rename { node, name: decode::node_name(&name)? }
+        }
+        Change::ConfirmNode(node) => Planned::Confirm { node },
+        Change::Join(v1::PlannedJoin { group, labels, node_name }) => Planned::Join {
+            group: decode::group(&group)?,
+            labels: labels.into_iter().collect(),
+            name: decode::optional(node_name).map(|name| decode::node_name(&name)).transpose()?,
+        },
+    })
 }
 
 pub(super) fn answer(request: v1::ResolveConflictRequest) -> Result<conflict::Answer, Error> {

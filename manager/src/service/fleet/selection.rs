@@ -11,7 +11,8 @@ use super::node::{NodeView, view};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::list::{facet, matching};
-use crate::service::sharing::gets::{Change, changes};
+use crate::service::sharing::gets::Receiver;
+use crate::service::sharing::preview::values::ValueChanges;
 use crate::service::{Caller, Services};
 use crate::store::fleet::{NodeRecord, SelectionRecord, node_get, selection_create, selection_get, selections_prune};
 
@@ -20,10 +21,6 @@ const LIFETIME_MS: i64 = 600_000;
 const OWNER_LIMIT: u64 = 100;
 /// Nodes in one selection.
 const NODE_LIMIT: usize = 100_000;
-/// Nodes that a preview looks at value by value.
-const VALUES_NODES: usize = 1_000;
-/// Values that a preview lists; the rest is counted.
-const VALUES_LISTED: usize = 100;
 /// Nodes in one transaction: others get their turn in between.
 const CHUNK: usize = 100;
 
@@ -83,11 +80,7 @@ async fn chosen(services: &Services, nodes: &[String], filter: &str) -> Result<V
 #[derive(Debug, Default)]
 pub struct Preview {
     pub reaches: Vec<Reach>,
-    /// The first of the values that nodes would get, lose or get another of.
-    pub values: Vec<Change>,
-    pub values_total: u64,
-    /// Nodes of the selection that were not looked at value by value: there are too many.
-    pub not_looked_at: u64,
+    pub values: ValueChanges,
 }
 
 /// What one publication brings to how many nodes, or no longer, by an act.
@@ -111,7 +104,6 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
     let start = prepared.publications().map(|name| Reach { publication: name.to_owned(), gained: 0, lost: 0 });
     let mut preview = Preview { reaches: start.collect(), ..Preview::default() };
     let mut gets = prepared.gets(&tx).await?;
-    let mut looked_at = 0;
     for record in selection.nodes.iter().filter_map(|id| known.get(*id)) {
         // A node that it cannot be done to changes nothing.
         let Ok(after) = prepared.after(caller, record) else { continue };
@@ -119,16 +111,11 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
             reach.gained += u64::from(change == Some(true));
             reach.lost += u64::from(change == Some(false));
         }
-        if looked_at == VALUES_NODES {
-            preview.not_looked_at += 1;
-            continue;
+        if preview.values.looks_at_another() {
+            let (before, after) = (Receiver::from(&**record), Receiver::from(&after));
+            let values = gets.of(&tx, &before).await?;
+            preview.values.add(&before, &values, &gets.of(&tx, &after).await?);
         }
-        looked_at += 1;
-        let (before, after) = (gets.of(&tx, record).await?, gets.of(&tx, &after).await?);
-        let changes = changes(record.name.as_str(), &before, &after);
-        preview.values_total += changes.len() as u64;
-        let room = VALUES_LISTED.saturating_sub(preview.values.len());
-        preview.values.extend(changes.into_iter().take(room));
     }
     preview.reaches.retain(|reach| reach.gained + reach.lost > 0);
     Ok(preview)

@@ -5,18 +5,20 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::fleet::selector::{Labels, place_of};
 use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective};
-use atoll_domain::kind::variable_set::scope::Scope;
+use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::kind::variable_set::variables;
 use atoll_domain::secret::reference;
+use atoll_domain::sharing::offer::Version;
 use serde_json::Value;
 
 use super::fork::offered_among;
 use super::history::{Loaded, load};
-use super::secret::place;
 use crate::error::Result;
 use crate::store::Database;
 use crate::store::fleet::NodeRecord;
@@ -48,14 +50,35 @@ impl Got {
 /// What a node gets, by set and name.
 pub type Values = BTreeMap<(String, String), Got>;
 
-/// A value that a node gets, loses or gets another of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    pub node: String,
-    pub set: String,
-    pub name: String,
-    pub before: Option<Got>,
-    pub after: Option<Got>,
+/// Whoever gets values: a node as it is or as it would be, or one that has yet to join.
+#[derive(Debug, Clone)]
+pub struct Receiver {
+    /// A node that has yet to join may take any name.
+    pub name: Option<NodeName>,
+    pub group: GroupPath,
+    pub labels: Labels,
+    /// Values for the very name are for it.
+    pub confirmed: bool,
+    pub is_member: bool,
+}
+
+impl From<&NodeRecord> for Receiver {
+    fn from(node: &NodeRecord) -> Self {
+        Self {
+            name: Some(node.name.clone()),
+            group: node.group.clone(),
+            labels: node.labels.clone(),
+            confirmed: node.confirmed,
+            is_member: node.standing != NodeStanding::Removed,
+        }
+    }
+}
+
+impl Receiver {
+    fn place(&self) -> Place {
+        let place = place_of(self.name.as_ref().map_or("", |name| name.as_str()), &self.group, &self.labels);
+        Place { target: place.target.filter(|_| self.name.is_some()), ..place }
+    }
 }
 
 /// What a place gets of a set.
@@ -86,36 +109,43 @@ impl Gets {
     ) -> Result<Self> {
         let items = publications.iter().flat_map(|publication| &publication.items);
         let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
-        let mut sets = Vec::new();
-        for record in resource_list(database).await? {
-            let is_set = record.kind == Kind::VariableSet && record.state != ResourceState::Deleted;
-            if is_set && carried.contains(&record.id) {
-                sets.push(load(database, record).await?);
-            }
-        }
-        Ok(Self { publications, sets, counts, bodies: BTreeMap::new() })
+        let sets = sets_among(database, &carried).await?;
+        Ok(Self::of_sets(sets, publications, counts))
     }
 
-    /// Of one set alone.
+    /// Of some sets alone.
     #[must_use]
-    pub fn of_set(set: Loaded, publications: Vec<PublicationRecord>, counts: fn(&Value) -> bool) -> Self {
-        Self { publications, sets: vec![set], counts, bodies: BTreeMap::new() }
+    pub fn of_sets(sets: Vec<Loaded>, publications: Vec<PublicationRecord>, counts: fn(&Value) -> bool) -> Self {
+        Self { publications, sets, counts, bodies: BTreeMap::new() }
+    }
+
+    /// From now on other publications count.
+    pub fn publish(&mut self, publications: Vec<PublicationRecord>) {
+        self.publications = publications;
+    }
+
+    /// From now on something else of a set is released, or nothing.
+    pub fn release(&mut self, set: ResourceId, released: Option<(Version, RevisionId)>) {
+        for loaded in self.sets.iter_mut().filter(|loaded| loaded.record.id == set) {
+            loaded.record.released = released;
+        }
     }
 
     /// What a node gets of each set, as the node is given here.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn resolved(&mut self, database: &impl Database, node: &NodeRecord) -> Result<Vec<Resolved<'_>>> {
+    pub async fn resolved(&mut self, database: &impl Database, who: &Receiver) -> Result<Vec<Resolved<'_>>> {
         let mut offers = Vec::new();
-        for set in self.sets.iter().filter(|_| node.standing != NodeStanding::Removed) {
-            let Some(offered) = offered_among(database, set, node, &self.publications).await? else { continue };
+        for set in self.sets.iter().filter(|_| who.is_member) {
+            let offered = offered_among(database, set, (&who.group, &who.labels), &self.publications).await?;
+            let Some(offered) = offered else { continue };
             if let Entry::Vacant(new) = self.bodies.entry(offered.revision) {
                 new.insert(set.body(database, offered.revision).await?.filter(self.counts));
             }
             offers.push((&set.record, offered.revision));
         }
-        let place = place(node);
+        let place = who.place();
         let resolved = offers.into_iter().filter_map(|(set, revision)| {
             let body = self.bodies.get(&revision)?.as_ref()?;
             Some(Resolved { set, body, names: effective(body, &place) })
@@ -127,12 +157,12 @@ impl Gets {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn of(&mut self, database: &impl Database, node: &NodeRecord) -> Result<Values> {
+    pub async fn of(&mut self, database: &impl Database, who: &Receiver) -> Result<Values> {
         let mut values = Values::new();
-        for Resolved { set, body, names } in self.resolved(database, node).await? {
+        for Resolved { set, body, names } in self.resolved(database, who).await? {
             for one in names {
                 if let Outcome::Value { key, value } = one.outcome
-                    && (node.confirmed || !is_for_targets(body, &key, &value))
+                    && (who.confirmed || !is_for_targets(body, &key, &value))
                 {
                     values.insert((set.name.clone(), one.name), Got { value });
                 }
@@ -142,24 +172,24 @@ impl Gets {
     }
 }
 
+/// The variable sets among some resources, without those that are deleted.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn sets_among(database: &impl Database, resources: &BTreeSet<ResourceId>) -> Result<Vec<Loaded>> {
+    let mut sets = Vec::new();
+    for record in resource_list(database).await? {
+        let is_set = record.kind == Kind::VariableSet && record.state != ResourceState::Deleted;
+        if is_set && resources.contains(&record.id) {
+            sets.push(load(database, record).await?);
+        }
+    }
+    Ok(sets)
+}
+
 /// A sealed value for a server by its name: nobody gets it before somebody has said that he is that server.
 pub(super) fn is_for_targets(body: &Value, key: &str, value: &Value) -> bool {
     let mut found = variables(body).into_iter().filter(|(own, _)| own == key);
     reference(value).is_some()
         && found.any(|(_, variable)| Scope::of(variable).is_ok_and(|scope| !scope.target.is_empty()))
-}
-
-/// What differs for a node.
-#[must_use]
-pub fn changes(node: &str, before: &Values, after: &Values) -> Vec<Change> {
-    let keys: BTreeSet<&(String, String)> = before.keys().chain(after.keys()).collect();
-    let changed = keys.into_iter().filter(|key| before.get(key) != after.get(key));
-    let change = |key: &(String, String)| Change {
-        node: node.to_owned(),
-        set: key.0.clone(),
-        name: key.1.clone(),
-        before: before.get(key).cloned(),
-        after: after.get(key).cloned(),
-    };
-    changed.map(change).collect()
 }

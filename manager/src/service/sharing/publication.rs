@@ -160,25 +160,26 @@ fn check(wish: &Wish) -> Result<()> {
     Ok(())
 }
 
-/// Why a publication could not be saved as it is wished, if it could not. The same checks as in saving, which writes.
+/// The publication as it would be saved, or why it could not be. The same checks as in saving, which writes.
 ///
 /// # Errors
 /// The database does not answer.
-pub(super) async fn problem(
+pub(super) async fn wish_or_problem(
     database: &impl Database,
     wish: &Wish,
     all: &[PublicationRecord],
-) -> Result<Option<String>> {
+) -> Result<std::result::Result<PublicationRecord, String>> {
     let checked = async {
         check(wish)?;
         let before = all.iter().find(|publication| publication.name == wish.name);
         let record = wished(database, wish, before).await?;
-        check_priority(database, &record, all).await
+        check_priority(database, &record, all).await?;
+        Ok::<_, Error>(record)
     };
     match checked.await {
-        Ok(()) => Ok(None),
+        Ok(record) => Ok(Ok(record)),
         Err(error) if matches!(error.kind, ErrorKind::Internal | ErrorKind::Unavailable) => Err(error),
-        Err(error) => Ok(Some(error.text)),
+        Err(error) => Ok(Err(error.text)),
     }
 }
 

@@ -12,8 +12,8 @@ use super::history::{Loaded, find, load};
 use super::{JOB_FORKS, offer, reach};
 use crate::error::{Error, Result};
 use crate::service::{Caller, Services};
-use crate::store::Tx;
 use crate::store::sharing::{ReleaseRecord, ResourceState, release_create, release_list, resource_update};
+use crate::store::{Database, Tx};
 
 /// Releases the head, or a given revision.
 ///
@@ -30,10 +30,7 @@ pub async fn release(
 ) -> Result<(Loaded, ReleaseRecord, u64)> {
     let mut tx = services.store.begin_ordered().await?;
     let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
-    let revision = match revision {
-        Some(text) => accepted(&loaded, loaded.resolve(&tx, text).await?)?,
-        None => only_head(&loaded)?,
-    };
+    let revision = chosen(&tx, &loaded, revision).await?;
     // An older state may have been for more nodes than what counts now.
     if let Some(body) = loaded.body(&tx, revision).await? {
         let agreed = reach::agreed(&tx, &loaded).await?;
@@ -43,6 +40,17 @@ pub async fn release(
     let release = release_in(services, caller, &mut tx, &mut loaded, version, revision).await?;
     let sequence = tx.commit().await?;
     Ok((loaded, release, sequence))
+}
+
+/// The revision that was named, or the head.
+///
+/// # Errors
+/// There is none that can be released.
+pub(super) async fn chosen(database: &impl Database, loaded: &Loaded, revision: Option<&str>) -> Result<RevisionId> {
+    match revision {
+        Some(text) => accepted(loaded, loaded.resolve(database, text).await?),
+        None => only_head(loaded),
+    }
 }
 
 /// A revision that was named must be part of what counts for everybody: releasing a node's proposal over the heads would

@@ -9,7 +9,7 @@ use atoll_domain::kind::variable_set::effective::Outcome;
 use atoll_domain::link::feed::Feed;
 use serde_json::Value;
 
-use super::gets::Gets;
+use super::gets::{Gets, Receiver};
 use super::history::Loaded;
 use crate::clock;
 use crate::directory::Nodes;
@@ -93,7 +93,7 @@ pub async fn refresh(services: &Services) -> Result<()> {
 
 /// The required variables that have no value for a node, by set.
 async fn lacking(gets: &mut Gets, database: &impl Database, node: &NodeRecord) -> Result<Vec<(ResourceId, String)>> {
-    let missing = gets.resolved(database, node).await?.into_iter().flat_map(|one| {
+    let missing = gets.resolved(database, &Receiver::from(node)).await?.into_iter().flat_map(|one| {
         let set = one.set.id;
         let names = one.names.into_iter().filter(|name| name.outcome == Outcome::RequiredMissing);
         names.map(move |name| (set, name.name))
@@ -115,7 +115,7 @@ pub async fn warnings(services: &Services, set: Loaded) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let (nodes, publications) = (services.nodes().await?, publication_list(&services.store).await?);
-    let mut gets = Gets::of_set(set, publications, requires_something);
+    let mut gets = Gets::of_sets(vec![set], publications, requires_something);
     let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for node in nodes.iter() {
         for (_, name) in lacking(&mut gets, &services.store, node).await? {

@@ -5,6 +5,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { api } from "../../api/client";
 import type { PreviewPublicationResponse } from "../../api/generated/atoll/v1/sharing_pb";
 import { Note, ProblemNote } from "../../ui/feedback";
+import { ValueLines } from "../ValueChanges";
 import { publicationOf, reachWords, type Wish, whyNotSaved } from "./wish";
 
 const PAUSE_MS = 250;
@@ -46,6 +47,11 @@ function Answered({ of }: { of: PreviewPublicationResponse }) {
       </p>
       <Names title="New" names={of.gainedNodes} count={of.gained} />
       <Names title="Lost" names={of.lostNodes} count={of.lost} />
+      {of.valuesTotal > 0n ? (
+        <ul className="reach-list">
+          <ValueLines of={of} />
+        </ul>
+      ) : null}
       {of.problem ? <Note title="It cannot be saved as it is">{sentence(of.problem)}</Note> : null}
     </>
   );

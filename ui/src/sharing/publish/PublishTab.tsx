@@ -1,10 +1,11 @@
 // Releasing: which version, what is new in it, who follows, and how far it has come.
+import { create } from "@bufbuild/protobuf";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 
 import { api } from "../../api/client";
-import type { Resource } from "../../api/generated/atoll/v1/sharing_pb";
+import { PlannedReleaseSchema, type Resource } from "../../api/generated/atoll/v1/sharing_pb";
 import { Button } from "../../ui/Button";
 import { CopyCli, quote } from "../../ui/copy";
 import { Differences } from "../../ui/Diff";
@@ -17,6 +18,7 @@ import { ConflictNote } from "../resource/ConflictNote";
 import type { Kind } from "../resource/kind";
 import { useDifference } from "../resource/read";
 import { refresh } from "../resource/write";
+import { WhatChanges } from "../WhatChanges";
 import { SyncProgress } from "./SyncProgress";
 import { carriersOf, followersText, nextVersion, type Step, versionProblem } from "./version";
 
@@ -68,6 +70,7 @@ function ReleaseForm({ kind, resource }: PublishProps) {
         <p className="page-lead">{latest ? `The latest version is ${latest}.` : "This is the first version."} A version is never changed afterwards.</p>
         <Segments label="Version" value={step} onChange={setStep} choices={choices(latest)} />
         {step === "own" ? <TextField label="Version number" value={typed} onChange={setTyped} error={typed === "" ? undefined : problem} monospace /> : null}
+        <WhatChanges change={{ case: "release", value: create(PlannedReleaseSchema, { kind: kind.name, resource: resource.id, revision: resource.heads[0] ?? "" }) }} />
         {release.error ? <ProblemNote error={release.error} /> : null}
         <div className="form-actions">
           <Button type="submit" kind="primary" isBusy={release.isPending} disabledReason={reason}>

@@ -1,11 +1,12 @@
 // How texts merge, taking the content along as a file, and deleting.
+import { create } from "@bufbuild/protobuf";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Download, Trash2 } from "lucide-react";
 import { useState } from "react";
 
 import { api } from "../../api/client";
-import type { GetResourceResponse, Resource } from "../../api/generated/atoll/v1/sharing_pb";
+import { type GetResourceResponse, type Resource, ResourceNameSchema } from "../../api/generated/atoll/v1/sharing_pb";
 import { Button } from "../../ui/Button";
 import { CopyCli, quote } from "../../ui/copy";
 import { Confirm } from "../../ui/Dialog";
@@ -13,6 +14,7 @@ import { ProblemNote } from "../../ui/feedback";
 import { Checkbox, Segments, TextField } from "../../ui/fields";
 import { Section } from "../../ui/Page";
 import { tellDone } from "../../ui/toast";
+import { WhatChanges } from "../WhatChanges";
 import { type Kind } from "./kind";
 import { type Content, contentOf, writeContent } from "./read";
 import { refresh } from "./write";
@@ -117,6 +119,7 @@ function Delete({ kind, resource }: { kind: Kind; resource: Resource }) {
             <bdi>{resource.name}</bdi> is taken from every node.{" "}
             {resource.publications.length > 0 ? `Publications that carry it: ${resource.publications.join(", ")}.` : "No publication carries it."}
           </p>
+          <WhatChanges change={{ case: "deleteResource", value: create(ResourceNameSchema, { kind: kind.name, resource: resource.id }) }} />
           <TextField label="Message" description="Why, for the history." value={message} onChange={setMessage} />
         </Confirm>
       ) : null}

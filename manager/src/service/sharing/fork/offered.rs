@@ -1,5 +1,7 @@
 //! What a node is offered of a resource: the same rule as on the node, over what publications say.
 
+use atoll_domain::fleet::name::GroupPath;
+use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::RevisionId;
 use atoll_domain::sharing::offer::EditMode;
 
@@ -22,18 +24,22 @@ pub struct Offered {
 /// # Errors
 /// The database does not answer.
 pub async fn offered_to(database: &impl Database, loaded: &Loaded, node: &NodeRecord) -> Result<Option<Offered>> {
-    offered_among(database, loaded, node, &publication_list(database).await?).await
+    offered_among(database, loaded, (&node.group, &node.labels), &publication_list(database).await?).await
 }
 
+/// What is offered in a group to whoever has some labels.
+///
+/// # Errors
+/// The database does not answer.
 pub async fn offered_among(
     database: &impl Database,
     loaded: &Loaded,
-    node: &NodeRecord,
+    (group, labels): (&GroupPath, &Labels),
     publications: &[PublicationRecord],
 ) -> Result<Option<Offered>> {
     let mut reaching: Vec<&PublicationRecord> = publications
         .iter()
-        .filter(|publication| publication.selector.matches(&node.group, &node.labels))
+        .filter(|publication| publication.selector.matches(group, labels))
         .filter(|publication| publication.items.iter().any(|item| item.resource == loaded.record.id))
         .collect();
     reaching.sort_by_key(|publication| std::cmp::Reverse((publication.priority, publication.id)));

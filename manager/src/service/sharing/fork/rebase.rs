@@ -210,7 +210,7 @@ async fn rebase_one(
     let Some(node) = node_get(tx, fork.node).await?.filter(|node| node.standing != NodeStanding::Removed) else {
         return Ok(());
     };
-    let offered = offered_among(tx, loaded, &node, publications).await?;
+    let offered = offered_among(tx, loaded, (&node.group, &node.labels), publications).await?;
     let goes_through = fork.through && offered.is_some_and(|offered| offered.edit_mode == EditMode::WriteThrough);
     if goes_through && loaded.record.state == ResourceState::Ok {
         write_through(services, tx, loaded, fork, &node, caller).await?;

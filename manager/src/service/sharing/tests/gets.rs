@@ -6,6 +6,10 @@ use serde_json::json;
 
 use crate::service::fleet::act::Act;
 use crate::service::fleet::selection::{freeze, preview};
+use crate::service::sharing::gets::Got;
+use crate::service::sharing::preview::values::{Change, ValueChanges};
+use crate::service::sharing::preview::{Planned, foresee, publication};
+use crate::service::sharing::variable::{self, WishedScope};
 use crate::testing::TestManager;
 
 const SET: Kind = Kind::VariableSet;
@@ -32,18 +36,8 @@ async fn a_label_says_beforehand_which_values_and_secrets_it_brings() {
     let label = Act::Label { set: [("environment".to_owned(), "production".to_owned())].into(), remove: Vec::new() };
     let seen = asked(label).await;
     assert!(seen.reaches.is_empty(), "no publication reaches other nodes than before");
-    let words: Vec<String> = seen
-        .values
-        .iter()
-        .map(|change| {
-            let shown = |got: &Option<crate::service::sharing::gets::Got>| {
-                got.as_ref().map_or_else(|| "nothing".to_owned(), |got| got.shown())
-            };
-            format!("{} {}: {} -> {}", change.node, change.name, shown(&change.before), shown(&change.after))
-        })
-        .collect();
     assert_eq!(
-        words,
+        words(&seen.values),
         [
             "one Debug: yes -> nothing",
             "one Password: nothing -> (sealed)",
@@ -51,5 +45,89 @@ async fn a_label_says_beforehand_which_values_and_secrets_it_brings() {
         ]
     );
     let seen = asked(Act::Remove).await;
-    assert_eq!((seen.values_total, seen.values.iter().all(|change| change.after.is_none())), (3, true));
+    assert_eq!((seen.values.total, seen.values.listed.iter().all(|change| change.after.is_none())), (3, true));
+}
+
+fn words(values: &ValueChanges) -> Vec<String> {
+    let shown = |got: &Option<Got>| got.as_ref().map_or_else(|| "nothing".to_owned(), Got::shown);
+    let word = |change: &Change| {
+        format!("{} {}: {} -> {}", change.node, change.name, shown(&change.before), shown(&change.after))
+    };
+    values.listed.iter().map(word).collect()
+}
+
+/// A password for production, another for one server by its name, and what everybody gets.
+async fn a_fleet() -> TestManager {
+    let manager = TestManager::start().await;
+    let web = json!({"Name": "web", "Variables": [
+        {"Id": "p", "Name": "Password", "Type": "Sensitive", "Scope": {"Environment": ["production"]}, "Value": "hunter2"},
+        {"Id": "t", "Name": "Key", "Type": "Sensitive", "Scope": {"Target": ["db-1"]}, "Value": "sesame"},
+        {"Id": "n", "Name": "Port", "Scope": {"Target": ["db-1"]}, "Value": "5432"},
+        {"Id": "r", "Name": "Region", "Value": "eu"}]});
+    manager.written(SET, &web).await;
+    manager
+}
+
+async fn foreseen(manager: &TestManager, planned: Planned) -> (usize, Vec<String>) {
+    let seen = foresee(&manager.services, &planned).await.unwrap();
+    assert_eq!((seen.values.total, seen.values.not_looked_at), (seen.values.listed.len() as u64, 0));
+    (seen.nodes, words(&seen.values))
+}
+
+fn lines(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_publication_says_beforehand_which_values_and_secrets_it_brings_and_takes() {
+    let manager = a_fleet().await;
+    manager.node("one", "/", &[("environment", "production")]).await;
+    manager.node("two", "/", &[("environment", "staging")]).await;
+    let wish = manager.wish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]);
+    let seen = publication::preview(&manager.services, &wish).await.unwrap();
+    let brought = ["one Password: nothing -> (sealed)", "one Region: nothing -> eu", "two Region: nothing -> eu"];
+    assert_eq!((words(&seen.values), seen.problem), (lines(&brought), None));
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
+    let seen = publication::preview(&manager.services, &wish).await.unwrap();
+    assert_eq!(words(&seen.values), lines(&[]), "it is so already");
+    let taken = ["one Password: (sealed) -> nothing", "one Region: eu -> nothing", "two Region: eu -> nothing"];
+    let (nodes, words) = foreseen(&manager, Planned::DeletePublication { name: "all".to_owned() }).await;
+    assert_eq!((nodes, words), (2, lines(&taken)));
+}
+
+#[tokio::test]
+async fn a_release_and_a_deletion_say_beforehand_which_values_they_bring_and_take() {
+    let manager = a_fleet().await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
+    manager.node("one", "/", &[("environment", "production")]).await;
+    let release = || Planned::Release { kind: SET, resource: "web".to_owned(), revision: None };
+    assert_eq!(foreseen(&manager, release()).await, (0, lines(&[])), "released as it is");
+    let value = variable::ValueWish::Text("us".to_owned());
+    let new =
+        variable::NewValue { name: "Region".to_owned(), scope: WishedScope::default(), value, message: String::new() };
+    variable::set(&manager.services, &manager.caller, "web", new).await.unwrap();
+    assert_eq!(foreseen(&manager, release()).await, (1, lines(&["one Region: eu -> us"])));
+    let delete = Planned::DeleteResource { kind: SET, resource: "web".to_owned() };
+    let taken = lines(&["one Password: (sealed) -> nothing", "one Region: eu -> nothing"]);
+    assert_eq!(foreseen(&manager, delete).await, (1, taken));
+}
+
+#[tokio::test]
+async fn a_name_says_beforehand_which_values_come_with_it() {
+    let manager = a_fleet().await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
+    manager.node("one", "/", &[]).await;
+    let rename = Planned::Rename { node: "one".to_owned(), name: "db-1".parse().unwrap() };
+    let brought = ["db-1 Key: nothing -> (sealed)", "db-1 Port: nothing -> 5432"];
+    assert_eq!(foreseen(&manager, rename).await, (1, lines(&brought)));
+
+    let join = |name: Option<&str>, environment: &str| Planned::Join {
+        group: "/".parse().unwrap(),
+        labels: [("environment".to_owned(), environment.to_owned())].into(),
+        name: name.map(|name| name.parse().unwrap()),
+    };
+    let anybody = ["a node that joins Password: nothing -> (sealed)", "a node that joins Region: nothing -> eu"];
+    assert_eq!(foreseen(&manager, join(None, "production")).await, (1, lines(&anybody)));
+    let named = ["db-1 Key: nothing -> (sealed)", "db-1 Port: nothing -> 5432", "db-1 Region: nothing -> eu"];
+    assert_eq!(foreseen(&manager, join(Some("db-1"), "staging")).await, (1, lines(&named)));
 }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atoll/v1/common.proto.
  */
 export const file_atoll_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("ChVhdG9sbC92MS9jb21tb24ucHJvdG8SCGF0b2xsLnYxIlYKC0xpc3RPcHRpb25zEhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJWCgtMaXN0U3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YASABKAkSDQoFdG90YWwYAiABKAQSHwoGZmFjZXRzGAMgAygLMg8uYXRvbGwudjEuRmFjZXQiPAoFRmFjZXQSDQoFZmllbGQYASABKAkSJAoGdmFsdWVzGAIgAygLMhQuYXRvbGwudjEuRmFjZXRWYWx1ZSIqCgpGYWNldFZhbHVlEg0KBXZhbHVlGAEgASgJEg0KBWNvdW50GAIgASgEIngKCFNlbGVjdG9yEg0KBWdyb3VwGAEgASgJEi4KBmxhYmVscxgCIAMoCzIeLmF0b2xsLnYxLlNlbGVjdG9yLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw");
+  fileDesc("ChVhdG9sbC92MS9jb21tb24ucHJvdG8SCGF0b2xsLnYxIlYKC0xpc3RPcHRpb25zEhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJWCgtMaXN0U3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YASABKAkSDQoFdG90YWwYAiABKAQSHwoGZmFjZXRzGAMgAygLMg8uYXRvbGwudjEuRmFjZXQiPAoFRmFjZXQSDQoFZmllbGQYASABKAkSJAoGdmFsdWVzGAIgAygLMhQuYXRvbGwudjEuRmFjZXRWYWx1ZSIqCgpGYWNldFZhbHVlEg0KBXZhbHVlGAEgASgJEg0KBWNvdW50GAIgASgEIngKCFNlbGVjdG9yEg0KBWdyb3VwGAEgASgJEi4KBmxhYmVscxgCIAMoCzIeLmF0b2xsLnYxLlNlbGVjdG9yLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihAEKC1ZhbHVlQ2hhbmdlEgwKBG5vZGUYASABKAkSCwoDc2V0GAIgASgJEgwKBG5hbWUYAyABKAkSEwoGYmVmb3JlGAQgASgJSACIAQESEgoFYWZ0ZXIYBSABKAlIAYgBARIOCgZzZWFsZWQYBiABKAhCCQoHX2JlZm9yZUIICgZfYWZ0ZXJiBnByb3RvMw");
 
 /**
  * How a list is asked for. Every list of the contract takes one.
@@ -174,4 +174,60 @@ export type Selector = Message<"atoll.v1.Selector"> & {
  */
 export const SelectorSchema: GenMessage<Selector> = /*@__PURE__*/
   messageDesc(file_atoll_v1_common, 4);
+
+/**
+ * A variable that a node would get, lose or get another value of.
+ *
+ * @generated from message atoll.v1.ValueChange
+ */
+export type ValueChange = Message<"atoll.v1.ValueChange"> & {
+  /**
+   * The node's name.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * The variable set.
+   *
+   * @generated from field: string set = 2;
+   */
+  set: string;
+
+  /**
+   * The variable.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * What it gets now; absent where it gets nothing. A sensitive value reads "(sealed)".
+   *
+   * @generated from field: optional string before = 4;
+   */
+  before?: string | undefined;
+
+  /**
+   * What it would get.
+   *
+   * @generated from field: optional string after = 5;
+   */
+  after?: string | undefined;
+
+  /**
+   * Whether a sensitive value is gained, lost or replaced.
+   *
+   * @generated from field: bool sealed = 6;
+   */
+  sealed: boolean;
+};
+
+/**
+ * Describes the message atoll.v1.ValueChange.
+ * Use `create(ValueChangeSchema)` to create a new message.
+ */
+export const ValueChangeSchema: GenMessage<ValueChange> = /*@__PURE__*/
+  messageDesc(file_atoll_v1_common, 5);
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { valueWords } from "./Reach";
+import { valueWords } from "./ValueChanges";
 
 describe("what a preview says of a value", () => {
   it("names both values of a plain one", () => {

@@ -1,0 +1,117 @@
+//! What something would change for nodes, said before it is done. Nothing is written.
+
+pub mod publication;
+pub mod values;
+
+use std::sync::Arc;
+
+use atoll_domain::fleet::name::{GroupPath, NodeName};
+use atoll_domain::fleet::selector::Labels;
+use atoll_domain::id::RevisionId;
+use atoll_domain::kind::Kind;
+use atoll_domain::sharing::offer::Version;
+
+use self::values::ValueChanges;
+use super::fork::offered_among;
+use super::gets::{Gets, Receiver};
+use super::history::{Loaded, find, load};
+use super::release;
+use crate::error::Result;
+use crate::service::Services;
+use crate::service::fleet::node;
+use crate::store::fleet::NodeRecord;
+use crate::store::sharing::publication_list;
+
+/// What somebody is about to do.
+#[derive(Debug)]
+pub enum Planned {
+    DeletePublication { name: String },
+    Release { kind: Kind, resource: String, revision: Option<String> },
+    DeleteResource { kind: Kind, resource: String },
+    Rename { node: String, name: NodeName },
+    Confirm { node: String },
+    Join { group: GroupPath, labels: Labels, name: Option<NodeName> },
+}
+
+/// What it would change.
+#[derive(Debug, Default)]
+pub struct Foreseen {
+    /// Nodes that would be offered something else.
+    pub nodes: usize,
+    pub values: ValueChanges,
+}
+
+/// Says what something would change.
+///
+/// # Errors
+/// What it is about does not exist, or it could not be done.
+pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen> {
+    match planned {
+        Planned::DeletePublication { name } => publication::without(services, name).await,
+        Planned::Release { kind, resource, revision } => {
+            let loaded = load(&services.store, find(&services.store, *kind, resource).await?).await?;
+            let revision = release::chosen(&services.store, &loaded, revision.as_deref()).await?;
+            let version = loaded.record.released.map_or(Version::FIRST, |(version, _)| version);
+            of_resource(services, loaded, Some((version, revision))).await
+        }
+        Planned::DeleteResource { kind, resource } => {
+            let loaded = load(&services.store, find(&services.store, *kind, resource).await?).await?;
+            of_resource(services, loaded, None).await
+        }
+        Planned::Rename { node, name } => {
+            let before = Receiver::from(&node::find(&services.store, node).await?);
+            let after = Receiver { name: Some(name.clone()), confirmed: true, ..before.clone() };
+            of_node(services, &before, &after).await
+        }
+        Planned::Confirm { node } => {
+            let before = Receiver::from(&node::find(&services.store, node).await?);
+            let after = Receiver { confirmed: true, ..before.clone() };
+            of_node(services, &before, &after).await
+        }
+        Planned::Join { group, labels, name } => {
+            let confirmed = name.is_some();
+            let (name, group, labels) = (name.clone(), group.clone(), labels.clone());
+            let after = Receiver { name, group, labels, confirmed, is_member: true };
+            of_node(services, &Receiver { is_member: false, ..after.clone() }, &after).await
+        }
+    }
+}
+
+async fn of_node(services: &Services, before: &Receiver, after: &Receiver) -> Result<Foreseen> {
+    let publications = publication_list(&services.store).await?;
+    let mut gets = Gets::load(&services.store, publications, |_| true).await?;
+    let values = ValueChanges::between(&services.store, &mut gets, before, after).await?;
+    Ok(Foreseen { nodes: usize::from(values.total > 0), values })
+}
+
+/// Something else of a resource would be released, or nothing.
+async fn of_resource(
+    services: &Services,
+    mut loaded: Loaded,
+    released: Option<(Version, RevisionId)>,
+) -> Result<Foreseen> {
+    let (nodes, publications) = (services.nodes().await?, publication_list(&services.store).await?);
+    let (id, kind, now) = (loaded.record.id, loaded.record.kind, loaded.record.released);
+    let mut changed: Vec<Arc<NodeRecord>> = Vec::new();
+    let offered = async |loaded: &Loaded, node: &NodeRecord| -> Result<Option<RevisionId>> {
+        let offered = offered_among(&services.store, loaded, (&node.group, &node.labels), &publications).await?;
+        Ok(offered.map(|offered| offered.revision))
+    };
+    for node in nodes.iter() {
+        loaded.record.released = now;
+        let before = offered(&loaded, node).await?;
+        loaded.record.released = released;
+        if before != offered(&loaded, node).await? {
+            changed.push(Arc::clone(node));
+        }
+    }
+    let mut foreseen = Foreseen { nodes: changed.len(), ..Foreseen::default() };
+    if kind == Kind::VariableSet {
+        loaded.record.released = now;
+        let mut gets = Gets::of_sets(vec![loaded], publications, |_| true);
+        let receivers = changed.iter().map(|node| Receiver::from(&**node));
+        foreseen.values =
+            ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.release(id, released)).await?;
+    }
+    Ok(foreseen)
+}

@@ -1,0 +1,104 @@
+//! What saving a publication would change, without saving it.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::document::Audience;
+use atoll_domain::id::{NodeId, ResourceId};
+
+use super::Foreseen;
+use super::values::ValueChanges;
+use crate::error::{Error, Result};
+use crate::service::Services;
+use crate::service::sharing::gets::{Gets, Receiver, sets_among};
+use crate::service::sharing::publication::{Wish, wish_or_problem};
+use crate::store::fleet::NodeRecord;
+use crate::store::sharing::{PublicationRecord, publication_list};
+
+/// Nodes that are named; the rest is counted.
+const NAMED: usize = 50;
+
+/// What would change.
+#[derive(Debug)]
+pub struct Preview {
+    pub nodes: usize,
+    pub gained: usize,
+    pub lost: usize,
+    pub gained_nodes: Vec<String>,
+    pub lost_nodes: Vec<String>,
+    pub values: ValueChanges,
+    /// Why it could not be saved as it is.
+    pub problem: Option<String>,
+}
+
+/// Compares a publication as it would be with what there is under its name. Nothing is written.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn preview(services: &Services, wish: &Wish) -> Result<Preview> {
+    let all = publication_list(&services.store).await?;
+    let before = all.iter().find(|publication| publication.name == wish.name);
+    let (after, problem) = match wish_or_problem(&services.store, wish, &all).await? {
+        Ok(record) => (Some(record), None),
+        Err(problem) => (None, Some(problem)),
+    };
+    services.hub.refresh(&services.store).await?;
+    let present: BTreeSet<NodeId> = match before {
+        Some(before) => services.hub.read(|feed| feed.members(&Audience::Publication(before.id)).collect()),
+        None => BTreeSet::new(),
+    };
+    let nodes = services.nodes().await?;
+    let wanted: Vec<_> = nodes.iter().filter(|node| wish.selector.matches(&node.group, &node.labels)).collect();
+    let gained: Vec<String> =
+        wanted.iter().filter(|node| !present.contains(&node.id)).map(|node| node.name.to_string()).collect();
+    let kept: BTreeSet<NodeId> = wanted.iter().map(|node| node.id).collect();
+    let lost = nodes.iter().filter(|node| present.contains(&node.id) && !kept.contains(&node.id));
+    let lost: Vec<String> = lost.map(|node| node.name.to_string()).collect();
+    let values = match after {
+        Some(after) => values(services, before, Some(after), &all).await?,
+        None => ValueChanges::default(),
+    };
+    Ok(Preview {
+        values,
+        nodes: wanted.len(),
+        gained: gained.len(),
+        lost: lost.len(),
+        gained_nodes: gained.into_iter().take(NAMED).collect(),
+        lost_nodes: lost.into_iter().take(NAMED).collect(),
+        problem,
+    })
+}
+
+/// What becomes of nodes where there is a publication no longer.
+///
+/// # Errors
+/// There is none of this name.
+pub async fn without(services: &Services, name: &str) -> Result<Foreseen> {
+    let all = publication_list(&services.store).await?;
+    let found = all.iter().find(|publication| publication.name == name);
+    let found = found.ok_or_else(|| Error::not_found("publication", name))?;
+    let nodes = services.nodes().await?;
+    let reached = nodes.iter().filter(|node| found.selector.matches(&node.group, &node.labels));
+    Ok(Foreseen { nodes: reached.count(), values: values(services, Some(found), None, &all).await? })
+}
+
+/// The values that change where one publication takes the place of another.
+async fn values(
+    services: &Services,
+    before: Option<&PublicationRecord>,
+    after: Option<PublicationRecord>,
+    all: &[PublicationRecord],
+) -> Result<ValueChanges> {
+    let both: Vec<&PublicationRecord> = before.into_iter().chain(&after).collect();
+    let items = both.iter().flat_map(|publication| &publication.items);
+    let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
+    let nodes = services.nodes().await?;
+    let is_reached =
+        |node: &NodeRecord| both.iter().any(|publication| publication.selector.matches(&node.group, &node.labels));
+    let receivers: Vec<Receiver> =
+        nodes.iter().filter(|node| is_reached(node)).map(|node| Receiver::from(&**node)).collect();
+    let sets = sets_among(&services.store, &carried).await?;
+    let rest = all.iter().filter(|publication| before.is_none_or(|before| publication.id != before.id));
+    let then: Vec<PublicationRecord> = rest.cloned().chain(after.clone()).collect();
+    let mut gets = Gets::of_sets(sets, all.to_vec(), |_| true);
+    ValueChanges::around(&services.store, &mut gets, receivers.into_iter(), |gets| gets.publish(then)).await
+}

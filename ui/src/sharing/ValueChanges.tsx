@@ -1,0 +1,31 @@
+// The values that nodes would get, lose or get another of, as lines of a list.
+import type { ValueChange } from "../api/generated/atoll/v1/common_pb";
+
+/** What every preview says about values. */
+export type Foreseen = { values: readonly ValueChange[]; valuesTotal: bigint; notLookedAt: bigint };
+
+export function ValueLines({ of: { values, valuesTotal, notLookedAt } }: { of: Foreseen }) {
+  const more = valuesTotal - BigInt(values.length);
+  return (
+    <>
+      {values.map((change) => (
+        <li key={`${change.node} ${change.set} ${change.name}`}>
+          <bdi>{change.node}</bdi>: <bdi>{change.name}</bdi> of <bdi>{change.set}</bdi> {valueWords(change)}
+        </li>
+      ))}
+      {more > 0n ? <li>And {more.toLocaleString("en")} more values.</li> : null}
+      {notLookedAt > 0n ? <li>{notLookedAt.toLocaleString("en")} nodes were not looked at value by value.</li> : null}
+    </>
+  );
+}
+
+export function valueWords({ before, after, sealed }: Pick<ValueChange, "before" | "after" | "sealed">): string {
+  if (before === undefined) return sealed ? "would be gained, a sensitive value" : `would be ${quoted(after)}, and is nothing now`;
+  if (after === undefined) return sealed ? "would be lost, a sensitive value" : `would be lost (${quoted(before)} now)`;
+  if (before === after) return "would be another sensitive value";
+  return `would be ${quoted(after)} instead of ${quoted(before)}`;
+}
+
+function quoted(value: string | undefined): string {
+  return value === "(sealed)" ? "a sensitive value" : `"${value ?? ""}"`;
+}
