@@ -12,6 +12,7 @@ pub fn neutral(text: &str, is_field: bool) -> Cow<'_, str> {
         // Marks that change the direction of what follows (Unicode TR36 section 2.9), and separators of lines.
         '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
         // What is not seen at all: two names would look like one.
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => true,
         '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}' => true,
         other => other.is_control(),
     };
@@ -31,6 +32,13 @@ pub fn neutral(text: &str, is_field: bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A text of somebody else's as it is kept: up to a length, and without control characters other than line ends and tabs.
+/// PostgreSQL stores no NUL, so one that got through would fail whatever is written together with it.
+#[must_use]
+pub fn kept(text: &str, limit: usize) -> String {
+    text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).take(limit).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +49,8 @@ mod tests {
         assert_eq!(neutral("evil\noct-1  online", true), "evil\\noct-1  online");
         assert_eq!(neutral("\u{202e}txt.exe\u{2066}", false), "\\u202etxt.exe\\u2066");
         assert_eq!(neutral("oct\u{200b}-1\u{ad}", true), "oct\\u200b-1\\u00ad");
+        assert_eq!(neutral("1\u{3164}", true), "1\\u3164");
+        assert_eq!(kept("1\0\u{1b}[2J\nlonger", 8), "1[2J\nlon");
         assert_eq!(neutral("two\nlines, ümläut, 日本", false), "two\nlines, ümläut, 日本");
     }
 }

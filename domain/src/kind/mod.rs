@@ -23,7 +23,7 @@ pub enum Kind {
 }
 
 /// A rule of the kind that a body breaks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     pub path: Path,
     pub message: String,

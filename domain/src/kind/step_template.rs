@@ -1,5 +1,7 @@
 //! Step templates: the JSON of Octopus action templates, as exported and as its community library publishes them.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::outside::Outside;
@@ -87,9 +89,9 @@ impl KindRules for StepTemplate {
             _ => problems.push(problem(&["Properties"], "Properties must be an object".to_owned())),
         }
         check_parameters(body.get("Parameters"), &mut problems);
-        let is_told =
-            |path: &Path| problems.iter().any(|told| !told.path.0.is_empty() && path.0.starts_with(&told.path.0));
-        let elsewhere: Vec<Path> = in_the_clear(body).into_iter().filter(|path| !is_told(path)).collect();
+        let told: BTreeSet<&Path> =
+            problems.iter().map(|problem| &problem.path).filter(|path| !path.0.is_empty()).collect();
+        let elsewhere: Vec<Path> = in_the_clear(body).into_iter().filter(|path| !path.is_within(&told)).collect();
         problems.extend(elsewhere.into_iter().map(|path| Problem { message: not_sealed(&path.to_string()), path }));
         problems
     }

@@ -1,10 +1,10 @@
 //! Elements that hold sensitive values: what of them decides who reads a value, and where that would change unsaid.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::place::{element_paths, scope_of_element};
+use super::place::{element_paths, placed, scope_of_element};
 use super::{reference, references};
 use crate::id::SecretId;
 use crate::kind::Kind;
@@ -19,6 +19,8 @@ struct Element {
     is_sensitive: bool,
     scope: Scope,
     value: Option<Value>,
+    /// Every reference in the element, wherever it stands in it.
+    references: Vec<(Path, SecretId)>,
 }
 
 fn element_at(kind: Kind, body: &Value, path: &Path) -> Option<Element> {
@@ -27,11 +29,9 @@ fn element_at(kind: Kind, body: &Value, path: &Path) -> Option<Element> {
         Kind::VariableSet if reference(element).is_none() => element.get("Value").cloned(),
         _ => Some(element.clone()),
     };
-    let is_sensitive = is_sensitive(element)
-        || element.get("HasValue").is_some()
-        || reference(element).is_some()
-        || !references(element).is_empty();
-    Some(Element { is_sensitive, scope: scope_of_element(kind, element), value })
+    let references = references(element);
+    let is_sensitive = is_sensitive(element) || element.get("HasValue").is_some() || !references.is_empty();
+    Some(Element { is_sensitive, scope: scope_of_element(kind, element), value, references })
 }
 
 /// The elements of a merged body that are sensitive on a side or in the result, and whose sensitivity, scope and value
@@ -86,39 +86,37 @@ pub struct Widened {
 /// with their scope, and so have no reach that could widen.
 #[must_use]
 pub fn widened(kind: Kind, before: &[&Value], after: &Value, fresh: &BTreeSet<SecretId>) -> Vec<Widened> {
-    let known: Vec<(Path, Scope, SecretId)> = before.iter().flat_map(|body| placed(kind, body)).collect();
+    let mut known: BTreeMap<SecretId, Vec<Scope>> = BTreeMap::new();
+    for (_, scope, version) in before.iter().flat_map(|body| placed(kind, body)) {
+        known.entry(version).or_default().push(scope);
+    }
     placed(kind, after)
         .into_iter()
         .filter(|(_, _, version)| !fresh.contains(version))
         .filter_map(|(path, after, version)| {
-            let same = known.iter().filter(|(_, _, other)| *other == version);
-            let before: Vec<Scope> = same.map(|(_, scope, _)| scope.clone()).collect();
+            let before = known.get(&version).cloned().unwrap_or_default();
             let is_included = before.iter().any(|scope| scope.includes(&after));
             (!is_included).then_some(Widened { path, version, before, after })
         })
         .collect()
 }
 
-/// Every reference with its place and the scope of its element.
-fn placed(kind: Kind, body: &Value) -> Vec<(Path, Scope, SecretId)> {
-    let scopes = super::scoped_references(kind, body);
-    references(body).into_iter().zip(scopes).map(|((path, version), (scope, _))| (path, scope, version)).collect()
-}
-
 /// References in `after` that do not stand at the same element in one of `own`, nor come from an element that is gone: a
 /// sealed value belongs to its resource and element, and a reference to it is worth nothing elsewhere.
 #[must_use]
 pub fn foreign_references(own: &[&Value], after: &Value, fresh: &BTreeSet<SecretId>) -> Vec<Path> {
-    let known: Vec<(Path, SecretId)> = own.iter().flat_map(|body| references(body)).collect();
     let standing: BTreeSet<Path> = references(after).into_iter().map(|(path, _)| path).collect();
+    let (mut known, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    for (path, version) in own.iter().flat_map(|body| references(body)) {
+        if !standing.contains(&path) {
+            gone.insert(version);
+        }
+        known.insert((path, version));
+    }
     references(after)
         .into_iter()
         .filter(|(_, version)| !fresh.contains(version))
-        .filter(|(path, version)| {
-            let is_own =
-                |(place, own): &(Path, SecretId)| own == version && (place == path || !standing.contains(place));
-            !known.iter().any(is_own)
-        })
+        .filter(|place| !known.contains(place) && !gone.contains(&place.1))
         .map(|(path, _)| path)
         .collect()
 }
@@ -155,6 +153,57 @@ mod tests {
             "a value out of use comes back"
         );
         assert_eq!(widened(Kind::VariableSet, &[], &narrow, &BTreeSet::from([id(1)])).len(), 0, "just given");
+    }
+
+    proptest::proptest! {
+        /// Whoever may not decide who reads a value gains nothing, whatever he makes of a body that passes as one which
+        /// leaves sealed values alone.
+        #[test]
+        fn what_keeps_sealed_values_widens_none(changes in proptest::collection::vec((0..40_usize, 0..40_usize, 0..4_u8), 1..6)) {
+            let before = {
+                let variable = |name: &str, environment: &str, version: u128| json!({
+                    "Name": name, "Type": "Sensitive", "Scope": {"Environment": [environment]},
+                    "Value": reference_to(id(version))
+                });
+                let list = json!([variable("A", "staging", 1), variable("B", "production", 2), {"Name": "C", "Value": "x"}]);
+                Kind::VariableSet.import(&json!({"Name": "s", "Variables": list}), None).unwrap().body
+            };
+            let mut after = before.clone();
+            for (from, to, act) in changes {
+                let (from, mut to) = (nth_place(&after, from), nth_place(&after, to));
+                let value = from.get(&after).cloned();
+                match act {
+                    // A copy, beside something, in place of something; or something goes.
+                    0 => to.0.push("Note".to_owned()),
+                    1 => {}
+                    2 => { to.0.pop(); to.0.push("New".to_owned()); }
+                    _ => { if !to.0.is_empty() { to.put(&mut after, None); } continue; }
+                }
+                if !to.0.is_empty() {
+                    to.put(&mut after, value);
+                }
+            }
+            if keeps_sealed(Kind::VariableSet, &before, &after) {
+                let reach = |body: &Value| crate::secret::scoped_references(Kind::VariableSet, body);
+                let known = reach(&before);
+                for (scope, version) in reach(&after) {
+                    let is_known = known.iter().any(|(wide, own)| *own == version && wide.includes(&scope));
+                    proptest::prop_assert!(is_known, "{version} is for {scope} in {after}");
+                }
+            }
+        }
+    }
+
+    /// Every place of a body, counted through.
+    fn nth_place(body: &Value, number: usize) -> Path {
+        let (mut found, mut open) = (Vec::new(), vec![(Path::root(), body)]);
+        while let Some((path, value)) = open.pop() {
+            if let Value::Object(fields) = value {
+                open.extend(fields.iter().map(|(key, field)| (path.child(key), field)));
+            }
+            found.push(path);
+        }
+        found.swap_remove(number % found.len())
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where sensitive values stand in the bodies of each kind.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Plaintext, REFERENCE, reference, reference_to, references};
@@ -90,22 +92,40 @@ fn seal_variables(body: &mut Value, parent: Option<&Value>, seal: &mut dyn FnMut
     }
 }
 
-/// Every sealed value of a body with the scope of those who may see it. What a template holds has no scope.
+/// Every sealed value of a body with the scope of those who may see it. What a template holds has no scope. A reference
+/// that stands where no sealed value can is worth nothing to anybody.
 #[must_use]
 pub fn scoped_references(kind: Kind, body: &Value) -> Vec<(Scope, SecretId)> {
-    references(body)
-        .into_iter()
-        .map(|(path, version)| {
-            let variable = match (kind, path.0.as_slice()) {
-                (Kind::VariableSet, [list, items, key, ..]) if list == VARIABLES && items == ITEMS => {
-                    Path(vec![list.clone(), items.clone(), key.clone()]).get(body)
-                }
-                _ => None,
-            };
-            let scope = variable.map_or_else(Scope::default, |variable| scope_of_element(kind, variable));
-            (scope, version)
-        })
-        .collect()
+    placed(kind, body).into_iter().map(|(_, scope, version)| (scope, version)).collect()
+}
+
+/// The same with the place of each.
+pub(super) fn placed(kind: Kind, body: &Value) -> Vec<(Path, Scope, SecretId)> {
+    let scope = |path: &Path| match kind {
+        Kind::StepTemplate => Some(Scope::default()),
+        Kind::VariableSet => {
+            let element = Path(variable_of(path)?.to_vec());
+            Some(scope_of_element(kind, element.get(body)?))
+        }
+    };
+    let all = references(body).into_iter();
+    all.filter_map(|(path, version)| scope(&path).map(|scope| (path, scope, version))).collect()
+}
+
+/// The references of a body that stand where no sealed value can. A variable's scope speaks of its `Value` and of nothing
+/// else, so a reference beside it would be read by whoever reads that variable.
+#[must_use]
+pub fn misplaced_references(kind: Kind, body: &Value) -> Vec<Path> {
+    let places = references(body).into_iter().map(|(path, _)| path);
+    places.filter(|path| kind == Kind::VariableSet && variable_of(path).is_none()).collect()
+}
+
+/// The variable whose value stands at a path.
+fn variable_of(path: &Path) -> Option<&[String]> {
+    match path.0.as_slice() {
+        [list, items, _, value] if list == VARIABLES && items == ITEMS && value == "Value" => Some(&path.0[..3]),
+        _ => None,
+    }
 }
 
 /// The scope of those who may see an element's value.
@@ -113,10 +133,8 @@ pub(super) fn scope_of_element(kind: Kind, element: &Value) -> Scope {
     match kind {
         Kind::StepTemplate => Scope::default(),
         // A scope that cannot be read was refused at save; whoever slips through widens nothing: no node fits it.
-        Kind::VariableSet => Scope::of(element).unwrap_or_else(|_| Scope {
-            target: std::collections::BTreeSet::from(["\u{0}".to_owned()]),
-            ..Scope::default()
-        }),
+        Kind::VariableSet => Scope::of(element)
+            .unwrap_or_else(|_| Scope { target: BTreeSet::from(["\u{0}".to_owned()]), ..Scope::default() }),
     }
 }
 
@@ -131,9 +149,9 @@ pub(super) fn element_paths(kind: Kind, body: &Value) -> Vec<Path> {
             keys.map(|key| list.child(key)).collect()
         }
     };
+    let covered: BTreeSet<&Path> = paths.iter().collect();
     let elsewhere = references(body).into_iter().map(|(path, _)| path);
-    let uncovered: Vec<Path> =
-        elsewhere.filter(|path| !paths.iter().any(|covered| path.0.starts_with(&covered.0))).collect();
+    let uncovered: Vec<Path> = elsewhere.filter(|path| !path.is_within(&covered)).collect();
     paths.extend(uncovered);
     paths
 }

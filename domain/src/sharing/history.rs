@@ -327,7 +327,7 @@ pub fn merge_checked(kind: Kind, base: Option<&Value>, left: Side<'_>, right: Si
     ask_about_stray(kind, base, [left.body, right.body], &mut merged);
     if merged.conflicts.is_empty() {
         // A rule that one side already broke by itself is that side's matter and no result of the merge.
-        let known: Vec<_> = [left.body, right.body].iter().flat_map(|body| kind.check(body)).collect();
+        let known: BTreeSet<_> = [left.body, right.body].iter().flat_map(|body| kind.check(body)).collect();
         for problem in kind.check(&merged.body).into_iter().filter(|problem| !known.contains(problem)) {
             merged.conflicts.push(Conflict {
                 base: base.and_then(|body| problem.path.get(body)).cloned(),

@@ -5,7 +5,7 @@
 //! an element is first seen, from its name, so that two imports of the same text agree; later imports find the
 //! element again by its id, then by its name, and keep the key. Order is a value of its own, apart from membership.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Map, Value, json};
 
@@ -31,27 +31,24 @@ pub fn normalise(list: &[Value], parent: Option<&Value>, identity: Identity) -> 
     let mut keys: Vec<Option<String>> = vec![None; list.len()];
     let mut taken: BTreeSet<String> = BTreeSet::new();
     for mark in identity.marks {
-        let by_mark = index_by(in_order(), *mark);
+        let mut by_mark = Candidates::by(in_order(), *mark);
         for (slot, element) in keys.iter_mut().zip(list) {
             if slot.is_some() {
                 continue;
             }
-            let found = mark(element)
-                .and_then(|value| by_mark.get(&value))
-                .and_then(|candidates| candidates.iter().find(|key| !taken.contains(**key)));
-            if let Some(key) = found {
-                taken.insert((*key).to_owned());
-                *slot = Some((*key).to_owned());
+            if let Some(key) = mark(element).and_then(|value| by_mark.next(&value, &taken)) {
+                taken.insert(key.to_owned());
+                *slot = Some(key.to_owned());
             }
         }
     }
     // What has no mark at all is known by its whole content.
+    let mut by_content = Candidates::by(in_order(), content);
     for (slot, element) in keys.iter_mut().zip(list) {
         if slot.is_some() || identity.marks.iter().any(|mark| mark(element).is_some()) {
             continue;
         }
-        *slot =
-            in_order().find(|(key, known)| *known == element && !taken.contains(*key)).map(|(key, _)| key.to_owned());
+        *slot = content(element).and_then(|content| by_content.next(&content, &taken)).map(str::to_owned);
         taken.extend(slot.clone());
     }
     // An element never seen before must not take over the key, and so the history, of one that is or was there.
@@ -59,8 +56,9 @@ pub fn normalise(list: &[Value], parent: Option<&Value>, identity: Identity) -> 
     used.extend(known.into_iter().flat_map(|items| items.keys().cloned()));
     let mut items = Map::new();
     let mut order = Vec::with_capacity(list.len());
+    let mut rounds = BTreeMap::new();
     for (slot, element) in keys.into_iter().zip(list) {
-        let key = slot.unwrap_or_else(|| fresh_key(element, identity, &used));
+        let key = slot.unwrap_or_else(|| fresh_key(element, identity, &used, &mut rounds));
         used.insert(key.clone());
         order.push(Value::String(key.clone()));
         items.insert(key, element.clone());
@@ -95,17 +93,33 @@ pub fn order_of(list: &Value) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn index_by<'a>(
-    elements: impl Iterator<Item = (&'a str, &'a Value)>,
-    mark: fn(&Value) -> Option<String>,
-) -> BTreeMap<String, Vec<&'a str>> {
-    let mut index: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (key, element) in elements {
-        if let Some(value) = mark(element) {
-            index.entry(value).or_default().push(key);
+fn content(element: &Value) -> Option<String> {
+    String::from_utf8(crate::canonical::to_bytes(element)).ok()
+}
+
+/// The elements that a mark may mean, each given out once. A list may hold thousands that are alike.
+struct Candidates<'a>(BTreeMap<String, VecDeque<&'a str>>);
+
+impl<'a> Candidates<'a> {
+    fn by(elements: impl Iterator<Item = (&'a str, &'a Value)>, mark: fn(&Value) -> Option<String>) -> Self {
+        let mut index: BTreeMap<String, VecDeque<&str>> = BTreeMap::new();
+        for (key, element) in elements {
+            if let Some(value) = mark(element) {
+                index.entry(value).or_default().push_back(key);
+            }
         }
+        Self(index)
     }
-    index
+
+    fn next(&mut self, value: &str, taken: &BTreeSet<String>) -> Option<&'a str> {
+        let candidates = self.0.get_mut(value)?;
+        while let Some(key) = candidates.pop_front() {
+            if !taken.contains(key) {
+                return Some(key);
+            }
+        }
+        None
+    }
 }
 
 /// A field's text as a mark, where it is not empty.
@@ -115,18 +129,27 @@ pub fn text_mark(element: &Value, field: &str) -> Option<String> {
 }
 
 /// Made from what people know the element by (so that two who add the same name meet at one key), else from content.
-fn fresh_key(element: &Value, identity: Identity, used: &BTreeSet<String>) -> String {
+///
+/// `rounds` remembers how many keys each seed has given: a list may hold thousands of elements that are alike.
+fn fresh_key(
+    element: &Value,
+    identity: Identity,
+    used: &BTreeSet<String>,
+    rounds: &mut BTreeMap<Vec<u8>, u32>,
+) -> String {
     let seed = (identity.seed)(element).map_or_else(|| crate::canonical::to_bytes(element), String::into_bytes);
-    let mut salted = seed.clone();
-    let mut round = 1_u32;
+    let round = rounds.entry(seed.clone()).or_insert(0);
     loop {
+        // Bounded by the number of keys in use: each round yields another digest.
+        *round = round.saturating_add(1);
+        let salted = match *round {
+            1 => seed.clone(),
+            round => [seed.as_slice(), b"#", round.to_string().as_bytes()].concat(),
+        };
         let key = hex::encode(&crate::id::Digest::of(&salted).0[..8]);
         if !used.contains(&key) {
             return key;
         }
-        // Bounded by the number of keys in use: each round yields another digest.
-        round = round.saturating_add(1);
-        salted = [seed.as_slice(), b"#", round.to_string().as_bytes()].concat();
     }
 }
 

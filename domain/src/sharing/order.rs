@@ -1,6 +1,6 @@
 //! Order of a keyed list, merged apart from its membership.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::touched::reordered;
 
@@ -51,12 +51,14 @@ fn runs<'a>(list: &'a [String], common: &BTreeSet<&'a String>) -> Vec<(Option<&'
 fn interleave(guide: &[String], other: &[String]) -> Vec<String> {
     let in_guide: BTreeSet<&String> = guide.iter().collect();
     let common: BTreeSet<&String> = other.iter().filter(|key| in_guide.contains(key)).collect();
-    let other_runs = runs(other, &common);
+    let mut other_runs = BTreeMap::new();
+    for (anchor, run) in runs(other, &common) {
+        other_runs.entry(anchor).or_insert(run);
+    }
     let mut out = Vec::with_capacity(guide.len() + other.len());
     for (anchor, own) in runs(guide, &common) {
         out.extend(anchor.cloned());
-        let theirs = other_runs.iter().find(|(candidate, _)| *candidate == anchor).map(|(_, run)| run.clone());
-        let theirs = theirs.unwrap_or_default();
+        let theirs = other_runs.get(&anchor).cloned().unwrap_or_default();
         let (first, second) = if theirs.first() < own.first() { (theirs, own) } else { (own, theirs) };
         out.extend(first.into_iter().chain(second).cloned());
     }

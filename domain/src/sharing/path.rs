@@ -13,6 +13,12 @@ use serde_json::Value;
 pub struct Path(pub Vec<String>);
 
 impl Path {
+    /// Whether it is one of some places, or lies inside of one.
+    #[must_use]
+    pub fn is_within(&self, places: &BTreeSet<&Self>) -> bool {
+        (0..=self.0.len()).any(|length| places.contains(&Self(self.0[..length].to_vec())))
+    }
+
     #[must_use]
     pub fn root() -> Self {
         Self::default()

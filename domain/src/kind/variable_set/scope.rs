@@ -101,6 +101,12 @@ impl Scope {
             && ((self.group.is_empty() && other.group.is_empty()) || !self.group.is_disjoint(&other.group))
     }
 
+    /// Its keys with the names under each.
+    #[must_use]
+    pub fn keys(&self) -> [(&'static str, &BTreeSet<String>); 4] {
+        [("target", &self.target), ("role", &self.role), ("environment", &self.environment), ("group", &self.group)]
+    }
+
     /// Whether every place where the other applies is one where this applies too.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {
@@ -159,14 +165,9 @@ impl fmt::Display for Scope {
         if self.is_everywhere() {
             return formatter.write_str("everywhere");
         }
-        let keys = [
-            ("target", &self.target),
-            ("role", &self.role),
-            ("environment", &self.environment),
-            ("group", &self.group),
-        ];
-        let said: Vec<String> = keys
-            .iter()
+        let said: Vec<String> = self
+            .keys()
+            .into_iter()
             .filter(|(_, names)| !names.is_empty())
             .map(|(key, names)| format!("{key} {}", listed(names)))
             .collect();

@@ -26,13 +26,16 @@ pub struct Running {
     /// The node's own edit, with where it stands.
     pub fork: Option<ForkState>,
     pub message: String,
-    /// The node's own edit where the manager rejected it: nobody else may have it.
-    pub rejected: Option<Box<Rejected>>,
 }
 
-/// An edit that the manager rejected.
+/// An edit of this node that the manager rejected: nobody else may have it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejected {
+    pub resource: ResourceId,
+    pub kind: Kind,
+    pub name: String,
+    /// Why, in the manager's words.
+    pub message: String,
     pub revision: RevisionId,
     /// Absent where it deleted the resource.
     pub body: Option<Value>,
@@ -52,6 +55,13 @@ impl Replica {
             .collect();
         running.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
         running
+    }
+
+    /// The newest edit of each resource where the manager rejected it, whether an earlier one runs or none, and whether
+    /// the resource still comes here or not.
+    #[must_use]
+    pub fn rejected(&self) -> Vec<Rejected> {
+        self.forks.values().filter_map(rejected).collect()
     }
 
     /// What the node runs, as one number. `verified` are the revisions that an adapter has found to stand where they
@@ -87,15 +97,22 @@ fn running(effective: &Effective<'_>, fork: Option<&Fork>) -> Option<Running> {
         metadata: own.map_or_else(|| offer.provenance.metadata.clone(), |fork| fork.provenance.metadata.clone()),
         fork: fork.map(|fork| fork.state),
         message: fork.map(|fork| fork.message.clone()).unwrap_or_default(),
-        rejected: fork.and_then(rejected),
     })
 }
 
-/// The node's newest edit where the manager rejected it, whether an earlier one runs or none.
-fn rejected(fork: &Fork) -> Option<Box<Rejected>> {
+fn rejected(fork: &Fork) -> Option<Rejected> {
     let newest = fork.aside.as_deref().unwrap_or(fork);
     (newest.state == ForkState::Rejected).then(|| {
         let body = newest.own().1.cloned();
-        Box::new(Rejected { revision: newest.own_head, body, metadata: newest.provenance.metadata.clone() })
+        let name = body.as_ref().and_then(|body| body.get("Name")).and_then(Value::as_str).unwrap_or_default();
+        Rejected {
+            resource: newest.resource,
+            kind: newest.header.kind,
+            name: name.to_owned(),
+            message: newest.message.clone(),
+            revision: newest.own_head,
+            metadata: newest.provenance.metadata.clone(),
+            body,
+        }
     })
 }

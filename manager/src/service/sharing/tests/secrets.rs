@@ -108,6 +108,54 @@ async fn a_node_cannot_borrow_the_wider_scope_of_an_old_state() {
 }
 
 #[tokio::test]
+async fn a_reference_reads_nothing_wherever_a_node_puts_it() {
+    let secret = |id: &str, name: &str, environment: &str, value: &str| json!({"Id": id, "Name": name, "Type": "Sensitive", "Scope": {"Environment": [environment]}, "Value": value});
+    let both = json!({"Name": "db", "Variables": [
+        secret("s", "Stag", "staging", "for staging"), secret("p", "Prod", "production", "for production"),
+        {"Id": "o", "Name": "Other", "Value": "1"}]});
+    for mode in [EditMode::WriteThrough, EditMode::Propose] {
+        let (manager, _, mut hostile) = farm(mode, &both).await;
+        let offered = hostile.runs("db").unwrap();
+        let body = offered.body.clone().unwrap();
+        let items = body["Variables"]["$items"].as_object().unwrap();
+        let key = |name: &str| items.iter().find(|(_, item)| item["Name"] == name).unwrap().0.clone();
+        let prod = body["Variables"]["$items"][key("Prod")]["Value"].clone();
+        let (stag, other) = (key("Stag"), key("Other"));
+        let item = |key: &str, rest: &str| format!("/Variables/$items/{key}{rest}");
+        let places = [
+            "/Note".to_owned(),
+            "/Variables/Note".to_owned(),
+            item(&stag, "/Note"),
+            item(&stag, "/Value"),
+            item(&stag, "/Value/Note"),
+            item(&stag, "/Scope/Note"),
+            item(&stag, "/$secret"),
+            item(&other, "/Value"),
+            item(&other, "/Note"),
+            item("new", ""),
+        ];
+        for place in places {
+            let place: atoll_domain::sharing::path::Path = place.parse().unwrap();
+            let mut forged = body.clone();
+            let value = if place.0.last().unwrap() == "$secret" { prod["$secret"].clone() } else { prod.clone() };
+            place.put(&mut forged, Some(value));
+            let loaded = manager.loaded(SET, "db").await;
+            let head = [loaded.shown().unwrap()].into_iter().collect();
+            let revision =
+                atoll_domain::sharing::revision::Revision::child(loaded.record.id, SET, head, Some(&body), &forged);
+            let outcome = hostile.send_revision(&manager, &revision, forged).await;
+            // Were it taken in spite of all, whoever releases it would not look at where a reference stands.
+            for fork in manager.forks().await {
+                let _ = manager.decide(&fork, true, true).await;
+            }
+            hostile.sync(&manager).await;
+            assert_eq!(hostile.plaintexts(), ["for staging"], "{mode:?} {place}: {outcome:?}");
+            assert!(format!("{outcome:?}").contains("cannot move a sealed value"), "{mode:?} {place}: {outcome:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn bringing_an_old_scope_or_value_back_needs_the_word() {
     let (manager, _, mut outside) = farm(EditMode::Propose, &set(&json!({}), &json!("first"), "1")).await;
     let first = manager.loaded(SET, "db").await.shown().unwrap().to_string();
