@@ -23,7 +23,7 @@ use atoll_node::domain::sharing::offer::{EditMode, Offer, Version};
 use atoll_node::domain::sharing::path::Path;
 use atoll_node::domain::sharing::revision::{Origin, Provenance, Revision};
 use atoll_node::domain::time::Timestamp;
-use atoll_node::{NewEdit, NodeError, Running};
+use atoll_node::{NewEdit, NodeError, Rejected, Running};
 use serde_json::{Value, json};
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -34,6 +34,9 @@ struct Memory(Arc<Mutex<Replica>>);
 impl Host for Memory {
     fn running(&self) -> Vec<Running> {
         self.0.lock().unwrap().running()
+    }
+    fn rejected(&self) -> Vec<Rejected> {
+        self.0.lock().unwrap().rejected()
     }
     fn version(&self) -> u64 {
         0
@@ -526,6 +529,128 @@ fn an_edit_that_the_manager_rejects_is_kept_beside_the_file_once() {
     let kept = fs::read_to_string(server.file("json.rejected")).unwrap();
     assert!(kept.contains("\"81\""), "nobody else has it: {kept}");
     assert!(!server.file("json.rejected-2").exists());
+}
+
+#[test]
+fn a_rejected_edit_is_kept_where_its_file_was_when_the_resource_is_gone() {
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    let published = server.read();
+    server.saved("json", &published.replace("80", "81"));
+    server.unpublish();
+    {
+        let mut replica = server.node.0.lock().unwrap();
+        let report = replica.outbox().values().find(|report| matches!(report, Report::Revision(_))).unwrap().clone();
+        let writes = replica.plan_rejection(&mut replica.own_edits(), &report, "there is another of this name");
+        replica.apply(writes);
+    }
+    for _ in 0..3 {
+        server.tick(true);
+    }
+    assert!(!server.file("json").exists());
+    assert!(fs::read_to_string(server.file("json.rejected")).unwrap().contains("\"81\""));
+    assert!(!server.file("json.rejected-2").exists());
+}
+
+#[test]
+fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
+    for goes in ["replaced", "gone", "replaced while the agent was down", "crashed while keeping"] {
+        let mut server = Server::start(FileFormat::Env);
+        server.publish("hunter2", EditMode::Propose);
+        server.tick(true);
+        let touched = fs::read_to_string(server.file("env")).unwrap() + "# note\n";
+        match goes {
+            "replaced while the agent was down" => {
+                fs::write(server.file("env"), &touched).unwrap();
+                server.publish("sesame", EditMode::Propose);
+            }
+            "crashed while keeping" => {
+                server.saved("env", &touched);
+                // What was remembered before the copy was made is all that a new process has.
+                server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
+                server.publish("sesame", EditMode::Propose);
+            }
+            "gone" => {
+                server.saved("env", &touched);
+                server.unpublish();
+            }
+            _ => {
+                fs::write(server.file("env"), &touched).unwrap();
+                server.tick(false);
+                server.publish("sesame", EditMode::Propose);
+            }
+        }
+        for _ in 0..3 {
+            server.tick(true);
+            server.later();
+        }
+        for entry in walk(&server.directory.path().join("files")) {
+            let text = fs::read_to_string(&entry).unwrap();
+            assert!(!text.contains("hunter2"), "{goes}: {} holds {text}", entry.display());
+        }
+    }
+}
+
+fn walk(directory: &std::path::Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+/// Whoever may write beside the files leads the agent nowhere, and stops it for nobody.
+#[cfg(unix)]
+#[test]
+fn what_others_put_under_the_agents_names_is_neither_followed_nor_waited_for() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Locked);
+    server.tick(true);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let directory = server.file("json").parent().unwrap().to_owned();
+
+    // A link that leads to nothing yet, where an edit that is not taken will be kept.
+    symlink(elsewhere.path().join("planted"), server.file("json.rejected")).unwrap();
+    let edit = server.read().replace("80", "81");
+    fs::write(server.file("json"), &edit).unwrap();
+    fs::set_permissions(server.file("json"), fs::Permissions::from_mode(0o6755)).unwrap();
+    server.tick(false);
+    server.later();
+    server.tick(false);
+    assert_eq!(fs::read_to_string(server.file("json.rejected-2")).unwrap(), edit);
+
+    // A pipe where the next release is put together, and one in the place of the file itself.
+    let pipe = |path: PathBuf| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    pipe(directory.join(".web-settings.json.atoll-tmp"));
+    server.publish("82", EditMode::Locked);
+    server.tick(true);
+    assert!(server.read().contains("\"82\""));
+    fs::remove_file(server.file("json")).unwrap();
+    pipe(server.file("json"));
+    server.tick(true);
+    assert!(server.adapter.problems().values().any(|problem| problem.contains("not a plain file")));
+    fs::remove_file(server.file("json")).unwrap();
+
+    // A yard that is a link to somebody else's directory: nothing is fetched from there, and nothing goes there.
+    fs::write(elsewhere.path().join("server.key"), "secret").unwrap();
+    fs::write(elsewhere.path().join("server.2"), "secret").unwrap();
+    let yard = server.directory.path().join("files/.atoll");
+    let _ = fs::remove_dir_all(&yard);
+    fs::create_dir(&yard).unwrap();
+    symlink(elsewhere.path(), yard.join("variable_set")).unwrap();
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Json);
+    server.tick(true);
+    server.publish("83", EditMode::Locked);
+    server.tick(true);
+    server.later();
+    server.tick(true);
+    let mut names: Vec<String> = fs::read_dir(elsewhere.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["server.2", "server.key"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use atoll_domain::fleet::selector::place_of;
 use atoll_domain::id::{ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::{Effective, effective};
-use atoll_domain::link::replica::{Edit, EditBase, OUTBOX_LIMIT, Running};
+use atoll_domain::link::replica::{Edit, EditBase, OUTBOX_LIMIT, Rejected, Running};
 use atoll_domain::secret::Plaintext;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -73,6 +73,12 @@ impl Node {
     #[must_use]
     pub fn running(&self) -> Vec<Running> {
         self.inner.replica().running()
+    }
+
+    /// Edits of this node that the manager rejected, the newest of each resource: nobody else may have them.
+    #[must_use]
+    pub fn rejected(&self) -> Vec<Rejected> {
+        self.inner.replica().rejected()
     }
 
     /// A number that counts up with every change of what the node holds.

@@ -1,8 +1,8 @@
 //! What is in a file, both ways.
 
+use atoll_node::EditBase;
 use atoll_node::domain::canonical;
 use atoll_node::domain::id::RevisionId;
-use atoll_node::{EditBase, Running};
 use serde_json::Value;
 
 /// Says which revision a file was written from.
@@ -51,10 +51,9 @@ impl Form {
 ///
 /// # Errors
 /// Says what cannot be written.
-pub fn render(resource: &Running, body: &Value, form: Form) -> Result<Vec<u8>, String> {
-    let mut outside = resource.kind.export(body, &resource.metadata);
+pub fn render(mut outside: Value, revision: RevisionId, form: Form) -> Result<Vec<u8>, String> {
     if let Value::Object(fields) = &mut outside {
-        fields.insert(REVISION.to_owned(), Value::String(resource.revision.to_string()));
+        fields.insert(REVISION.to_owned(), Value::String(revision.to_string()));
     }
     let text = match form {
         Form::Yaml => yaml(&outside)?,

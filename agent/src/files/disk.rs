@@ -1,7 +1,7 @@
 //! Files on the disk: looking, and replacing without losing what somebody saves at the same moment.
 
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -65,11 +65,44 @@ pub fn look(path: &Path, seen: &mut Option<Seen>, now: Instant) -> io::Result<Ob
 /// Reads a whole file.
 ///
 /// # Errors
-/// As the file system says, or the file is far too large.
+/// As the file system says, or the file is no plain file or far too large.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let metadata = fs::symlink_metadata(path)?;
-    stamp(&metadata)?;
-    fs::read(path)
+    let file = open(path)?;
+    // Of what was opened, and not of what has its name by now.
+    stamp(&file.metadata()?)?;
+    let mut bytes = Vec::new();
+    file.take(READ_LIMIT_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens what stands in a place itself: no link is followed, and a pipe with nobody at its other end is not waited for.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    stamp(&fs::symlink_metadata(path)?)?;
+    File::open(path)
+}
+
+/// Refuses a directory that is none: whoever may write beside the files could otherwise lead them anywhere.
+fn plain_directory(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        return Ok(());
+    }
+    let text = format!("{} is a link or no directory; the agent writes into plain directories only", path.display());
+    Err(io::Error::other(text))
+}
+
+/// Makes the directory of files of a kind, or of what was swapped out of it, and checks that it is one.
+fn make_plain(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    plain_directory(path)
 }
 
 fn note(seen: &mut Option<Seen>, stamp: Option<Stamp>, hash: Option<Digest>, now: Instant) -> Observed {
@@ -112,13 +145,7 @@ fn entry_of(_metadata: &Metadata) -> (u64, (i64, i64)) {
 /// As the file system says; the place then holds the old or the new file.
 pub fn replace(path: &Path, content: &[u8], mode: u32, yard: &Path) -> io::Result<Option<PathBuf>> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-        // Whoever may write beside the files could otherwise lead them anywhere.
-        if !fs::symlink_metadata(parent)?.is_dir() {
-            let text =
-                format!("{} is a link or no directory; the agent writes into plain directories only", parent.display());
-            return Err(io::Error::other(text));
-        }
+        make_plain(parent)?;
     }
     let temporary = temporary_path(path);
     write_new(&temporary, content, mode)?;
@@ -166,7 +193,12 @@ pub fn remove(path: &Path, yard: &Path) -> io::Result<PathBuf> {
 /// As the file system says.
 pub fn left_over(path: &Path, ours: &[Digest], yard: &Path) -> io::Result<Option<PathBuf>> {
     let temporary = temporary_path(path);
-    match fs::read(&temporary) {
+    match fs::symlink_metadata(&temporary) {
+        // The name is the agent's: a link or a pipe under it is nobody's edit, and only the name goes.
+        Ok(found) if !found.is_file() && !found.is_dir() => return fs::remove_file(&temporary).map(|()| None),
+        _ => {}
+    }
+    match read(&temporary) {
         Ok(bytes) if ours.contains(&Digest::of(&bytes)) => fs::remove_file(&temporary).map(|()| None),
         Ok(_) => displace(&temporary, yard).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -176,7 +208,10 @@ pub fn left_over(path: &Path, ours: &[Digest], yard: &Path) -> io::Result<Option
 
 /// Moves a file out of everybody's sight to a free name in a yard. Whoever has it open goes on writing into it there.
 fn displace(from: &Path, yard: &Path) -> io::Result<PathBuf> {
-    fs::create_dir_all(yard)?;
+    if let Some(parent) = yard.parent() {
+        make_plain(parent)?;
+    }
+    make_plain(yard)?;
     let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = name.trim_start_matches('.').trim_end_matches(TEMPORARY).to_owned();
     let kept = free(|number| yard.join(format!("{name}.{number}")))?;
@@ -195,24 +230,31 @@ const TEMPORARY: &str = ".atoll-tmp";
 /// As the file system says; the file then stays where it is.
 pub fn put_aside(from: &Path, place: &Path) -> io::Result<PathBuf> {
     let kept = free_name(place)?;
+    place.parent().map_or(Ok(()), make_plain)?;
     fs::rename(from, &kept)?;
     sync_parent(&kept)?;
     Ok(kept)
 }
 
-/// Keeps what stands in a place beside it, while it goes on standing there.
+/// Keeps what stands in a place beside it under a free name, while it goes on standing there.
 ///
 /// # Errors
 /// As the file system says.
-pub fn keep_copy(place: &Path) -> io::Result<PathBuf> {
-    let kept = free_name(place)?;
+pub fn keep_copy(place: &Path, kept: &Path, mode: u32) -> io::Result<()> {
+    place.parent().map_or(Ok(()), plain_directory)?;
     // A link rather than a copy: whoever still writes into the file writes into what is kept.
-    if fs::hard_link(place, &kept).is_err() {
-        fs::copy(place, &kept)?;
-        fs::File::open(&kept)?.sync_all()?;
+    if fs::hard_link(place, kept).is_err() {
+        let bytes = read(place)?;
+        // Nothing that has taken the name meanwhile is written into, and what the file allows is not taken over.
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        let mut file = options.open(kept)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
     }
-    sync_parent(&kept)?;
-    Ok(kept)
+    sync_parent(kept)
 }
 
 /// Keeps a text beside a place that something else stands in.
@@ -221,8 +263,7 @@ pub fn keep_copy(place: &Path) -> io::Result<PathBuf> {
 /// As the file system says.
 pub fn keep_text(place: &Path, text: &[u8]) -> io::Result<PathBuf> {
     let kept = free_name(place)?;
-    let directory = place.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
+    place.parent().map_or(Ok(()), make_plain)?;
     atoll_node::file::write_atomically(&kept, text, 0o644)?;
     Ok(kept)
 }
@@ -230,15 +271,16 @@ pub fn keep_text(place: &Path, text: &[u8]) -> io::Result<PathBuf> {
 /// Whether a plain file begins with a text.
 #[must_use]
 pub fn begins_with(path: &Path, text: &str) -> bool {
-    use std::io::Read as _;
-    let mut first = vec![0; text.len()];
-    let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
-    is_file && fs::File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first == text.as_bytes()
+    read(path).is_ok_and(|found| found.starts_with(text.as_bytes()))
 }
 
-fn free_name(place: &Path) -> io::Result<PathBuf> {
+/// A name beside a place, under which nothing stands, for what is not taken.
+///
+/// # Errors
+/// Too much is kept there already.
+pub fn free_name(place: &Path) -> io::Result<PathBuf> {
     let first = beside(place, ".rejected");
-    if !first.exists() {
+    if fs::symlink_metadata(&first).is_err() {
         return Ok(first);
     }
     free(|number| beside(place, &format!(".rejected-{number}")))

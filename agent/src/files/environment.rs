@@ -71,36 +71,32 @@ fn value_of(outcome: &Outcome, reveal: &dyn Fn(SecretId) -> Option<Plaintext>) -
 }
 
 /// Variables with which whoever writes a value would run code as whoever reads the file: searched paths, loaded libraries,
-/// files that shells and runtimes read at start.
+/// files that shells and runtimes read at start, and programs that others call. No list of them is complete, since any
+/// program may have its own.
 fn decides_what_runs(key: &str) -> bool {
-    const NAMES: [&str; 24] = [
-        "PATH",
-        "IFS",
-        "ENV",
-        "BASH_ENV",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "PS4",
-        "PROMPT_COMMAND",
-        "CDPATH",
-        "GLOBIGNORE",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PYTHONSTARTUP",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PERL5LIB",
-        "PERL5OPT",
-        "RUBYLIB",
-        "RUBYOPT",
-        "JAVA_TOOL_OPTIONS",
-        "_JAVA_OPTIONS",
-        "JDK_JAVA_OPTIONS",
-        "DOTNET_STARTUP_HOOKS",
-        "GCONV_PATH",
+    #[rustfmt::skip]
+    const NAMES: [&str; 62] = [
+        // Shells.
+        "PATH", "IFS", "ENV", "SHELL", "SHELLOPTS", "PS4", "PROMPT_COMMAND", "CDPATH", "GLOBIGNORE", "ZDOTDIR", "FPATH",
+        "INPUTRC", "HOME",
+        // Programs that others call, and what they read.
+        "EDITOR", "VISUAL", "PAGER", "MANPAGER", "BROWSER", "LESSOPEN", "LESSCLOSE", "SSH_ASKPASS", "SUDO_ASKPASS",
+        "SUDO_EDITOR", "SYSTEMD_EDITOR", "MAKEFLAGS", "MAKEFILES", "TERMINFO", "TERMCAP", "XDG_CONFIG_HOME",
+        "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS", "GCONV_PATH", "LOCPATH", "HOSTALIASES",
+        // Runtimes.
+        "NODE_OPTIONS", "NODE_PATH", "NODE_REPL_EXTERNAL_MODULE", "JAVA_OPTS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS",
+        "JDK_JAVA_OPTIONS", "JAVA_HOME", "CLASSPATH", "CATALINA_OPTS", "MAVEN_OPTS", "GRADLE_OPTS", "SBT_OPTS",
+        "DOTNET_STARTUP_HOOKS", "DOTNET_ADDITIONAL_DEPS", "DOTNET_SHARED_STORE", "DOTNET_ROOT", "PHPRC",
+        "PHP_INI_SCAN_DIR", "ERL_FLAGS", "ERL_LIBS", "TCLLIBPATH", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES",
+        "PSMODULEPATH", "RUSTC_WRAPPER",
     ];
-    const FAMILIES: [&str; 4] = ["LD_", "DYLD_", "BASH_FUNC_", "CORECLR_"];
-    NAMES.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family))
+    #[rustfmt::skip]
+    const FAMILIES: [&str; 21] = [
+        "LD_", "DYLD_", "BASH", "GIT_", "PYTHON", "PERL", "RUBY", "GEM_", "BUNDLE_", "LUA_", "NPM_CONFIG_", "CORECLR_",
+        "COR_", "COMPLUS_", "R_PROFILE", "R_ENVIRON", "JULIA_", "CARGO_", "GOFLAGS", "GUILE_", "MALLOC_",
+    ];
+    let key = key.to_ascii_uppercase();
+    NAMES.contains(&key.as_str()) || FAMILIES.iter().any(|family| key.starts_with(family))
 }
 
 /// A name that shells accept: letters, digits and underscores, not beginning with a digit.

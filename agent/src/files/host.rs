@@ -3,7 +3,7 @@
 use atoll_node::domain::id::{RevisionId, SecretId};
 use atoll_node::domain::kind::variable_set::effective::Effective;
 use atoll_node::domain::secret::Plaintext;
-use atoll_node::{NewEdit, Node, NodeError, Running};
+use atoll_node::{NewEdit, Node, NodeError, Rejected, Running};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
@@ -11,6 +11,9 @@ use tokio::runtime::Handle;
 pub trait Host: Send + 'static {
     /// What the node runs.
     fn running(&self) -> Vec<Running>;
+
+    /// Edits of the node that the manager rejected.
+    fn rejected(&self) -> Vec<Rejected>;
 
     /// Counts up with every change of what the node runs.
     fn version(&self) -> u64;
@@ -38,6 +41,10 @@ pub struct NodeHost {
 impl Host for NodeHost {
     fn running(&self) -> Vec<Running> {
         self.node.running()
+    }
+
+    fn rejected(&self) -> Vec<Rejected> {
+        self.node.rejected()
     }
 
     fn version(&self) -> u64 {

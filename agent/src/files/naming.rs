@@ -29,20 +29,32 @@ pub fn slug(name: &str) -> String {
 /// The name of each resource's file without its ending. Resources whose names look alike get part of their id.
 #[must_use]
 pub fn stems(running: &[Running]) -> BTreeMap<ResourceId, String> {
-    let mut alike: BTreeMap<String, usize> = BTreeMap::new();
-    let stem = |resource: &Running| format!("{}/{}", resource.kind, slug(&resource.name));
-    for resource in running {
-        *alike.entry(stem(resource)).or_default() += 1;
-    }
-    let named = |resource: &Running| {
-        let stem = stem(resource);
-        if alike.get(&stem).is_some_and(|count| *count > 1) {
-            format!("{stem}-{}", &resource.resource.0.simple().to_string()[..12])
-        } else {
-            stem
+    let plain = |resource: &Running| format!("{}/{}", resource.kind, slug(&resource.name));
+    let with_id =
+        |resource: &Running| format!("{}-{}", plain(resource), &resource.resource.0.simple().to_string()[..12]);
+    let mut names: BTreeMap<ResourceId, String> =
+        running.iter().map(|resource| (resource.resource, plain(resource))).collect();
+    // A name with an id in it may be another's plain name. Each round gives ids to some that had none.
+    loop {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for name in names.values() {
+            *counts.entry(name.clone()).or_default() += 1;
         }
-    };
-    running.iter().map(|resource| (resource.resource, named(resource))).collect()
+        let mut changed = false;
+        for resource in running {
+            let own = with_id(resource);
+            if let Some(name) = names.get_mut(&resource.resource)
+                && *name != own
+                && counts.get(name).is_some_and(|count| *count > 1)
+            {
+                *name = own;
+                changed = true;
+            }
+        }
+        if !changed {
+            return names;
+        }
+    }
 }
 
 #[cfg(test)]

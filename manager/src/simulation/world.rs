@@ -235,7 +235,8 @@ impl World {
         for place in places {
             found.extend(loaded.body(store, place).await.unwrap().iter().flat_map(words));
         }
-        let rejected = self.nodes.iter().filter_map(|node| node.node.runs(name)?.rejected?.body);
+        let rejected = self.nodes.iter().flat_map(|node| node.node.rejected());
+        let rejected = rejected.filter(|edit| edit.resource == id).filter_map(|edit| edit.body);
         found.extend(rejected.flat_map(|body| words(&body)));
         found
     }

@@ -7,7 +7,9 @@ use atoll_domain::id::{NodeId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::link::delivery::{Answer, plan_settling};
 use atoll_domain::link::manager::ManagerLink;
-use atoll_domain::link::replica::{Arrived, Edit, EditBase, EditError, Incoming, Replica, Running, Stored, Write};
+use atoll_domain::link::replica::{
+    Arrived, Edit, EditBase, EditError, Incoming, Rejected, Replica, Running, Stored, Write,
+};
 use atoll_domain::secret::SealingKey;
 use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
 use atoll_proto::v1;
@@ -246,6 +248,11 @@ impl TestNode {
 
     pub fn runs(&self, name: &str) -> Option<Running> {
         self.replica.running().into_iter().find(|running| running.name == name)
+    }
+
+    /// Edits of it that the manager rejected.
+    pub fn rejected(&self) -> Vec<Rejected> {
+        self.replica.rejected()
     }
 
     /// What it runs, in the outside form.

@@ -1,6 +1,6 @@
 //! Files that were swapped out, and what an earlier run or somebody else left in the directory.
 
-use std::fs;
+use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 
 use atoll_node::clock;
@@ -30,7 +30,7 @@ impl<H: Host> Adapter<H> {
             return;
         }
         let ours = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
-        let held = fs::read(&lies).map(|bytes| Digest::of(&bytes)).ok().filter(|hash| ours.contains(hash));
+        let held = disk::read(&lies).map(|bytes| Digest::of(&bytes)).ok().filter(|hash| ours.contains(hash));
         // What is not ours was saved in the very moment in which it was swapped out.
         let hash = held.unwrap_or_else(|| ours.first().copied().unwrap_or_else(|| Digest::of(b"")));
         let until = clock::now().plus_ms(DISPLACED_FOR_MS);
@@ -78,7 +78,7 @@ impl<H: Host> Adapter<H> {
     /// An edit that was saved into a file that had been swapped out: it counts as any other.
     fn take_displaced(&mut self, lies: &Path, displaced: &Displaced, hash: Digest) -> bool {
         let path = displaced.path.as_str();
-        let taken = fs::read(lies).is_ok_and(|bytes| self.edit(path, &bytes).is_ok());
+        let taken = disk::read(lies).is_ok_and(|bytes| self.edit(path, &bytes).is_ok());
         if taken {
             tracing::info!(path, "took an edit that was saved into a file that had been replaced");
             let until = clock::now().plus_ms(DISPLACED_FOR_MS);
@@ -142,8 +142,9 @@ impl<H: Host> Adapter<H> {
     fn sweep_yard(&mut self) {
         for (kind, directory) in directories(&self.config.directory.join(YARD)) {
             for (name, lies) in files(&directory) {
-                let Some((file, _)) = name.rsplit_once('.') else { continue };
-                if !self.memory.displaced.contains_key(&lies) {
+                let Some((file, number)) = name.rsplit_once('.') else { continue };
+                // Under another name nothing was swapped out.
+                if number.parse::<u32>().is_ok() && !self.memory.displaced.contains_key(&lies) {
                     self.displaced(&format!("{kind}/{file}"), lies);
                 }
             }
@@ -177,17 +178,22 @@ impl<H: Host> Adapter<H> {
 
 /// The directories in one, but not the hidden ones, by name.
 fn directories(path: &Path) -> Vec<(String, PathBuf)> {
-    entries(path).into_iter().filter(|(name, path)| !name.starts_with('.') && path.is_dir()).collect()
+    entries(path, FileType::is_dir).into_iter().filter(|(name, _)| !name.starts_with('.')).collect()
 }
 
 fn files(path: &Path) -> Vec<(String, PathBuf)> {
-    entries(path).into_iter().filter(|(_, path)| path.is_file()).collect()
+    entries(path, FileType::is_file)
 }
 
-fn entries(path: &Path) -> Vec<(String, PathBuf)> {
+/// What lies in a directory itself: neither it nor what is in it may be a link to elsewhere.
+fn entries(path: &Path, is: fn(&FileType) -> bool) -> Vec<(String, PathBuf)> {
+    if !fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+        return Vec::new();
+    }
     let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
     entries
         .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|found| is(&found)))
         .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
         .collect()
 }

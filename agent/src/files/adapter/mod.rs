@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
 use atoll_node::domain::kind::Kind;
-use atoll_node::{AdapterState, EditBase, Running};
+use atoll_node::{AdapterState, EditBase, Rejected, Running};
 
 use crate::config::{FileFormat, FilesConfig};
 use crate::files::Host;
@@ -18,7 +18,7 @@ use crate::files::content::{self, Form};
 use crate::files::disk::{self, Seen};
 use crate::files::environment;
 use crate::files::memory::{Entry, Memory};
-use crate::files::naming::stems;
+use crate::files::naming::{slug, stems};
 use crate::files::plan::{self, Content, Observed, Step, Target};
 
 /// The adapter with everything it knows between two ticks.
@@ -181,7 +181,6 @@ impl<H: Host> Adapter<H> {
             let Some(body) = &resource.body else { continue };
             let form = self.form_of(resource.kind);
             let path = format!("{stem}.{}", form.extension());
-            self.keep_rejected(&path, resource, form);
             match self.target(resource, body, form) {
                 Ok(target) => {
                     targets.insert(path, target);
@@ -190,27 +189,35 @@ impl<H: Host> Adapter<H> {
             }
         }
         self.targets = targets;
+        for rejected in self.host.rejected() {
+            self.keep_rejected(&rejected);
+        }
     }
 
-    /// Keeps an edit that the manager rejected beside its file, whose place what is released has taken. The manager keeps
-    /// nothing of it, so this is where its author finds it again.
-    fn keep_rejected(&mut self, path: &str, resource: &Running, form: Form) {
-        let Some(rejected) = &resource.rejected else { return };
-        let (id, Some(body)) = (resource.resource, &rejected.body) else { return };
+    /// Keeps an edit that the manager rejected beside its file, whose place what is released has taken, or beside where it
+    /// would be. The manager keeps nothing of it, so this is where its author finds it again.
+    fn keep_rejected(&mut self, rejected: &Rejected) {
+        let (id, Some(body)) = (rejected.resource, &rejected.body) else { return };
+        let form = self.form_of(rejected.kind);
         if form == Form::Env || self.memory.rejected.get(&id) == Some(&rejected.revision) {
             return;
         }
-        let edit = Running { revision: rejected.revision, metadata: rejected.metadata.clone(), ..resource.clone() };
-        let kept = content::render(&edit, body, form).and_then(|text| {
-            disk::keep_text(&self.config.directory.join(path), &text).map_err(|error| error.to_string())
+        let own = self.targets.iter().find(|(_, target)| target.resource == id).map(|(path, _)| path.clone());
+        let known = || self.memory.entries.iter().find(|(_, entry)| entry.resource == id).map(|(path, _)| path.clone());
+        let unknown = || format!("{}/{}.{}", rejected.kind, slug(&rejected.name), form.extension());
+        let path = own.or_else(known).unwrap_or_else(unknown);
+        let outside = rejected.kind.export(body, &rejected.metadata);
+        let kept = content::render(outside, rejected.revision, form).and_then(|text| {
+            disk::keep_text(&self.config.directory.join(&path), &text).map_err(|error| error.to_string())
         });
         match kept {
             Ok(kept) => {
-                tracing::warn!(path, kept = %kept.display(), reason = resource.message, "an edit was rejected and is kept aside");
+                let reason = rejected.message.as_str();
+                tracing::warn!(path, kept = %kept.display(), reason, "an edit was rejected and is kept aside");
                 self.memory.rejected.insert(id, rejected.revision);
                 self.save();
             }
-            Err(error) => self.problem(path, format!("an edit that was rejected cannot be kept: {error}")),
+            Err(error) => self.problem(&path, format!("an edit that was rejected cannot be kept: {error}")),
         }
     }
 
@@ -228,7 +235,9 @@ impl<H: Host> Adapter<H> {
                 let variables = self.host.resolve(body);
                 environment::render(resource.revision, &variables, &self.config, &|version| self.host.reveal(version))
             }
-            Form::Json | Form::Yaml => content::render(resource, body, form)?,
+            Form::Json | Form::Yaml => {
+                content::render(resource.kind.export(body, &resource.metadata), resource.revision, form)?
+            }
         };
         Ok(Target {
             resource: resource.resource,

@@ -1,5 +1,8 @@
 //! Takes changed files as edits of the node.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
 use atoll_node::domain::kind::Kind;
 use atoll_node::{EditError, NewEdit, NodeError};
@@ -78,7 +81,7 @@ impl<H: Host> Adapter<H> {
                 let text = format!("{NOT_TAKEN}{error}");
                 if self.problems.get(path) != Some(&text) {
                     let note = disk::beside(&full, ".error");
-                    let is_ours = !note.exists() || disk::begins_with(&note, NOT_TAKEN);
+                    let is_ours = std::fs::symlink_metadata(&note).is_err() || disk::begins_with(&note, NOT_TAKEN);
                     if is_ours
                         && let Err(error) =
                             atoll_node::file::write_atomically(&note, format!("{text}\n").as_bytes(), 0o644)
@@ -90,8 +93,13 @@ impl<H: Host> Adapter<H> {
                 // What is remembered tells later whether something newer has to stand there.
                 self.known(path);
             }
-            Refusal::PutAside => match disk::keep_copy(&full) {
-                Ok(kept) => {
+            Refusal::PutAside => match self.keep_aside(path, &full) {
+                Ok(None) => {
+                    self.clear(path);
+                    tracing::warn!(path, reason = %error, "an edit was not taken, and holds values that may have left this node");
+                    self.ours(path, hash);
+                }
+                Ok(Some(kept)) => {
                     self.clear(path);
                     tracing::warn!(path, kept = %kept.display(), reason = %error, "an edit was not taken and is kept aside");
                     // It is safe, so what stands there may go.
@@ -103,16 +111,29 @@ impl<H: Host> Adapter<H> {
                         );
                         self.refusals.push((target.resource, target.revision, text));
                     }
-                    let of = self.targets.get(path).map(|target| target.hash).unwrap_or(hash);
-                    if Form::of(path) == Form::Env
-                        && let Some(entry) = self.memory.entries.get_mut(path)
-                    {
-                        entry.aside.push((kept, of));
-                    }
                 }
                 Err(error) => self.problem(path, format!("an edit that is not taken cannot be put aside: {error}")),
             },
         }
+    }
+
+    /// Keeps what stands in a place beside it. A copy of an environment file holds values in the clear: it is remembered
+    /// before it is made, with the content that the values are from, and goes with them. `None` where they have gone already.
+    fn keep_aside(&mut self, path: &str, full: &Path) -> io::Result<Option<PathBuf>> {
+        let kept = disk::free_name(full)?;
+        if Form::of(path) == Form::Env {
+            let wanted = self.targets.get(path).map(|target| target.hash);
+            let written = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
+            let Some(of) = wanted.filter(|wanted| written.contains(wanted)) else { return Ok(None) };
+            if let Some(entry) = self.memory.entries.get_mut(path) {
+                entry.aside.push((kept.clone(), of));
+            }
+            if !self.save() {
+                return Err(io::Error::other("what is kept aside cannot be remembered"));
+            }
+        }
+        disk::keep_copy(full, &kept, Form::of(path).mode())?;
+        Ok(Some(kept))
     }
 }
 
