@@ -74,11 +74,21 @@ pub fn to_value<T: Serialize>(thing: &T) -> Result<Value> {
     serde_json::to_value(thing).map_err(|error| Failure::usage(format!("the answer cannot be shown: {error}")))
 }
 
-/// Prints a line. A reader that has gone, such as `head`, ends the command without a complaint.
+/// Prints one line: what others wrote makes no second one of it. A reader that has gone, such as `head`, ends the command
+/// without a complaint.
 pub fn print_line(line: &str) -> Result<()> {
+    print(line, true)
+}
+
+/// Prints a text of several lines, or one line in which tabs stay.
+pub fn print_text(text: &str) -> Result<()> {
+    print(text, false)
+}
+
+fn print(line: &str, is_one_line: bool) -> Result<()> {
     let out = std::io::stdout();
     // A program that reads gets what there is; a terminal would obey it.
-    let line = if out.is_terminal() { neutral(line, false) } else { Cow::Borrowed(line) };
+    let line = if out.is_terminal() { neutral(line, is_one_line) } else { Cow::Borrowed(line) };
     match writeln!(out.lock(), "{line}") {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::new(0, "")),
         other => Ok(other?),
@@ -86,12 +96,12 @@ pub fn print_line(line: &str) -> Result<()> {
 }
 
 pub fn print_json(value: &Value) -> Result<()> {
-    print_line(&serde_json::to_string_pretty(value).unwrap_or_default())
+    print_text(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
 pub fn print_yaml(value: &Value) -> Result<()> {
     let text = serde_saphyr::to_string(value).map_err(|error| Failure::usage(error.to_string()))?;
-    print_line(text.trim_end())
+    print_text(text.trim_end())
 }
 
 fn table(rows: &[Value], columns: &[Column]) -> Result<()> {
@@ -120,7 +130,8 @@ fn csv(rows: &[Value], columns: &[Column], wide: &[Column]) -> Result<()> {
 fn quoted(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    // Spreadsheets of other countries split at semicolons, and pasted text at tabs.
+    if text.contains([',', ';', '\t', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 /// A field as people read it: times as dates, labels as pairs, ids of revisions shortened.
@@ -128,7 +139,6 @@ pub fn cell(row: &Value, field: &str) -> String {
     let parts = || field.split('.').filter(|part| !part.is_empty());
     let value = parts().try_fold(row, |value, part| value.get(part));
     let name = field.rsplit('.').next().unwrap_or(field);
-    // What a node says of who wrote something is its word and nobody else's.
     if name == "author"
         && let Some(author) = value.and_then(Value::as_str)
         && let Some(node) = parts()
@@ -137,7 +147,7 @@ pub fn cell(row: &Value, field: &str) -> String {
             .and_then(|revision| revision.get("node")?.as_str())
             .filter(|node| !node.is_empty())
     {
-        return format!("{author}, claims {node}");
+        return made_by(author, node);
     }
     match value {
         None | Some(Value::Null) => String::new(),
@@ -156,6 +166,15 @@ pub fn cell(row: &Value, field: &str) -> String {
     }
 }
 
+/// Who made something. Which node it was is proven; who sat there is the node's word and nobody else's.
+pub fn made_by(author: &str, node: &str) -> String {
+    match (author, node) {
+        (author, "") => format!("{author} at the manager"),
+        ("", node) => node.to_owned(),
+        (author, node) => format!("{node} (claims: {author})"),
+    }
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -171,9 +190,9 @@ mod tests {
     #[test]
     fn who_wrote_something_on_a_node_is_what_the_node_claims() {
         let row = |node: &str| serde_json::json!({"revision": {"author": "admin", "node": node}});
-        assert_eq!(cell(&row("oct-1"), "revision.author"), "admin, claims oct-1");
+        assert_eq!(cell(&row("oct-1"), "revision.author"), "oct-1 (claims: admin)");
         assert_eq!(cell(&row(""), "revision.author"), "admin");
-        assert_eq!(cell(&row("oct-1")["revision"], "author"), "admin, claims oct-1");
+        assert_eq!(cell(&row("oct-1")["revision"], "author"), "oct-1 (claims: admin)");
     }
 
     #[test]

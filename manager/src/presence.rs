@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use atoll_domain::id::NodeId;
+use atoll_domain::terminal::kept;
 use atoll_domain::time::Timestamp;
 use dashmap::DashMap;
 
@@ -278,9 +279,9 @@ impl Presence {
 fn exception(node: NodeId, key: &str, code: &str, text: &str, now: Timestamp) -> ExceptionRecord {
     ExceptionRecord {
         node,
-        subject: key.chars().take(200).collect(),
-        code: code.chars().take(40).collect(),
-        text: text.chars().take(2_000).collect(),
+        subject: kept(key, 200),
+        code: kept(code, 40),
+        text: kept(text, 2_000),
         since_ms: now.0,
         revision: None,
     }

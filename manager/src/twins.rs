@@ -44,7 +44,7 @@ impl Twins {
         } else if processes.len() >= PROCESS_LIMIT {
             processes.remove(0);
         }
-        processes.push(Process { boot: boot.chars().take(100).collect(), seen_ms: now.0 });
+        processes.push(Process { boot: atoll_domain::terminal::kept(boot, 100), seen_ms: now.0 });
         is_twin
     }
 }

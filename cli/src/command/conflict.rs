@@ -6,7 +6,7 @@ use super::proposal::lines;
 use super::{Session, pages};
 use crate::arguments::ConflictCommand;
 use crate::failure::{Failure, Result};
-use crate::output::{print_line, say, time};
+use crate::output::{made_by, print_line, say, time};
 
 pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> {
     match command {
@@ -106,9 +106,8 @@ fn show(conflict: &v1::Conflict) -> Result<()> {
 /// Who wrote a value, where and when.
 fn written(by: Option<&v1::PlaceAuthor>) -> String {
     let Some(by) = by else { return String::new() };
-    let place = if by.node.is_empty() { "the manager".to_owned() } else { by.node.clone() };
     let said = if by.message.is_empty() { String::new() } else { format!(" \"{}\"", by.message) };
-    format!(", by {} on {place}, {}{said}", by.author, time(by.at_ms))
+    format!(", by {}, {}{said}", made_by(&by.author, &by.node), time(by.at_ms))
 }
 
 /// `node` and `manager` are the sides by where they were made.

@@ -10,10 +10,11 @@ use crate::arguments::{EnrollCommand, EnrollTokenCommand, GroupCommand, ListArgu
 use crate::failure::{Failure, Result, TIMED_OUT};
 use crate::output::{Column, print_line, say, time};
 
-const NODE_COLUMNS: [Column; 6] = [
+const NODE_COLUMNS: [Column; 7] = [
     ("name", "name"),
     ("group", "group"),
     ("state", "state"),
+    ("connected", "connected"),
     ("since", "stateSinceMs"),
     ("sync", "syncState"),
     ("labels", "labels"),
@@ -110,6 +111,7 @@ async fn get(session: &mut Session, node: String) -> Result<()> {
             ("group", "node.group"),
             ("labels", "node.labels"),
             ("state", "node.state"),
+            ("connected", "node.connected"),
             ("because", "node.stateReason"),
             ("since", "node.stateSinceMs"),
             ("last seen", "node.lastSeenMs"),

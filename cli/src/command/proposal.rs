@@ -5,7 +5,7 @@ use atoll_proto::v1;
 use super::{Session, pages};
 use crate::arguments::{ListArguments, ProposalCommand};
 use crate::failure::{CONFLICT, Failure, NOT_FOUND, Result};
-use crate::output::{print_line, say};
+use crate::output::{print_line, print_text, say};
 
 pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> {
     match command {
@@ -105,5 +105,5 @@ pub fn lines(mark: &str, json: &str) -> Result<()> {
         return Ok(());
     }
     let text = serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned());
-    text.lines().try_for_each(|line| print_line(&format!("  {mark} {line}")))
+    text.lines().try_for_each(|line| print_text(&format!("  {mark} {line}")))
 }

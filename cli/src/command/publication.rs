@@ -30,9 +30,16 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
             let found = found.ok_or_else(|| Failure::new(NOT_FOUND, format!("there is no publication \"{name}\"")))?;
             session.output.one(&found, &COLUMNS)?;
             if session.output.is_for_people() {
+                say_unreleased(&found);
                 session.output.list(
                     &found.items,
-                    &[("resource", "name"), ("kind", "kind"), ("policy", "policy"), ("version", "version")],
+                    &[
+                        ("resource", "name"),
+                        ("kind", "kind"),
+                        ("policy", "policy"),
+                        ("version", "version"),
+                        ("brings", "offeredVersion"),
+                    ],
                     &[],
                 )?;
             }
@@ -96,6 +103,14 @@ async fn preview_set(session: &mut Session, publication: v1::Publication) -> Res
     if seen.problem.is_empty() { Ok(()) } else { Err(Failure::negative()) }
 }
 
+/// Names what nodes do not get, for want of a release.
+fn say_unreleased(publication: &v1::Publication) {
+    for item in publication.items.iter().filter(|item| item.offered_version.is_empty()) {
+        let what = if item.policy == "pin" { format!("{} of it", item.version) } else { "it".to_owned() };
+        say(&format!("{} is not released yet: nodes get nothing of it until {what} is published", item.name));
+    }
+}
+
 async fn all(session: &mut Session, list: &ListArguments) -> Result<Vec<v1::Publication>> {
     let client = &mut session.client.sharing;
     pages(list, async |options| {
@@ -114,6 +129,7 @@ async fn save(session: &mut Session, publication: v1::Publication, add_items: bo
         expected_etag: "*".to_owned(),
     };
     let saved = session.client.sharing.save_publication(request).await?.into_inner().publication.unwrap_or_default();
+    say_unreleased(&saved);
     session.output.list(&[saved], &COLUMNS, &[])
 }
 
@@ -149,6 +165,7 @@ fn item(kind: Kind, text: &str) -> v1::PublicationItem {
         name: name.to_owned(),
         policy: policy.to_owned(),
         version: version.to_owned(),
+        offered_version: String::new(),
     }
 }
 
@@ -168,6 +185,7 @@ async fn everything(session: &mut Session) -> Result<Vec<v1::PublicationItem>> {
             name: resource.name,
             policy: "latest".to_owned(),
             version: String::new(),
+            offered_version: String::new(),
         })
         .collect())
 }

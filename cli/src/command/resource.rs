@@ -16,11 +16,12 @@ use crate::arguments::{ListArguments, ResourceCommand};
 use crate::failure::{CONFLICT, Failure, Result};
 use crate::output::{Column, print_json, print_line, print_yaml, say, time};
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     ("name", "name"),
     ("version", "version"),
     ("draft", "hasDraft"),
     ("state", "state"),
+    ("conflicts", "openConflicts"),
     ("changed", "changedMs"),
     ("publications", "publications"),
 ];
@@ -134,13 +135,13 @@ async fn show(session: &mut Session, kind: Kind, name: &str, revision: &str) -> 
             ("name", "resource.name"),
             ("id", "resource.id"),
             ("state", "resource.state"),
+            ("open conflicts", "resource.openConflicts"),
             ("version", "resource.version"),
             ("draft", "resource.hasDraft"),
             ("texts", "resource.textMode"),
             ("publications", "resource.publications"),
             ("revision", "revision.id"),
             ("by", "revision.author"),
-            ("on node", "revision.node"),
             ("at", "revision.atMs"),
             ("message", "revision.message"),
         ],
@@ -405,7 +406,6 @@ async fn versions(session: &mut Session, kind: Kind, name: &str, list: &ListArgu
             ("revision", "id"),
             ("versions", "versions"),
             ("by", "author"),
-            ("on node", "node"),
             ("at", "atMs"),
             ("origin", "origin"),
             ("message", "message"),

@@ -1,5 +1,9 @@
 //! The web UI: signing browsers in and out.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::process::{Command as Process, Stdio};
 
 use atoll_proto::v1;
@@ -27,12 +31,28 @@ fn has_display() -> bool {
 }
 
 /// Asks the desktop for a browser. The link was printed: without one a person opens it.
+///
+/// Arguments can be read by everybody on the machine, so what the browser is sent to is a page of this user's own that
+/// leads to the link. It stays, since a browser may take its time, and is worth nothing once the link was used.
 fn open(address: &str) {
-    let started =
-        Process::new("xdg-open").arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    if started.is_err() {
+    let opened = page(address).and_then(|page| {
+        let quiet = || Stdio::null();
+        Process::new("xdg-open").arg(page).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn()
+    });
+    if opened.is_err() {
         say("no browser could be opened; open the link yourself");
     }
+}
+
+/// Writes a page that leads to an address and that only this user can read.
+fn page(address: &str) -> std::io::Result<PathBuf> {
+    let directory = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let path = directory.join(format!("atoll-{}.html", request_id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let address = address.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    write!(file, "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\">")?;
+    writeln!(file, "<meta http-equiv=\"refresh\" content=\"0; url={address}\"><title>Atoll</title>")?;
+    Ok(path)
 }
 
 pub async fn session(session: &mut Session, command: SessionCommand) -> Result<()> {

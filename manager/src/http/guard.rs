@@ -4,14 +4,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::session;
+use super::{session, stranger};
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::access::{self, token};
 use crate::service::{Caller, Services};
+use crate::tls::Peer;
 use crate::{clock, rpc};
 
 /// The one call that is open without a credential: health.
@@ -38,19 +40,27 @@ pub async fn check_host(State(guard): State<Guard>, request: Request, next: Next
 /// Checks the credential of a call, and says to the handlers who calls.
 pub async fn check_caller(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     if request.uri().path().starts_with(OPEN) {
-        return next.run(request).await;
+        return stranger::limited(request, next).await;
     }
     match guard.authenticate(request.uri(), request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) if is_grpc(request.headers()) => refused_call(error, request.headers()),
-        Err(error) => refusal(error),
+        Err(error) => {
+            guard.refused(request.extensions().get::<Peer>(), &error);
+            if is_grpc(request.headers()) { refused_call(error, request.headers()) } else { refusal(error) }
+        }
     }
 }
 
 impl Guard {
+    /// Counts a caller who was refused.
+    pub fn refused(&self, peer: Option<&Peer>, error: &Error) {
+        let address = peer.and_then(|peer| peer.address).map(|address| address.ip());
+        self.services.refusals.add(clock::now(), address, error);
+    }
+
     async fn authenticate(&self, uri: &Uri, headers: &HeaderMap) -> Result<Caller> {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let text = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(no_token)?;
@@ -129,9 +139,16 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
     kind.starts_with("application/grpc")
 }
 
+/// The host that a request is for. One that names two, or none that is well-formed, is for nobody.
 fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
-    let named = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    named.or_else(|| uri.authority().map(|authority| authority.as_str()))
+    let mut named = headers.get_all(header::HOST).into_iter().map(|value| value.to_str().unwrap_or_default());
+    let (first, second) = (named.next(), named.next());
+    let target = uri.authority().map(|authority| authority.as_str());
+    match (first, target) {
+        _ if second.is_some() => None,
+        (Some(first), Some(target)) if first != target => None,
+        _ => first.or(target),
+    }
 }
 
 /// A page from elsewhere may point its name at 127.0.0.1 and call; it cannot forge the names it calls under.
@@ -144,20 +161,25 @@ fn is_local(uri: &Uri, headers: &HeaderMap) -> bool {
 
 /// Whether a request came under an address or the loopback name, and not under a name that anybody may point here.
 pub fn is_address(uri: &Uri, headers: &HeaderMap) -> bool {
-    host(uri, headers).map(name_in).is_some_and(|name| name == "localhost" || name.parse::<IpAddr>().is_ok())
+    host(uri, headers).and_then(name_in).is_some_and(|name| name == "localhost" || name.parse::<IpAddr>().is_ok())
 }
 
 fn is_loopback_name(host: &str) -> bool {
-    let name = name_in(host);
-    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name_in(host)
+        .is_some_and(|name| name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
 }
 
-/// A host without its port and without the brackets of IPv6.
-fn name_in(host: &str) -> &str {
-    match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+/// A host without its port and without the brackets of IPv6 (RFC 9110 section 7.2: a host has no user information).
+/// `None` for what is not one.
+fn name_in(host: &str) -> Option<String> {
+    let authority: Authority = host.parse().ok()?;
+    let rest = host.strip_prefix(authority.host())?;
+    let is_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok();
+    if !(rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port)) {
+        return None;
     }
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    Some(name.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -177,6 +199,28 @@ mod tests {
         assert!(passes("127.0.0.1:7400", None) && passes("localhost:7400", Some("http://localhost:7400")));
         assert!(passes("[::1]:7400", None));
         assert!(!passes("evil.example:7400", None));
+        for odd in [
+            "localhost:evil.example",
+            "localhost@evil.example",
+            "evil.example@localhost",
+            "[::1]evil.example",
+            "[::1]:1:2",
+            "::1",
+            "localhost:99999",
+            "",
+            "127.0.0.1 evil.example",
+            "localhost/",
+            "[127.0.0.1]x",
+        ] {
+            assert!(!passes(odd, None), "{odd}");
+        }
+        let mut two = HeaderMap::new();
+        two.append(header::HOST, HeaderValue::from_static("localhost:7400"));
+        two.append(header::HOST, HeaderValue::from_static("evil.example"));
+        assert!(!is_local(&Uri::from_static("/"), &two));
+        two.remove(header::HOST);
+        two.append(header::HOST, HeaderValue::from_static("localhost:7400"));
+        assert!(!is_local(&Uri::from_static("http://evil.example/"), &two), "the target of the request says another");
         assert!(!passes("localhost:7400", Some("http://evil.example")));
     }
 

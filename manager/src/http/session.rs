@@ -9,12 +9,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde::Deserialize;
 
 use super::guard::{self, Guard};
+use super::stranger;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::access::session::SESSION_LIFETIME_MS;
@@ -56,6 +58,7 @@ pub fn routes(guard: Guard) -> Router {
     Router::new()
         .route("/session", post(sign_in).delete(sign_out))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
+        .layer(middleware::from_fn(stranger::limited))
         .with_state(Door { guard, attempts })
 }
 
@@ -79,7 +82,10 @@ async fn sign_in(
             let max_age = SESSION_LIFETIME_MS / 1_000;
             with_cookie(&door.guard, &format!("{}; Max-Age={max_age}", secret.reveal()))
         }
-        Err(error) => guard::refusal(error),
+        Err(error) => {
+            door.guard.refused(Some(&peer), &error);
+            guard::refusal(error)
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a call may take from somebody without a certificate: a small message, soon.
+//! What a call may take from somebody who has not said who he is: a small message, soon.
 
 use std::time::Duration;
 
@@ -21,6 +21,11 @@ pub async fn bound(request: Request, next: Next) -> Response {
     if request.extensions().get::<Peer>().is_some_and(|peer| peer.certificate.is_some()) {
         return next.run(request).await;
     }
+    limited(request, next).await
+}
+
+/// Bounds a call of anybody.
+pub async fn limited(request: Request, next: Next) -> Response {
     let request = request.map(|body| Body::new(Limited::new(body, MESSAGE_LIMIT_BYTES)));
     match tokio::time::timeout(CALL_TIMEOUT, next.run(request)).await {
         Ok(response) => response,

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{decode, status};
-use crate::authority::Issued;
+use crate::authority::{Issued, NodeCertificate};
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::service::Services;
@@ -64,6 +64,25 @@ impl Link {
                 "too many joins and recoveries from this address; try again in a minute",
             )
         })
+    }
+
+    /// The node that calls, and the certificate that it shows.
+    async fn node<T>(
+        &self,
+        request: &Request<T>,
+        now: Timestamp,
+    ) -> Result<(Arc<NodeRecord>, Option<Arc<NodeCertificate>>), Status> {
+        let peer = peer(request);
+        let certificate = peer.as_ref().and_then(|peer| peer.certificate.clone());
+        let node = credential::check(&self.services, certificate.as_deref(), now).await;
+        Ok((node.map_err(|error| self.refused(peer.as_ref(), error))?, certificate))
+    }
+
+    /// An error on its way to somebody; who is refused for who he is is counted.
+    fn refused(&self, peer: Option<&Peer>, error: Error) -> Status {
+        let address = peer.and_then(|peer| peer.address).map(|address| address.ip());
+        self.services.refusals.add(clock::now(), address, &error);
+        status(error)
     }
 
     async fn try_join(
@@ -112,7 +131,7 @@ impl NodeLink for Link {
         let name = request.name.clone();
         let joined = self.try_join(peer.as_ref(), request, now).await;
         self.services.attempts.add(now, address.unwrap_or_default(), &name, token, &joined);
-        let (record, issued) = joined.map_err(status)?;
+        let (record, issued) = joined.map_err(|error| self.refused(peer.as_ref(), error))?;
         metrics::counter!("atoll_joins_total").increment(1);
         let keys = &self.services.keys;
         Ok(Response::new(v1::JoinResponse {
@@ -137,13 +156,14 @@ impl NodeLink for Link {
     }
 
     async fn recover(&self, request: Request<v1::RecoverRequest>) -> Result<Response<v1::RecoverResponse>, Status> {
-        self.admit_stranger(peer(&request).as_ref()).map_err(status)?;
+        let peer = peer(&request);
+        self.admit_stranger(peer.as_ref()).map_err(status)?;
         let request = request.into_inner();
         let node = decode::parsed("BAD_ID", &request.node_id).map_err(status)?;
         let (challenge, wanted) = (&request.challenge, &request.certificate_request);
         let issued = certificate::recover(&self.services, node, challenge, wanted, &request.proof, clock::now())
             .await
-            .map_err(status)?;
+            .map_err(|error| self.refused(peer.as_ref(), error))?;
         Ok(Response::new(v1::RecoverResponse { certificate_chain: issued.chain }))
     }
 
@@ -151,18 +171,19 @@ impl NodeLink for Link {
         &self,
         request: Request<v1::RenewCertificateRequest>,
     ) -> Result<Response<v1::RenewCertificateResponse>, Status> {
-        let certificate = peer(&request).and_then(|peer| peer.certificate);
+        let peer = peer(&request);
+        let certificate = peer.as_ref().and_then(|peer| peer.certificate.clone());
         let wanted = request.into_inner().certificate_request;
-        let issued =
-            certificate::renew(&self.services, certificate.as_deref(), &wanted, clock::now()).await.map_err(status)?;
+        let issued = certificate::renew(&self.services, certificate.as_deref(), &wanted, clock::now())
+            .await
+            .map_err(|error| self.refused(peer.as_ref(), error))?;
         Ok(Response::new(v1::RenewCertificateResponse { certificate_chain: issued.chain }))
     }
 
     type SyncStream = BoxStream<'static, Result<v1::SyncResponse, Status>>;
 
     async fn sync(&self, request: Request<Streaming<v1::SyncRequest>>) -> Result<Response<Self::SyncStream>, Status> {
-        let certificate = peer(&request).and_then(|peer| peer.certificate);
-        let node = credential::check(&self.services, certificate.as_deref(), clock::now()).await.map_err(status)?;
+        let (node, certificate) = self.node(&request, clock::now()).await?;
         let services = Arc::clone(&self.services);
         let stream = stream::open(services, node, certificate, request.into_inner(), self.cancel.clone()).await?;
         Ok(Response::new(stream))
@@ -170,8 +191,7 @@ impl NodeLink for Link {
 
     async fn push(&self, request: Request<v1::PushRequest>) -> Result<Response<v1::PushResponse>, Status> {
         let now = clock::now();
-        let certificate = peer(&request).and_then(|peer| peer.certificate);
-        let node = credential::check(&self.services, certificate.as_deref(), now).await.map_err(status)?;
+        let (node, _) = self.node(&request, now).await?;
         let request = request.into_inner();
         if request.reports.len() > PUSH_LIMIT {
             let text = format!("a push holds at most {PUSH_LIMIT} reports; send the rest after it");

@@ -38,6 +38,7 @@ pub struct Services {
     pub admissions: fleet::join::Admissions,
     pub attempts: fleet::join::attempt::Attempts,
     pub sessions: access::session::Sessions,
+    pub refusals: access::refusal::Refusals,
     pub directory: Directory,
     pub pulse: Arc<Pulse>,
     /// Nodes that ran something else than they should.
@@ -66,6 +67,7 @@ impl Services {
             admissions: fleet::join::Admissions::default(),
             attempts: fleet::join::attempt::Attempts::default(),
             sessions: access::session::Sessions::default(),
+            refusals: access::refusal::Refusals::default(),
             repairs: sharing::proof::Repairs::default(),
             required: sharing::required::Required::default(),
             counters: telemetry::Counters::default(),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::error::Result;
-use crate::service::{Caller, Services, sharing, telemetry};
+use crate::service::{Caller, Services, access, sharing, telemetry};
 use crate::store::feed::marks_prune;
 use crate::store::fleet::node_events_prune;
 use crate::store::sharing::exceptions_clear_older;
@@ -22,6 +22,8 @@ const POLL: Duration = Duration::from_millis(500);
 const SPACING: Duration = Duration::from_millis(10);
 /// How often what was seen of nodes is written.
 const FLUSH: Duration = Duration::from_secs(1);
+/// How often failed authentications are recorded.
+const REFUSALS_EVERY_MS: i64 = 60_000;
 /// How often it is written how the fleet is.
 const SAMPLE: Duration = Duration::from_secs(60);
 /// Old events of nodes are forgotten at each so many samples.
@@ -96,16 +98,22 @@ async fn do_piece(services: &Services, piece: &WorkRecord) -> Result<()> {
     Ok(())
 }
 
-/// Writes what was seen of nodes, and takes up what other replicas saw.
+/// Writes what was seen of nodes and of strangers, and takes up what other replicas saw.
 pub async fn presence(services: Arc<Services>, cancel: CancellationToken) {
     let mut tick = interval(FLUSH);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let is_shared = services.settings.database_url.is_some();
+    let mut recorded = clock::now();
     loop {
         let over = tokio::select! {
             () = cancel.cancelled() => true,
             _ = tick.tick() => false,
         };
+        let now = clock::now();
+        if over || now.ms_since(recorded) >= REFUSALS_EVERY_MS {
+            report(access::refusal::record(&services, now).await, "failed authentications cannot be recorded");
+            recorded = now;
+        }
         report(services.presence.flush(&services.store).await.map(|_| ()), "what was seen of nodes cannot be written");
         if over {
             return;

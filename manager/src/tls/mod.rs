@@ -299,6 +299,7 @@ async fn secured(
             Some(Connection { socket: Socket::Secured(Box::new(stream)), peer, limits })
         }
         Ok(Err(error)) => {
+            metrics::counter!("atoll_handshakes_failed_total").increment(1);
             tracing::debug!(%address, %error, "handshake failed");
             None
         }

@@ -88,6 +88,7 @@ pub async fn publish(manager: &mut Manager, resources: &[Written]) -> Result<()>
         name: resource.name.clone(),
         policy: "latest".to_owned(),
         version: String::new(),
+        offered_version: String::new(),
     });
     let publication = v1::Publication {
         name: "bench".to_owned(),

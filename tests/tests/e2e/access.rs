@@ -67,6 +67,28 @@ fn every_administrative_call_is_refused_without_a_good_token() {
 }
 
 #[test]
+fn guesses_are_counted_and_recorded_together() {
+    let mut fleet = Fleet::start();
+    let guess = |text: &str| {
+        let cli = atoll_tests::Cli { token_file: fleet.path("guess.token"), ..fleet.cli.clone() };
+        std::fs::write(&cli.token_file, text).unwrap();
+        cli.attempt(&["whoami"]).refused(4, "BAD_TOKEN");
+    };
+    let wrong = format!("atoll_admin_{}_{}", uuid::Uuid::nil().simple(), "0".repeat(64));
+    guess(&wrong);
+    guess(&wrong);
+    guess("nonsense");
+    assert_eq!(fleet.metric("atoll_authentications_failed_total{reason=\"BAD_TOKEN\"}"), 3.0);
+    // What has not been recorded when the manager stops is recorded then.
+    fleet.restart_manager();
+    let events = fleet.cli.json(&["audit", "list", "--filter", "action=access.refuse"]);
+    assert_eq!(events.as_array().map(Vec::len), Some(1), "{events}");
+    assert_eq!((events[0]["actor"].as_str(), events[0]["subject"].as_str()), (Some("manager"), Some("127.0.0.1")));
+    let detail: serde_json::Value = serde_json::from_str(events[0]["detail"].as_str().unwrap()).unwrap();
+    assert_eq!((detail["count"].as_u64(), detail["reason"].as_str()), (Some(3), Some("BAD_TOKEN")));
+}
+
+#[test]
 fn a_token_has_a_name_that_is_recorded_and_is_useless_once_revoked() {
     let fleet = Fleet::start();
     let text = fleet.cli.run(&["token", "create", "alice"]);
@@ -107,6 +129,14 @@ fn what_a_token_made_goes_with_it_unless_somebody_says_otherwise() {
     }
     let tokens = fleet.cli.json(&["enroll", "token", "list"]);
     assert_eq!(tokens[0]["revoked"], true);
+
+    // Nor does it help to take the link between them out first.
+    let stolen = with("stolen", &fleet.cli.run(&["token", "create", "stolen"]));
+    let between = with("between", &stolen.run(&["token", "create", "between"]));
+    let deep = with("deep", &between.run(&["token", "create", "deep"]));
+    deep.run(&["token", "revoke", "between", "--keep-made"]);
+    assert!(fleet.cli.attempt(&["token", "revoke", "stolen"]).stderr.contains("deep"));
+    deep.attempt(&["whoami"]).refused(4, "BAD_TOKEN");
 
     // A token that is replaced by one that it made itself.
     let next = with("next", &fleet.cli.run(&["token", "create", "next"]));

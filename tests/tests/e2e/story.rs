@@ -72,9 +72,15 @@ fn the_story(options: FleetOptions) {
     assert_eq!(conflict["node"], "oct-1");
     let id = conflict["id"].as_str().unwrap();
     let shown = cli.run(&["conflict", "show", id]);
-    for says in
-        ["/Parameters/Port/DefaultValue", "80", "8080", "9090", "the new port", "by admin on the manager", "on oct-1"]
-    {
+    for says in [
+        "/Parameters/Port/DefaultValue",
+        "80",
+        "8080",
+        "9090",
+        "the new port",
+        "by admin at the manager",
+        "by oct-1 (claims: files)",
+    ] {
         assert!(shown.contains(says), "{says} is not in:\n{shown}");
     }
     assert_eq!(nodes[0].document("step_template", "Deploy").unwrap()["Parameters"][1]["DefaultValue"], "8080");

@@ -2,6 +2,7 @@
 import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 
+import { isNoAnswer } from "./problem";
 import { Access } from "./generated/atoll/v1/access_pb";
 import { Audit } from "./generated/atoll/v1/audit_pb";
 import { Fleet } from "./generated/atoll/v1/fleet_pb";
@@ -18,6 +19,8 @@ export type Api = {
 
 /** Longest wait for an answer to a single call; bulk acts on a whole fleet are the slowest. */
 const TIMEOUT_MS = 60_000;
+/** An answer that takes longer than this may never come. */
+const SLOW_MS = 4_000;
 
 let sessionEnded: () => void = () => {};
 
@@ -30,6 +33,25 @@ export function onSessionEnd(tell: () => void): void {
 export function tellSessionEnd(): void {
   sessionEnded();
 }
+
+let doubt: () => void = () => {};
+
+/** Says whom to tell when it is in doubt that the manager is reached. */
+export function onDoubt(tell: () => void): void {
+  doubt = tell;
+}
+
+const watchConnection: Interceptor = (next) => async (request) => {
+  const timer = setTimeout(doubt, SLOW_MS);
+  try {
+    return await next(request);
+  } catch (error) {
+    if (isNoAnswer(error)) doubt();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+};
 
 const watchSession: Interceptor = (next) => async (request) => {
   try {
@@ -53,7 +75,7 @@ export function createApi(transport: Transport): Api {
 export let api: Api = createApi(
   createGrpcWebTransport({
     baseUrl: globalThis.location?.origin ?? "http://localhost",
-    interceptors: [watchSession],
+    interceptors: [watchSession, watchConnection],
     defaultTimeoutMs: TIMEOUT_MS,
   }),
 );

@@ -63,6 +63,14 @@ export function problemOf(error: unknown, isAct = false): Problem {
   };
 }
 
+/** Whether nothing came back: the network, or a manager that is not there. */
+export function isNoAnswer(error: unknown): boolean {
+  const failure = ConnectError.from(error);
+  if (failure.code === Code.DeadlineExceeded) return true;
+  const isUnsent = failure.code === Code.Unknown && failure.cause instanceof TypeError;
+  return isUnsent || (failure.code === Code.Unavailable && failure.findDetails(ErrorInfoSchema).length === 0);
+}
+
 export function isSignedOut(error: unknown): boolean {
   return ConnectError.from(error).code === Code.Unauthenticated;
 }

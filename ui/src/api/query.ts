@@ -39,10 +39,13 @@ export function createQueryClient(): QueryClient {
         staleTime: 30_000,
         gcTime: 120_000,
         refetchOnWindowFocus: false,
+        // A call is made whatever the browser thinks of the network: the manager may be on this very machine, and a call
+        // that fails says so, while one that is held back would be waited for without an end.
+        networkMode: "always",
         retry: (count, error) => count < RETRIES && problemOf(error).canRetry && !isSignedOut(error),
         retryDelay: (count) => Math.min(250 * 2 ** count, 2_000),
       },
-      mutations: { retry: false },
+      mutations: { retry: false, networkMode: "always" },
     },
   });
 }
@@ -63,9 +66,12 @@ const STALE: Record<string, readonly Topic[]> = {
   view: ["views"],
 };
 
+/** Acts of people that change which nodes a list shows, and how many. */
+const LISTED: ReadonlySet<string> = new Set(["node.join", "node.label", "node.move", "node.rename", "node.cordon", "node.uncordon", "node.remove"]);
+
 export function staleTopics(action: string): readonly Topic[] {
   const noun = action.split(".")[0] ?? "";
-  return [...(STALE[noun] ?? []), "audit"];
+  return [...(STALE[noun] ?? []), ...(LISTED.has(action) ? (["nodes", "status"] as const) : []), "audit"];
 }
 
 /** What lies under these topics is read again where it is shown. */

@@ -28,6 +28,7 @@ const WORDS: Record<string, string> = {
   "conflict.resolve": "Conflict resolved",
   "token.create": "Token made",
   "token.revoke": "Token revoked",
+  "access.refuse": "Sign-ins and calls refused",
   "sign_in_link.create": "Sign-in link made",
   "session.create": "Signed in",
   "session.revoke": "Session ended",

@@ -16,7 +16,7 @@ import { State } from "../ui/state";
 import { Tabs } from "../ui/Tabs";
 import { Time } from "../ui/time";
 import { type NodeAct, NodeActDialog } from "./NodeActs";
-import { LastSeen } from "./NodesPage";
+import { LastSeen, NodeState } from "./NodesPage";
 import { NodeEvents } from "./NodeEvents";
 import { NodeVariables } from "./NodeVariables";
 
@@ -34,7 +34,7 @@ export function NodePage() {
     <Page
       title={node?.name ?? name}
       crumbs={[{ label: "Nodes", to: "/nodes" }]}
-      aside={node ? <State of={node.state} reason={node.stateReason} /> : null}
+      aside={node ? <NodeState node={node} /> : null}
       cli={`atoll node describe ${quote(name)}`}
       actions={node ? <Acts node={node} onAct={setAct} /> : null}
     >
@@ -106,7 +106,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
         <dl className="facts">
           <dt>State</dt>
           <dd>
-            <State of={node.state} /> since <Time at={node.stateSinceMs} />
+            <NodeState node={node} /> since <Time at={node.stateSinceMs} />
           </dd>
           <dt>Why</dt>
           <dd>{node.stateReason}</dd>

@@ -24,7 +24,7 @@ const route = getRouteApi("/shell/nodes");
 
 export const NODE_COLUMNS: readonly Column<Node>[] = [
   { id: "name", header: "Name", width: "minmax(12rem, 2fr)", sortKey: "name", cell: (node) => <NodeLink name={node.name} /> },
-  { id: "state", header: "State", width: "minmax(9rem, 1fr)", sortKey: "state", cell: (node) => <State of={node.state} reason={node.stateReason} /> },
+  { id: "state", header: "State", width: "minmax(11rem, 1fr)", sortKey: "state", cell: (node) => <NodeState node={node} /> },
   { id: "sync", header: "Sync", width: "minmax(7rem, 0.8fr)", sortKey: "in_sync", cell: (node) => <State of={node.syncState || "unknown"} /> },
   { id: "group", header: "Group", width: "minmax(8rem, 1fr)", sortKey: "group", cell: (node) => <bdi>{node.group}</bdi> },
   { id: "version", header: "Version", width: "minmax(10rem, 1fr)", sortKey: "agent_version", cell: (node) => node.agentVersion || "not reported yet" },
@@ -40,9 +40,19 @@ export function NodeLink({ name }: { name: string }) {
   );
 }
 
+/** What was decided about a node, and beside it whether it is connected. */
+export function NodeState({ node }: { node: Node }) {
+  return (
+    <span className="resource-acts">
+      <State of={node.state} reason={node.stateReason} />
+      {node.state === "cordoned" ? <State of={node.connected ? "online" : "offline"} /> : null}
+    </span>
+  );
+}
+
 /** A node that is connected is seen all the time; the moment is that of its last word. */
 export function LastSeen({ node }: { node: Node }) {
-  return node.state === "online" ? <span title={moment(node.lastSeenMs)}>now</span> : <Time at={node.lastSeenMs} />;
+  return node.connected ? <span title={moment(node.lastSeenMs)}>now</span> : <Time at={node.lastSeenMs} />;
 }
 
 export function NodesPage() {

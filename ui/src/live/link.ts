@@ -4,8 +4,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { WatchResponse } from "../api/generated/atoll/v1/telemetry_pb";
 import type { LiveState, News, ToTab } from "./message";
 
-/** The manager speaks every ten seconds at least; after this it is taken for gone. */
-const SILENCE_MS = 15_000;
+/** The manager speaks every two seconds at least; after this it is taken for gone. */
+const SILENCE_MS = 6_000;
 const RETRY_FIRST_MS = 200;
 const RETRY_MOST_MS = 1_000;
 /** From when on a broken stream is worth a word of warning. */

@@ -2,12 +2,14 @@
 import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
 
-import { api, tellSessionEnd } from "../api/client";
+import { api, onDoubt, tellSessionEnd } from "../api/client";
 import type { ListNodesResponse, Node } from "../api/generated/atoll/v1/fleet_pb";
+import { isNoAnswer } from "../api/problem";
 import { makeOld, staleTopics, type Topic } from "../api/query";
 import { setManagerClock } from "./clock";
 import { LiveLink } from "./link";
 import type { LiveState, News, ToTab, ToWorker } from "./message";
+import { Reach } from "./reach";
 
 /** Five times a second: faster is not seen, and costs frames. */
 const RENDER_MS = 200;
@@ -18,11 +20,33 @@ const REFETCH_MS = 1_000;
 const WORKER = import.meta.env.DEV ? "/src/live/worker.ts" : "/live.js";
 
 const listeners = new Set<() => void>();
-let state: LiveState = { kind: "connecting" };
+let stream: LiveState = { kind: "connecting" };
+let state: LiveState = stream;
+let caughtUp: () => void = () => {};
 let say: (message: ToWorker) => void = () => {};
 
+const reach = new Reach(
+  // What the probe fails with is not looked at: whoever is signed out reaches the manager too.
+  (signal) => api.telemetry.getStatus({}, { signal }).catch(unlessAnswered),
+  () => {
+    const wasLive = state.kind === "live";
+    setState(stream);
+    // What was asked while nothing got through is asked again.
+    if (!wasLive && isLive()) caughtUp();
+  },
+);
+
+function unlessAnswered(error: unknown): void {
+  if (isNoAnswer(error)) throw error;
+}
+
+function isLive(): boolean {
+  return state.kind === "live";
+}
+
 function setState(next: LiveState): void {
-  state = next;
+  stream = next;
+  state = reach.over(next);
   listeners.forEach((listener) => listener());
 }
 
@@ -54,11 +78,17 @@ export function useLive(): void {
       else patcher.take(message.news);
     };
     const hangUp = connect(hear);
+    caughtUp = () => patcher.caughtUp();
+    const doubt = () => void reach.doubt();
+    onDoubt(doubt);
+    window.addEventListener("offline", doubt);
     const look = () => say({ kind: document.visibilityState === "visible" ? "visible" : "hidden" });
     look();
     document.addEventListener("visibilitychange", look);
     return () => {
       document.removeEventListener("visibilitychange", look);
+      window.removeEventListener("offline", doubt);
+      onDoubt(() => {});
       patcher.stop();
       hangUp();
     };

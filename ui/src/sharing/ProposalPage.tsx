@@ -100,9 +100,9 @@ function Shown({ proposal }: { proposal: Proposal }) {
           <dd>
             <NodeLink name={proposal.node} />
           </dd>
-          <dt>Made by</dt>
+          <dt>Claims to be by</dt>
           <dd>
-            <bdi>{revision?.author || "not known"}</bdi>
+            <bdi>{revision?.author || "nobody"}</bdi>
             {revision ? (
               <>
                 , <Time at={revision.atMs} />

@@ -23,6 +23,7 @@ pub fn node(view: NodeView) -> v1::Node {
         state_reason,
         state_since_ms,
         last_seen_ms: seen.last_seen_ms,
+        connected: seen.online,
         joined_ms: record.joined_ms,
         certificate_expires_ms: record.certificate_expires_ms,
         agent_version: seen.agent_version,

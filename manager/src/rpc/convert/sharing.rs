@@ -38,7 +38,7 @@ pub fn text_mode(mode: TextMode) -> &'static str {
 
 pub fn resource(view: ResourceView) -> v1::Resource {
     let has_draft = view.has_draft();
-    let ResourceView { record, publications, latest } = view;
+    let ResourceView { record, publications, latest, open_conflicts } = view;
     v1::Resource {
         id: record.id.to_string(),
         kind: record.kind.to_string(),
@@ -52,6 +52,7 @@ pub fn resource(view: ResourceView) -> v1::Resource {
         changed_by: record.changed_by,
         name: record.name,
         publications,
+        open_conflicts: u32::try_from(open_conflicts).unwrap_or(u32::MAX),
         latest_version: latest.map(|version| version.to_string()).unwrap_or_default(),
     }
 }
@@ -110,6 +111,7 @@ pub fn publication(view: PublicationView) -> v1::Publication {
             kind: kind.map(|kind| kind.to_string()).unwrap_or_default(),
             name: name.unwrap_or_default(),
             policy: policy.to_owned(),
+            offered_version: view.offered.get(&item.resource).map(ToString::to_string).unwrap_or_default(),
             version,
         }
     });
@@ -133,7 +135,7 @@ pub fn proposal(view: ProposalView) -> v1::Proposal {
     own.node.clone_from(&view.node);
     v1::Proposal {
         id: view.record.id.to_string(),
-        resource: Some(resource(ResourceView { record: view.resource, publications: Vec::new(), latest: None })),
+        resource: Some(resource(ResourceView::bare(view.resource))),
         node: view.node,
         state: view.state.to_owned(),
         revision: Some(own),
@@ -149,7 +151,7 @@ pub fn conflict(view: ConflictView) -> v1::Conflict {
     v1::Conflict {
         etag: crate::service::sharing::conflict::etag(&view.record),
         id: view.record.id.to_string(),
-        resource: Some(resource(ResourceView { record: view.resource, publications: Vec::new(), latest: None })),
+        resource: Some(resource(ResourceView::bare(view.resource))),
         revisions: view.revisions.iter().map(bare_revision).collect(),
         node: view.node,
         opened_ms: view.record.opened_ms,

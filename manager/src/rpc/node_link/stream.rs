@@ -10,6 +10,7 @@ use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::link::digest::StateDigest;
 use atoll_domain::link::feed::Feed;
 use atoll_domain::link::manager::{Batch, ManagerLink};
+use atoll_domain::terminal::kept;
 use atoll_proto::v1;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -159,8 +160,8 @@ fn seen(services: &Services, node: &NodeRecord, link: &ManagerLink, hello: &v1::
         last_seen_ms: now.0,
         acknowledged: link.acknowledged(Lane::Content),
         outbox_length: hello.outbox_length,
-        agent_version: hello.agent_version.chars().take(100).collect(),
-        incarnation: hello.incarnation.chars().take(100).collect(),
+        agent_version: kept(&hello.agent_version, 100),
+        incarnation: kept(&hello.incarnation, 100),
         proven: None,
         proves: hello.state.is_some(),
         drifts: before.drifts,

@@ -1,6 +1,7 @@
 //! Who may call: tokens for programs and people, sessions for browsers, and what people keep for themselves.
 
 pub mod link;
+pub mod refusal;
 pub mod session;
 pub mod token;
 pub mod view;

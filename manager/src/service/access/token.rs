@@ -193,7 +193,7 @@ pub async fn revoke(services: &Services, caller: &Caller, name_or_id: &str, keep
         ));
     }
     let mut revoked = Revoked::default();
-    for token in going {
+    for token in going.into_iter().filter(|token| !token.revoked) {
         token_revoke(&tx, token.id).await?;
         caller.record(&mut tx, "token.revoke", &token.name, json!({ "id": token.id, "with": record.name }));
         revoked.tokens.push(token.name.clone());
@@ -222,7 +222,8 @@ fn with_made<'a>(tokens: &'a [TokenRecord], first: &'a TokenRecord) -> Vec<&'a T
     let mut next = 0;
     while let Some(maker) = going.get(next).copied() {
         let made = tokens.iter().filter(|token| {
-            let is_new = !token.revoked && !going.iter().any(|known| known.id == token.id);
+            // Through those that are revoked already, too: what they made may still work.
+            let is_new = !going.iter().any(|known| known.id == token.id);
             is_new && token.created_by == maker.name && token.created_ms >= maker.created_ms
         });
         let made: Vec<&TokenRecord> = made.collect();

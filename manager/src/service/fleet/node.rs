@@ -8,6 +8,7 @@ use atoll_domain::id::{Digest, NodeId};
 use serde_json::json;
 
 use super::act::{Act, in_fleet};
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::sharing::{membership, reach};
@@ -37,7 +38,11 @@ impl NodeView {
 
 pub fn view(services: &Services, record: impl Into<Arc<NodeRecord>>) -> NodeView {
     let record = record.into();
-    let seen = services.presence.get(record.id);
+    let mut seen = services.presence.get(record.id);
+    if seen.online {
+        // Its connection is asked after all the time, and would have ended.
+        seen.last_seen_ms = clock::now().0;
+    }
     let wanted = services.hub.read(|feed| feed.wanted_sequence(record.id));
     let (state, state_reason, state_since_ms) = state_of(&record, &seen);
     let sync_state = match sync_state_of(&seen, wanted) {
@@ -105,8 +110,18 @@ fn state_of(record: &NodeRecord, seen: &SeenRecord) -> (&'static str, String, i6
 }
 
 impl Listed for NodeView {
-    const FIELDS: &'static [&'static str] =
-        &["name", "group", "state", "in_sync", "sync", "last_seen_ms", "joined_ms", "agent_version", "a label key"];
+    const FIELDS: &'static [&'static str] = &[
+        "name",
+        "group",
+        "state",
+        "in_sync",
+        "sync",
+        "last_seen_ms",
+        "joined_ms",
+        "agent_version",
+        "connected",
+        "a label key",
+    ];
     const FACETS: &'static [&'static str] = &["group", "state", "in_sync", "agent_version", "environment", "role"];
     const OPEN_FIELDS: bool = true;
 
@@ -120,6 +135,7 @@ impl Listed for NodeView {
             "state" => Field::text(self.state),
             "in_sync" => Field::text(self.in_sync),
             "sync" => Field::text(self.sync_state.name()),
+            "connected" => Field::text(self.seen.online),
             "last_seen_ms" => Some(Field::Number(self.seen.last_seen_ms)),
             "joined_ms" => Some(Field::Number(self.record.joined_ms)),
             "agent_version" => Field::text(&self.seen.agent_version),
@@ -170,6 +186,9 @@ pub async fn act(services: &Services, caller: &Caller, node: &str, act: &Act) ->
     Ok(view(services, record))
 }
 
+/// Letters by their class that show as nothing: the fillers of Hangul.
+const INVISIBLE: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
+
 /// Refuses names that are made to be mistaken for another: of mixed scripts, or another name with a mark at its end, such
 /// as the dot with which DNS writes the same host. Of new names only: a node that has one keeps it.
 ///
@@ -182,6 +201,12 @@ pub fn check_script(name: &NodeName) -> Result<()> {
             format!(
                 "{name} ends with a mark, and so could be taken for the name without it; end it with a letter or digit"
             ),
+        ));
+    }
+    if name.as_str().contains(INVISIBLE) {
+        return Err(Error::invalid(
+            "CONFUSABLE_NAME",
+            format!("{name} holds letters that are not seen, and so could be taken for another name; leave them out"),
         ));
     }
     if mixes_scripts(name.as_str()) {

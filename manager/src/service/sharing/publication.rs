@@ -1,13 +1,14 @@
 //! Publications.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use atoll_domain::document::{Audience, DocumentKind};
 use atoll_domain::fleet::name::check_label;
 use atoll_domain::fleet::selector::Selector;
 use atoll_domain::id::{Digest, PublicationId, ResourceId};
 use atoll_domain::kind::Kind;
-use atoll_domain::sharing::offer::{EditMode, VersionPolicy};
+use atoll_domain::sharing::offer::{EditMode, Version, VersionPolicy};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -20,7 +21,8 @@ use crate::service::{Caller, Services};
 use crate::store::Database;
 use crate::store::feed::{document_keys, members_of, scopes_of};
 use crate::store::sharing::{
-    ItemRecord, PublicationRecord, ResourceNames, publication_delete, publication_list, publication_put, resource_names,
+    ItemRecord, PublicationRecord, ResourceNames, publication_delete, publication_list, publication_put, release_list,
+    resource_get, resource_names,
 };
 
 const ITEM_LIMIT: usize = 10_000;
@@ -86,6 +88,8 @@ pub struct PublicationView {
     pub record: PublicationRecord,
     /// Kind and name of its resources.
     pub names: ResourceNames,
+    /// What nodes get of its resources now, where something was released that fits.
+    pub offered: BTreeMap<ResourceId, Version>,
     pub nodes: usize,
 }
 
@@ -109,13 +113,47 @@ impl Listed for PublicationView {
 pub async fn list(services: &Services, options: &Options) -> Result<Page<PublicationView>> {
     let names = resource_names(&services.store).await?;
     let records = publication_list(&services.store).await?;
-    page(records.into_iter().map(|record| view(services, record, &names)).collect(), options)
+    let mut offered = Offered::default();
+    let mut views = Vec::with_capacity(records.len());
+    for record in records {
+        views.push(view(services, record, &names, &mut offered).await?);
+    }
+    page(views, options)
 }
 
-fn view(services: &Services, record: PublicationRecord, names: &ResourceNames) -> PublicationView {
+/// What is released of resources, read once for many publications.
+type Offered = BTreeMap<ResourceId, Vec<Version>>;
+
+async fn view(
+    services: &Services,
+    record: PublicationRecord,
+    names: &ResourceNames,
+    known: &mut Offered,
+) -> Result<PublicationView> {
     let nodes = services.hub.read(|feed| feed.members(&Audience::Publication(record.id)).count());
+    let mut offered = BTreeMap::new();
+    for item in &record.items {
+        if let Entry::Vacant(new) = known.entry(item.resource) {
+            new.insert(released_versions(&services.store, item.resource).await?);
+        }
+        let released = known.get(&item.resource).map(Vec::as_slice).unwrap_or_default();
+        let version = match &item.policy {
+            VersionPolicy::Latest => released.first(),
+            VersionPolicy::Pin { version } => released.iter().find(|released| *released == version),
+        };
+        offered.extend(version.map(|version| (item.resource, *version)));
+    }
     let names = record.items.iter().filter_map(|item| Some((item.resource, names.get(&item.resource)?.clone())));
-    PublicationView { names: names.collect(), record, nodes }
+    Ok(PublicationView { names: names.collect(), record, nodes, offered })
+}
+
+/// The versions of a resource that nodes may get: what is released now first, then the others. None of one that is deleted.
+async fn released_versions(database: &impl Database, resource: ResourceId) -> Result<Vec<Version>> {
+    let Some((now, _)) = resource_get(database, resource).await?.and_then(|record| record.released) else {
+        return Ok(Vec::new());
+    };
+    let others = release_list(database, resource).await?.into_iter().map(|release| release.version);
+    Ok(std::iter::once(now).chain(others).collect())
 }
 
 /// Creates a publication, replaces one of the same name, or adds resources to it.
@@ -143,7 +181,7 @@ pub async fn save(services: &Services, caller: &Caller, wish: Wish) -> Result<Pu
     let names = resource_names(&tx).await?;
     tx.commit().await?;
     services.hub.refresh(&services.store).await?;
-    Ok(view(services, record, &names))
+    view(services, record, &names, &mut Offered::default()).await
 }
 
 fn check(wish: &Wish) -> Result<()> {

@@ -19,7 +19,8 @@ use crate::service::Services;
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::store::fleet::node_get;
 use crate::store::sharing::{
-    ReleaseRecord, ResourceRecord, ResourceState, RevisionRecord, publication_list, release_list, resource_list,
+    ReleaseRecord, ResourceRecord, ResourceState, RevisionRecord, conflicts_open, conflicts_open_counts,
+    publication_list, release_list, resource_list,
 };
 use crate::store::{Database, Store};
 
@@ -38,9 +39,16 @@ pub struct ResourceView {
     pub publications: Vec<String>,
     /// The newest version that it was ever released under; in lists what is released.
     pub latest: Option<Version>,
+    pub open_conflicts: usize,
 }
 
 impl ResourceView {
+    /// Of a resource that is named beside something else.
+    #[must_use]
+    pub fn bare(record: ResourceRecord) -> Self {
+        Self { record, publications: Vec::new(), latest: None, open_conflicts: 0 }
+    }
+
     #[must_use]
     pub fn has_draft(&self) -> bool {
         let released = self.record.released.map(|(_, revision)| revision);
@@ -50,7 +58,7 @@ impl ResourceView {
 
 impl Listed for ResourceView {
     const FIELDS: &'static [&'static str] =
-        &["kind", "name", "state", "has_draft", "changed_ms", "changed_by", "publication", "version"];
+        &["kind", "name", "state", "has_draft", "changed_ms", "changed_by", "publication", "version", "open_conflicts"];
     const FACETS: &'static [&'static str] = &["kind", "state", "has_draft"];
     fn title(&self) -> String {
         self.record.name.clone()
@@ -65,6 +73,7 @@ impl Listed for ResourceView {
             "changed_by" => Field::text(&self.record.changed_by),
             "version" => self.record.released.and_then(|(version, _)| Field::text(version)),
             "publication" => self.publications.first().and_then(Field::text),
+            "open_conflicts" => Some(Field::Number(i64::try_from(self.open_conflicts).unwrap_or(i64::MAX))),
             _ => None,
         }
     }
@@ -81,13 +90,17 @@ impl Listed for ResourceView {
 
 pub async fn list(services: &Services, options: &Options) -> Result<Page<ResourceView>> {
     let carried = carried(&services.store).await?;
+    let conflicts = conflicts_open_counts(&services.store).await?;
     let mut records = resource_list(&services.store).await?;
     records.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
     let wants_deleted = options.filter.contains("state");
     let views = records
         .into_iter()
         .filter(|record| wants_deleted || record.state != ResourceState::Deleted)
-        .map(|record| with_publications(record, &carried))
+        .map(|record| {
+            let open_conflicts = conflicts.get(&record.id).copied().unwrap_or_default();
+            with_publications(record, &carried, open_conflicts)
+        })
         .collect();
     page(views, options)
 }
@@ -104,9 +117,10 @@ async fn carried(database: &impl Database) -> Result<Carried> {
     Ok(carried)
 }
 
-fn with_publications(record: ResourceRecord, carried: &Carried) -> ResourceView {
+fn with_publications(record: ResourceRecord, carried: &Carried, open_conflicts: usize) -> ResourceView {
     let latest = record.released.map(|(version, _)| version);
-    ResourceView { publications: carried.get(&record.id).cloned().unwrap_or_default(), latest, record }
+    let publications = carried.get(&record.id).cloned().unwrap_or_default();
+    ResourceView { publications, latest, open_conflicts, record }
 }
 
 /// A resource as it is now, for answering a change.
@@ -115,7 +129,8 @@ fn with_publications(record: ResourceRecord, carried: &Carried) -> ResourceView 
 /// The database does not answer.
 pub async fn view(store: &Store, record: ResourceRecord) -> Result<ResourceView> {
     let newest = release_list(store, record.id).await?.first().map(|release| release.version);
-    Ok(ResourceView { latest: newest, ..with_publications(record, &carried(store).await?) })
+    let open_conflicts = conflicts_open(store, record.id).await?.len();
+    Ok(ResourceView { latest: newest, ..with_publications(record, &carried(store).await?, open_conflicts) })
 }
 
 /// A revision with what people want to see of it.

@@ -15,6 +15,7 @@ use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
 use atoll_domain::sharing::history::Graft;
 use atoll_domain::sharing::offer::EditMode;
 use atoll_domain::sharing::revision::Revision;
+use atoll_domain::terminal::kept;
 use atoll_domain::time::Timestamp;
 use serde_json::json;
 
@@ -108,6 +109,10 @@ fn missing_parents(loaded: &Loaded, revision: &Revision) -> Vec<RevisionId> {
 }
 
 async fn receive_applied(services: &Services, node: NodeId, report: &AppliedReport) -> Result<Outcome> {
+    // Of what is not there nothing is kept: a node may name as many as it likes.
+    if resource_get(&services.store, report.resource).await?.is_none() {
+        return Ok(Outcome::Stored(String::new()));
+    }
     let tx = services.store.begin().await?;
     let subject = report.resource.to_string();
     match report.outcome {
@@ -125,7 +130,7 @@ async fn receive_applied(services: &Services, node: NodeId, report: &AppliedRepo
                 node,
                 subject,
                 code: code.to_owned(),
-                text: report.text.chars().take(2_000).collect(),
+                text: kept(&report.text, 2_000),
                 since_ms: report.at.0,
                 revision: Some(report.revision.to_string()),
             };

@@ -11,6 +11,7 @@ use atoll_domain::sharing::offer::{Version, VersionPolicy};
 
 use super::history::{find, load};
 use super::offer::{offered, resource_key};
+use crate::clock;
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::list::{Field, Listed, Options, Page, page};
@@ -96,7 +97,7 @@ pub async fn list(services: &Services, kind: Kind, name: &str, options: &Options
         forks_open(database, loaded.record.id).await?.into_iter().map(|fork| (fork.node, fork.state)).collect();
     let newest = loaded.record.released.map(|(version, _)| version);
     services.hub.refresh(database).await?;
-    let nodes = services.nodes().await?;
+    let (nodes, now) = (services.nodes().await?, clock::now());
     let usages = nodes.iter().filter_map(|node| {
         let carrier = carrier_for(&carriers, node)?;
         let seen = services.presence.get(node.id);
@@ -109,7 +110,7 @@ pub async fn list(services: &Services, kind: Kind, name: &str, options: &Options
             version: carrier.version.map(|version| version.to_string()).unwrap_or_default(),
             newest: carrier.version.is_some() && carrier.version == newest,
             state: forks.get(&node.id).map_or_else(|| state(&seen, wanted), |fork| fork.name()),
-            last_seen_ms: seen.last_seen_ms,
+            last_seen_ms: if seen.online { now.0 } else { seen.last_seen_ms },
         })
     });
     page(usages.collect(), options)

@@ -28,7 +28,7 @@ const SPACING: Duration = Duration::from_millis(200);
 /// How often it is looked for what other replicas did.
 const POLL: Duration = Duration::from_millis(500);
 /// Longest silence.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How often the credential is looked at again.
 const CHECK: Duration = Duration::from_secs(1);
 /// Most acts and most nodes in one message.

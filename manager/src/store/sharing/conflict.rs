@@ -1,10 +1,10 @@
 //! Questions for a person.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
 
 use crate::error::Result;
 use crate::store::entity::conflict;
@@ -41,6 +41,22 @@ pub async fn conflict_list(database: &impl Database) -> Result<Vec<ConflictRecor
 pub async fn conflicts_open_count(database: &impl Database) -> Result<usize> {
     let query = conflict::Entity::find().filter(conflict::Column::ClosedBy.is_null());
     Ok(usize::try_from(query.count(database.connection()).await?).unwrap_or(usize::MAX))
+}
+
+/// How many questions are open about which resource.
+pub async fn conflicts_open_counts(database: &impl Database) -> Result<BTreeMap<ResourceId, usize>> {
+    let rows: Vec<String> = conflict::Entity::find()
+        .select_only()
+        .column(conflict::Column::Resource)
+        .filter(conflict::Column::ClosedBy.is_null())
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    let mut counts = BTreeMap::new();
+    for resource in rows {
+        *counts.entry(stored("resource id", &resource)?).or_default() += 1;
+    }
+    Ok(counts)
 }
 
 /// The open questions about a resource.

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 
 import type { ConflictPlace, PlaceAuthor } from "../../api/generated/atoll/v1/sharing_pb";
 import { Time } from "../../ui/time";
+import { madeBy } from "../revision/words";
 import { placeText } from "./place";
 import { authorOf, other, type SideNames } from "./sides";
 import { Value } from "./Value";
@@ -50,7 +51,7 @@ export function Author({ by }: { by: PlaceAuthor | undefined }) {
   if (!by) return <p className="conflict-author">Who wrote it is not known</p>;
   return (
     <p className="conflict-author">
-      by <bdi>{by.author}</bdi> on <bdi>{by.node || "the manager"}</bdi>, <Time at={by.atMs} />
+      by <bdi>{madeBy(by)}</bdi>, <Time at={by.atMs} />
       {by.message ? (
         <>
           : <q>{by.message}</q>

@@ -115,7 +115,7 @@ describe("sides", () => {
   it("are a node and the manager, wherever the node stands", () => {
     expect(sideNames(conflict()).ours.title).toBe("Node prod-1");
     expect(sideNames(conflict({ nodeSide: "theirs" })).ours.title).toBe("Manager");
-    expect(authors(conflict())).toBe("alice on the manager and files on prod-1");
+    expect(authors(conflict())).toBe("alice at the manager and prod-1 (claims: files)");
   });
 
   it("are two people, or two edits of one in their order", () => {

@@ -1,5 +1,6 @@
 // Who stands on which side of a question.
 import type { Conflict, ConflictPlace, PlaceAuthor, Revision } from "../../api/generated/atoll/v1/sharing_pb";
+import { madeByShort } from "../revision/words";
 import type { Side } from "./hunks";
 
 export type SideName = {
@@ -62,8 +63,8 @@ export function authors(conflict: Conflict): string {
     .map((side) => {
       const author = conflict.revisions[side === "ours" ? 0 : 1]?.author ?? "";
       if (conflict.nodeSide === "") return author;
-      const where = conflict.nodeSide === side ? conflict.node : "the manager";
-      return author ? `${author} on ${where}` : where;
+      if (conflict.nodeSide === side) return madeByShort({ author, node: conflict.node });
+      return author ? `${author} at the manager` : "the manager";
     })
     .filter((text) => text !== "")
     .join(" and ");

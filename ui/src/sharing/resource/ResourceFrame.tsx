@@ -1,4 +1,5 @@
 // What stands around every page of one resource: its name, its state, and what waits.
+import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
 import type { GetResourceResponse, Resource } from "../../api/generated/atoll/v1/sharing_pb";
@@ -10,6 +11,7 @@ import { State } from "../../ui/state";
 import { Time } from "../../ui/time";
 import { madeBy } from "../revision/words";
 import { ConflictNote } from "./ConflictNote";
+import { conflictsWords } from "./columns";
 import { type Kind, shortId } from "./kind";
 
 type FrameProps = {
@@ -35,6 +37,14 @@ export function ResourceFrame({ kind, answer, revision, onNewest, actions, child
       lead={<Changed answer={answer} />}
     >
       {resource.state === "conflict" ? <ConflictNote resource={resource} /> : null}
+      {resource.state !== "conflict" && resource.openConflicts > 0 ? (
+        <Note title={conflictsWords(resource.openConflicts)}>
+          Edits of nodes do not merge with what is released or drafted. Everybody else goes on.{" "}
+          <Link to="/conflicts" search={{ filter: `resource=${resource.id}` }} className="row-link">
+            See the open questions
+          </Link>
+        </Note>
+      ) : null}
       {resource.state === "deleted" || resource.state === "pending_delete" ? (
         <Note title="Deleted">Its history stays. Restore a revision under Versions to have it again.</Note>
       ) : null}

@@ -24,7 +24,7 @@ function make(to: "/templates/$name" | "/variable-sets/$name"): readonly Column<
         </Link>
       ),
     },
-    { id: "state", header: "State", width: "minmax(8rem, 0.8fr)", sortKey: "state", cell: (resource) => <State of={resource.state} /> },
+    { id: "state", header: "State", width: "minmax(8rem, 0.8fr)", sortKey: "state", cell: (resource) => <ResourceState resource={resource} /> },
     { id: "version", header: "Latest version", width: "minmax(9.5rem, 0.7fr)", sortKey: "version", cell: (resource) => resource.version || "not published" },
     {
       id: "draft",
@@ -37,6 +37,21 @@ function make(to: "/templates/$name" | "/variable-sets/$name"): readonly Column<
     { id: "changed", header: "Changed", width: "minmax(8rem, 0.8fr)", sortKey: "changed_ms", cell: (resource) => <Time at={resource.changedMs} /> },
     { id: "by", header: "By", width: "minmax(6.5rem, 0.8fr)", sortKey: "changed_by", cell: (resource) => <bdi title={resource.changedBy}>{resource.changedBy}</bdi> },
   ];
+}
+
+/** The state; an open question leads to where it is answered. */
+function ResourceState({ resource }: { resource: Resource }) {
+  if (resource.openConflicts === 0) return <State of={resource.state} />;
+  return (
+    <Link to="/conflicts" search={{ filter: `resource=${resource.id}` }} className="row-link">
+      <State of="conflict" reason={conflictsWords(resource.openConflicts)} />
+      <span className="visually-hidden">: {conflictsWords(resource.openConflicts)}</span>
+    </Link>
+  );
+}
+
+export function conflictsWords(count: number): string {
+  return count === 1 ? "1 question is open about it" : `${count.toLocaleString("en")} questions are open about it`;
 }
 
 function Publications({ of }: { of: readonly string[] }) {

@@ -15,14 +15,16 @@ export function originLabel(origin: string): string {
   return ORIGINS[origin] ?? origin;
 }
 
-/** Who made it and where. */
+/** Who made it and where. Which node it was is proven; who sat there is what the node claims. */
 export function madeBy(revision: Pick<Revision, "author" | "node">): string {
-  return `${revision.author || "somebody"} ${revision.node ? `on ${revision.node}` : "at the manager"}`;
+  if (revision.node === "") return `${revision.author || "somebody"} at the manager`;
+  return revision.author === "" ? revision.node : `${revision.node} (claims: ${revision.author})`;
 }
 
 /** The same where there is little room: the manager goes without saying. */
 export function madeByShort(revision: Pick<Revision, "author" | "node">): string {
-  return revision.node ? `${revision.author} on ${revision.node}` : revision.author;
+  if (revision.node === "" || revision.author === "") return revision.author || revision.node;
+  return `${revision.node} (claims: ${revision.author})`;
 }
 
 /** What it came from, in words: the table's twin of the graph's lines. */

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use atoll_domain::terminal::kept;
 use atoll_domain::time::Timestamp;
 
 use crate::error::Result;
@@ -39,7 +40,7 @@ impl Attempts {
         let (outcome, text) = match result {
             Ok(_) => (JOINED, String::new()),
             // A refusal may quote what was sent, however long that is.
-            Err(error) => (error.reason, error.text.chars().take(TEXT_LIMIT).collect()),
+            Err(error) => (error.reason, kept(&error.text, TEXT_LIMIT)),
         };
         let name = name.chars().filter(|c| !c.is_control()).take(TEXT_LIMIT).collect();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
