@@ -76,6 +76,7 @@ Five things to try:
   2. Edit on a node, as somebody beside that server would, and take the edit for everybody:
        sed -i 's/Restarts a service/Restarts a service, gently/' $file
        until atoll proposal list --filter state=proposed -o name | grep -q .; do sleep 0.2; done; atoll proposal list
+       atoll proposal show "\$(atoll proposal list --filter state=proposed -o name | head -n 1)"
        atoll proposal accept "\$(atoll proposal list --filter state=proposed -o name | head -n 1)" --publish
 
   3. Make a conflict: two people change the same place.

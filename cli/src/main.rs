@@ -9,6 +9,7 @@ mod command;
 mod context;
 mod failure;
 mod output;
+mod seen;
 
 use std::process::ExitCode;
 

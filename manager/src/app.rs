@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::keys::{Keyring, master_key};
 use crate::service::access::{link, token};
+use crate::service::fleet::credential;
 use crate::service::{Caller, Services, fleet};
 use crate::store::Store;
 use crate::tls::{self, ServerCertificate};
@@ -66,12 +67,12 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     tasks.spawn(task::feed(Arc::clone(&services), cancel.clone()));
     tasks.spawn(task::certificate(Arc::clone(&services), vec![certificate], cancel.clone()));
     let admin = http::admin(Arc::clone(&services), rpc::admin_routes(&services, &cancel).await?, is_plain);
-    tasks.spawn(http::serve(tls::accept(admin_listener, admin_tls, cancel.clone()), admin, cancel.clone()));
+    tasks.spawn(http::serve(tls::accept(admin_listener, admin_tls, None, cancel.clone()), admin, cancel.clone()));
     let scrape = http::metrics(metrics);
-    tasks.spawn(http::serve(tls::accept(metrics_listener, None, cancel.clone()), scrape, cancel.clone()));
+    tasks.spawn(http::serve(tls::accept(metrics_listener, None, None, cancel.clone()), scrape, cancel.clone()));
     tasks.spawn(node_port(
         Arc::clone(&services),
-        tls::accept(node_listener, Some(node_tls), cancel.clone()),
+        tls::accept(node_listener, Some(node_tls), Some(known_nodes(&services)), cancel.clone()),
         cancel.clone(),
     ));
     tasks.spawn(task::required(Arc::clone(&services), cancel.clone()));
@@ -96,6 +97,15 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     let _ = tokio::time::timeout(DRAIN, presence).await;
     services.presence.flush(&services.store).await?;
     Ok(())
+}
+
+/// Who has shown the certificate of a node that may call.
+fn known_nodes(services: &Arc<Services>) -> tls::IsKnown {
+    let services = Arc::clone(services);
+    Arc::new(move |certificate| {
+        let services = Arc::clone(&services);
+        Box::pin(async move { credential::check(&services, Some(&certificate), clock::now()).await.is_ok() })
+    })
 }
 
 /// Offers a link for the first sign-in, to a terminal or else in a file beside the keys: logs are read by more people.

@@ -51,6 +51,7 @@ impl Cli {
             .env("ATOLL_SERVER", &self.server)
             .env("ATOLL_TOKEN_FILE", &self.token_file)
             .env("ATOLL_CONTEXTS_FILE", self.directory.join("contexts.toml"))
+            .env("ATOLL_STATE_FILE", self.directory.join("seen.json"))
             .env_remove("ATOLL_TOKEN")
             .current_dir(&self.directory)
             .stdin(Stdio::piped())

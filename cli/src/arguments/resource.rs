@@ -37,6 +37,9 @@ pub enum ResourceCommand {
         /// More nodes may read a sealed value by this, and that is meant.
         #[arg(long)]
         widen: bool,
+        /// Release with it what others have only drafted, and mean it.
+        #[arg(long)]
+        with_drafts: bool,
     },
     /// Write the content to a file, or to standard output.
     Export {
@@ -163,6 +166,9 @@ pub enum VarsCommand {
         /// Release at once.
         #[arg(long)]
         publish: bool,
+        /// Release with it what others have only drafted, and mean it.
+        #[arg(long)]
+        with_drafts: bool,
     },
     /// Remove the value with exactly this scope.
     Unset {

@@ -23,6 +23,9 @@ pub enum PublicationCommand {
         templates: Vec<String>,
         #[arg(long = "vars")]
         sets: Vec<String>,
+        /// More nodes may read a sealed value by this, and that is meant.
+        #[arg(long)]
+        widen: bool,
     },
     /// Delete a publication: what only it brought goes from its nodes.
     Delete {
@@ -58,6 +61,9 @@ pub struct PublicationArguments {
     /// Every step template and variable set there is.
     #[arg(long)]
     pub all: bool,
+    /// More nodes may read a sealed value by this, and that is meant.
+    #[arg(long)]
+    pub widen: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -77,18 +83,18 @@ pub enum ProposalCommand {
         /// Release with it what others have only drafted, and mean it.
         #[arg(long)]
         with_drafts: bool,
-        /// Only if the proposal is still at this revision.
-        #[arg(long, default_value = "*", value_name = "REVISION")]
-        expect: String,
+        /// The revision that was looked at, or * for any; the one that `show` has shown unless given.
+        #[arg(long, value_name = "REVISION")]
+        expect: Option<String>,
     },
     /// Decline a proposal: the node goes back to what is released.
     Decline {
         id: String,
         #[arg(short, long, default_value = "")]
         message: String,
-        /// Only if the proposal is still at this revision.
-        #[arg(long, default_value = "*", value_name = "REVISION")]
-        expect: String,
+        /// The revision that was looked at, or * for any; the one that `show` has shown unless given.
+        #[arg(long, value_name = "REVISION")]
+        expect: Option<String>,
     },
 }
 
@@ -122,9 +128,9 @@ pub enum ConflictCommand {
         /// Release with it what others have only drafted, and mean it.
         #[arg(long)]
         with_drafts: bool,
-        /// Only if the conflict still has this etag.
-        #[arg(long, default_value = "*", value_name = "ETAG")]
-        expect: String,
+        /// The etag of what was looked at, or * for any; that of what `show` has shown unless given.
+        #[arg(long, value_name = "ETAG")]
+        expect: Option<String>,
     },
 }
 

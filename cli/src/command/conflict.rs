@@ -7,6 +7,7 @@ use super::{Session, pages};
 use crate::arguments::ConflictCommand;
 use crate::failure::{Failure, Result};
 use crate::output::{made_by, print_line, say, time};
+use crate::seen;
 
 pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> {
     match command {
@@ -32,6 +33,7 @@ pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> 
         }
         ConflictCommand::Show { id } => {
             let conflict = get(session, &id).await?;
+            seen::remember(&session.server, &conflict.id, &conflict.etag);
             if session.output.is_for_people() {
                 show(&conflict)
             } else {
@@ -40,6 +42,12 @@ pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> 
         }
         ConflictCommand::Resolve { id, take, choices, file, message, publish, widen, with_drafts, expect } => {
             let conflict = get(session, &id).await?;
+            let look = format!("atoll conflict show {id}");
+            let expect = match conflict.state.as_str() {
+                // There is nothing to decide, and the manager says so.
+                "resolved" => conflict.etag.clone(),
+                _ => seen::expected(expect, &session.server, &conflict.id, &look)?,
+            };
             let content = match file {
                 Some(file) => super::resource::read_document(&file)?.to_string(),
                 None => String::new(),

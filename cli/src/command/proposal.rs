@@ -6,6 +6,7 @@ use super::{Session, pages};
 use crate::arguments::{ListArguments, ProposalCommand};
 use crate::failure::{CONFLICT, Failure, NOT_FOUND, Result};
 use crate::output::{print_line, print_text, say};
+use crate::seen;
 
 pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> {
     match command {
@@ -25,10 +26,9 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
             )
         }
         ProposalCommand::Show { id } => {
-            let list = ListArguments { filter: String::new(), order_by: String::new(), limit: 100_000 };
-            let fits = |proposal: &v1::Proposal| proposal.id == id || (id.len() >= 4 && proposal.id.ends_with(&id));
-            let proposal = all(session, &list).await?.into_iter().find(fits);
-            let proposal = proposal.ok_or_else(|| Failure::new(NOT_FOUND, format!("there is no proposal \"{id}\"")))?;
+            let proposal = find(session, &id).await?;
+            let revision = proposal.revision.clone().unwrap_or_default();
+            seen::remember(&session.server, &proposal.id, &revision.id);
             if !session.output.is_for_people() {
                 return session.output.one(&proposal, &[("id", "id")]);
             }
@@ -46,6 +46,7 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
             show_differences(&proposal.differences)
         }
         ProposalCommand::Accept { id, message, publish, with_drafts, expect } => {
+            let (id, expect) = looked_at(session, &id, expect).await?;
             let request = v1::DecideProposalRequest {
                 id,
                 accept: true,
@@ -57,10 +58,26 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
             decide(session, request).await
         }
         ProposalCommand::Decline { id, message, expect } => {
+            let (id, expect) = looked_at(session, &id, expect).await?;
             let request = v1::DecideProposalRequest { id, message, expected_revision: expect, ..Default::default() };
             decide(session, request).await
         }
     }
+}
+
+async fn find(session: &mut Session, id: &str) -> Result<v1::Proposal> {
+    let list = ListArguments { filter: String::new(), order_by: String::new(), limit: 100_000 };
+    let fits = |proposal: &v1::Proposal| proposal.id == id || (id.len() >= 4 && proposal.id.ends_with(id));
+    let proposal = all(session, &list).await?.into_iter().find(fits);
+    proposal.ok_or_else(|| Failure::new(NOT_FOUND, format!("there is no proposal \"{id}\"")))
+}
+
+/// The proposal in full, and which state of it the decision is about.
+async fn looked_at(session: &mut Session, id: &str, expect: Option<String>) -> Result<(String, String)> {
+    let proposal = find(session, id).await?;
+    let look = format!("atoll proposal show {id}");
+    let expect = seen::expected(expect, &session.server, &proposal.id, &look)?;
+    Ok((proposal.id, expect))
 }
 
 async fn all(session: &mut Session, list: &ListArguments) -> Result<Vec<v1::Proposal>> {

@@ -46,6 +46,7 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
             Ok(())
         }
         PublicationCommand::Set(arguments) => {
+            session.widen = arguments.widen;
             let publication = wished(session, arguments).await?;
             save(session, publication, false).await
         }
@@ -53,7 +54,8 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
             let publication = wished(session, arguments).await?;
             preview_set(session, publication).await
         }
-        PublicationCommand::Add { name, templates, sets } => {
+        PublicationCommand::Add { name, templates, sets, widen } => {
+            session.widen = widen;
             let publication = v1::Publication { name, items: items(&templates, &sets), ..v1::Publication::default() };
             save(session, publication, true).await
         }
@@ -74,7 +76,7 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
 }
 
 async fn wished(session: &mut Session, arguments: PublicationArguments) -> Result<v1::Publication> {
-    let PublicationArguments { name, group, labels, priority, mode, templates, sets, all } = arguments;
+    let PublicationArguments { name, group, labels, priority, mode, templates, sets, all, widen: _ } = arguments;
     let mut items = items(&templates, &sets);
     if all {
         items.extend(everything(session).await?);
@@ -127,6 +129,7 @@ async fn save(session: &mut Session, publication: v1::Publication, add_items: bo
         request_id: request_id(),
         add_items,
         expected_etag: "*".to_owned(),
+        widen: session.widen,
     };
     let saved = session.client.sharing.save_publication(request).await?.into_inner().publication.unwrap_or_default();
     say_unreleased(&saved);
@@ -142,6 +145,7 @@ pub async fn add(session: &mut Session, publication: &str, kind: Kind, name: &st
         request_id: request_id(),
         add_items: true,
         expected_etag: String::new(),
+        widen: session.widen,
     };
     session.client.sharing.save_publication(request).await?;
     Ok(())

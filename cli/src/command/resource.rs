@@ -34,9 +34,9 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             session.output.list(&rows, &COLUMNS, &wide)
         }
         ResourceCommand::Get { name, revision } => show(session, kind, &name, &revision).await,
-        ResourceCommand::Import { files, base, message, publish, to, widen } => {
+        ResourceCommand::Import { files, base, message, publish, to, widen, with_drafts } => {
             session.widen = widen;
-            import(session, kind, &files, &base, &message, publish, &to).await
+            import(session, kind, &files, &base, &message, publish.then_some(with_drafts), &to).await
         }
         ResourceCommand::Export { name, revision, all, with_revision } => {
             export(session, kind, name.as_deref(), &revision, all.as_deref(), with_revision).await
@@ -53,7 +53,8 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
         ResourceCommand::Publish { name, version, revision, to, wait, widen, expect, .. } => {
             session.widen = widen;
             session.expect = expect;
-            let released = release(session, kind, &name, &version, &revision).await?;
+            let request = v1::ReleaseResourceRequest { version, revision, ..Default::default() };
+            let released = release(session, kind, &name, request).await?;
             if !to.is_empty() {
                 publication::add(session, &to, kind, &name).await?;
             }
@@ -193,7 +194,7 @@ async fn import(
     files: &[PathBuf],
     base: &str,
     message: &str,
-    publish: bool,
+    publish: Option<bool>,
     to: &str,
 ) -> Result<()> {
     let (mut created, mut written, mut same, mut failed) = (0, 0, 0, 0);
@@ -220,7 +221,7 @@ async fn import_one(
     file: &Path,
     base: &str,
     message: &str,
-    publish: bool,
+    publish: Option<bool>,
     to: &str,
 ) -> Result<(bool, bool)> {
     let mut document = read_document(file)?;
@@ -248,8 +249,10 @@ async fn import_one(
     if !saved.conflict_id.is_empty() {
         return Err(in_conflict(&saved.conflict_id));
     }
-    if publish {
-        release(session, kind, &name, "", "").await?;
+    if let Some(with_drafts) = publish {
+        let written_revision = revision.id.clone();
+        let request = v1::ReleaseResourceRequest { written_revision, with_drafts, ..Default::default() };
+        release(session, kind, &name, request).await?;
     }
     if !to.is_empty() {
         publication::add(session, to, kind, &name).await?;
@@ -372,20 +375,19 @@ fn edited(document: &Value) -> Result<Value> {
     Ok(edited)
 }
 
+/// Releases a resource; the rest of the request says what of it.
 pub async fn release(
     session: &mut Session,
     kind: Kind,
     name: &str,
-    version: &str,
-    revision: &str,
+    request: v1::ReleaseResourceRequest,
 ) -> Result<v1::Release> {
     let request = v1::ReleaseResourceRequest {
         kind: kind.to_string(),
         resource: name.to_owned(),
-        version: version.to_owned(),
-        revision: revision.to_owned(),
         widen: session.widen,
         expected_revision: session.expect.clone(),
+        ..request
     };
     let done = session.client.sharing.release_resource(request).await?.into_inner();
     done.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));

@@ -13,7 +13,7 @@ use crate::output::{is_interactive, print_line, say};
 pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
     match command {
         VarsCommand::Resource(command) => resource::run(session, Kind::VariableSet, command).await,
-        VarsCommand::Set { set, name, value, scope, sensitive, null, file, message, publish } => {
+        VarsCommand::Set { set, name, value, scope, sensitive, null, file, message, publish, with_drafts } => {
             let value = match (value, file, null) {
                 (None, None, true) => String::new(),
                 (None, Some(file), false) => text(read_input(&file)?)?,
@@ -37,13 +37,13 @@ pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
                 message,
             };
             let answer = session.client.sharing.set_variable(request).await?.into_inner();
-            done(session, &set, answer.revision, publish).await
+            done(session, &set, answer.revision, publish, with_drafts).await
         }
         VarsCommand::Unset { set, name, scope, message } => {
             let request =
                 v1::UnsetVariableRequest { resource: set.clone(), name, scope: Some(scope_of(scope)), message };
             let answer = session.client.sharing.unset_variable(request).await?.into_inner();
-            done(session, &set, answer.revision, false).await
+            done(session, &set, answer.revision, false, false).await
         }
         VarsCommand::Effective { set, node, environment, role, target, group, explain } => {
             let resource = set.unwrap_or_default();
@@ -54,9 +54,17 @@ pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
     }
 }
 
-async fn done(session: &mut Session, set: &str, revision: Option<v1::Revision>, publish: bool) -> Result<()> {
+async fn done(
+    session: &mut Session,
+    set: &str,
+    revision: Option<v1::Revision>,
+    publish: bool,
+    with_drafts: bool,
+) -> Result<()> {
     if publish {
-        let released = resource::release(session, Kind::VariableSet, set, "", "").await?;
+        let written_revision = revision.unwrap_or_default().id;
+        let request = v1::ReleaseResourceRequest { written_revision, with_drafts, ..Default::default() };
+        let released = resource::release(session, Kind::VariableSet, set, request).await?;
         say(&format!("{set} {} is released", released.version));
     } else {
         let id = revision.unwrap_or_default().id;

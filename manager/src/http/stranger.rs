@@ -18,7 +18,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bounds calls of those who have not shown a certificate.
 pub async fn bound(request: Request, next: Next) -> Response {
-    if request.extensions().get::<Peer>().is_some_and(|peer| peer.certificate.is_some()) {
+    if request.extensions().get::<Peer>().is_some_and(|peer| peer.is_known) {
         return next.run(request).await;
     }
     limited(request, next).await
@@ -55,7 +55,7 @@ mod tests {
             request.extensions_mut().insert(peer);
             router.clone().oneshot(request).await.unwrap().status()
         };
-        let stranger = || Peer { address: None, certificate: None };
+        let stranger = || Peer { address: None, certificate: None, is_known: false };
         let certificate = NodeCertificate {
             node: NodeId(uuid::Uuid::from_u128(7)),
             serial: "07".to_owned(),
@@ -63,9 +63,12 @@ mod tests {
             begins: Timestamp(0),
             expires: Timestamp(1),
         };
-        let node = Peer { address: None, certificate: Some(std::sync::Arc::new(certificate)) };
+        let certificate = Some(std::sync::Arc::new(certificate));
+        let removed = Peer { address: None, certificate: certificate.clone(), is_known: false };
+        let node = Peer { address: None, certificate, is_known: true };
         assert_eq!(send(MESSAGE_LIMIT_BYTES, stranger()).await, StatusCode::OK);
         assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, stranger()).await, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, removed).await, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, node).await, StatusCode::OK);
     }
 }

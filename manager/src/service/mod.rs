@@ -94,6 +94,9 @@ impl Services {
     }
 }
 
+/// Marks the acts of nodes among those of people.
+const NODE_PREFIX: &str = "node:";
+
 /// Who asks, and when.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -140,7 +143,13 @@ impl Caller {
     /// A node, for what it does on its own account.
     #[must_use]
     pub fn node(name: &NodeName, now: Timestamp) -> Self {
-        Self { name: format!("node:{name}"), ..Self::manager(now) }
+        Self { name: format!("{NODE_PREFIX}{name}"), ..Self::manager(now) }
+    }
+
+    /// Whether it is a node. No token has such a name: a colon is not allowed in one.
+    #[must_use]
+    pub fn is_node(&self) -> bool {
+        self.name.starts_with(NODE_PREFIX)
     }
 
     /// The same caller, who has said that more nodes may read sealed values.

@@ -124,7 +124,8 @@ impl TestManager {
     }
 
     pub async fn release(&self, kind: Kind, name: &str) -> Result<Version> {
-        let released = release::release(&self.services, &self.caller, kind, name, None, None, "*").await;
+        let wish = release::Wish { expected: "*", ..Default::default() };
+        let released = release::release(&self.services, &self.caller, kind, name, wish).await;
         self.work().await;
         Ok(released?.1.version)
     }
@@ -185,7 +186,8 @@ impl TestManager {
         items: &[(Kind, &str, Option<&str>)],
     ) {
         let wish = self.wish(name, group, priority, mode, items);
-        publication::save(&self.services, &self.caller, wish).await.unwrap();
+        // A pin may bring an old scope back; whoever publishes here means it.
+        publication::save(&self.services, &self.caller.clone().widening(true), wish).await.unwrap();
         self.work().await;
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use atoll_domain::document::{Document, Lane, Purpose, Report, RevisionReport, sign};
-use atoll_domain::id::{NodeId, RevisionId, SecretId};
+use atoll_domain::id::{NodeId, ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::link::delivery::{Answer, plan_settling};
 use atoll_domain::link::manager::ManagerLink;
@@ -59,8 +59,19 @@ impl TestNode {
 
     /// Somebody on the node saves a whole content.
     pub fn edit(&mut self, kind: Kind, base: EditBase, content: &Value) -> Result<Option<RevisionId>, EditError> {
+        self.edit_of(None, kind, base, content)
+    }
+
+    /// The same over the file of a resource, whatever the content is called.
+    pub fn edit_of(
+        &mut self,
+        resource: Option<ResourceId>,
+        kind: Kind,
+        base: EditBase,
+        content: &Value,
+    ) -> Result<Option<RevisionId>, EditError> {
         let edit = Edit {
-            resource: None,
+            resource,
             kind,
             name: content["Name"].as_str().unwrap(),
             base,

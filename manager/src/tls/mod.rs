@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -177,7 +178,12 @@ pub struct Peer {
     pub address: Option<SocketAddr>,
     /// What the client certificate says, if there was one; it may have run out.
     pub certificate: Option<Arc<NodeCertificate>>,
+    /// It is the certificate of a node that may call: who has been removed holds no more than anybody.
+    pub is_known: bool,
 }
+
+/// Says whether a certificate is that of a node which may call.
+pub type IsKnown = Arc<dyn Fn(Arc<NodeCertificate>) -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// A connection, plain or secured, that knows its peer.
 #[derive(Debug)]
@@ -232,6 +238,7 @@ impl Connected for Connection {
 pub fn accept(
     listener: TcpListener,
     config: Option<Arc<ServerConfig>>,
+    is_known: Option<IsKnown>,
     cancel: CancellationToken,
 ) -> ReceiverStream<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(64);
@@ -254,10 +261,11 @@ pub fn accept(
             };
             let _ = stream.set_nodelay(true);
             let (sender, config, handshakes) = (sender.clone(), config.clone(), Arc::clone(&handshakes));
+            let is_known = is_known.clone();
             tokio::spawn(async move {
                 let connection = match config {
                     None => Some(plain(stream, address, place)),
-                    Some(config) => secured(stream, address, place, config, &handshakes).await,
+                    Some(config) => secured(stream, address, place, config, &handshakes, is_known).await,
                 };
                 if let Some(connection) = connection {
                     let _ = sender.send(Ok(connection)).await;
@@ -269,7 +277,7 @@ pub fn accept(
 }
 
 fn plain(stream: TcpStream, address: SocketAddr, place: Place) -> Connection {
-    let peer = Peer { address: Some(address), certificate: None };
+    let peer = Peer { address: Some(address), certificate: None, is_known: false };
     // Only on loopback: who they are is seen with each call, and a page that is open stays for as long as it is.
     Connection { socket: Socket::Plain(stream), peer, limits: Limits::new(Some(place), false) }
 }
@@ -280,6 +288,7 @@ async fn secured(
     place: Place,
     config: Arc<ServerConfig>,
     handshakes: &Semaphore,
+    is_known: Option<IsKnown>,
 ) -> Option<Connection> {
     // Whoever says nothing waits here, where waiting costs a socket and no place.
     let said = tokio::time::timeout(FIRST_BYTE, stream.peek(&mut [0; 1])).await;
@@ -287,15 +296,24 @@ async fn secured(
         tracing::debug!(%address, "nobody has said anything");
         return None;
     }
-    let _permit = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshakes.acquire()).await.ok()?.ok()?;
+    let permit = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshakes.acquire()).await.ok()?.ok()?;
     let asks_for_certificate = config.alpn_protocols.len() == 1;
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
         Ok(Ok(stream)) => {
             let certificates = stream.get_ref().1.peer_certificates();
             let certificate = certificates.and_then(|chain| chain.first()).and_then(|own| read_node_certificate(own));
-            let is_known = certificate.is_some();
-            let peer = Peer { address: Some(address), certificate: certificate.map(Arc::new) };
-            let limits = Limits::new((!is_known).then_some(place), asks_for_certificate && !is_known);
+            drop(permit);
+            let certificate = certificate.map(Arc::new);
+            let node = certificate.as_ref().map(|certificate| certificate.node);
+            let is_known = match (&certificate, is_known) {
+                (Some(certificate), Some(is_known)) => is_known(Arc::clone(certificate)).await,
+                _ => false,
+            };
+            // A node has a few connections; one that opens more is held to what a stranger may have.
+            let own = node.filter(|_| is_known).and_then(|node| place.of_node(node));
+            let is_known = own.is_some();
+            let peer = Peer { address: Some(address), certificate, is_known };
+            let limits = Limits::new(Some(own.unwrap_or(place)), asks_for_certificate && !is_known);
             Some(Connection { socket: Socket::Secured(Box::new(stream)), peer, limits })
         }
         Ok(Err(error)) => {

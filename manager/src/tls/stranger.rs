@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use atoll_domain::id::NodeId;
 use dashmap::DashMap;
 
 /// Silent connections, handshakes and connections without a certificate from one address, at most: so many that a fleet
@@ -17,10 +18,20 @@ pub const FIRST_BYTE: Duration = Duration::from_secs(10);
 /// How long somebody without a certificate may stay on the node port: a join or a recovery takes moments.
 pub const STAY: Duration = Duration::from_secs(120);
 
-/// How many strangers there are, by address.
+/// Connections that one node may have: two processes of it at most, each with a few.
+const PER_NODE: usize = 16;
+
+/// Who is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Who {
+    Address(IpAddr),
+    Node(NodeId),
+}
+
+/// How many connections there are, of strangers by address and of nodes by node.
 #[derive(Debug)]
 pub struct Strangers {
-    counts: DashMap<IpAddr, usize>,
+    counts: DashMap<Who, usize>,
     per_address: usize,
 }
 
@@ -28,7 +39,7 @@ pub struct Strangers {
 #[derive(Debug)]
 pub struct Place {
     strangers: Arc<Strangers>,
-    address: IpAddr,
+    who: Who,
 }
 
 impl Strangers {
@@ -41,23 +52,34 @@ impl Strangers {
 
     /// Takes a place. `None` where too many of one address are here.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = network_of(address);
-        let mut count = self.counts.entry(address).or_insert(0);
-        if *count >= self.per_address {
+        self.take(Who::Address(network_of(address)), self.per_address)
+    }
+
+    fn take(self: &Arc<Self>, who: Who, limit: usize) -> Option<Place> {
+        let mut count = self.counts.entry(who).or_insert(0);
+        if *count >= limit {
             return None;
         }
         *count += 1;
         drop(count);
-        Some(Place { strangers: Arc::clone(self), address })
+        Some(Place { strangers: Arc::clone(self), who })
+    }
+}
+
+impl Place {
+    /// The place of a node that has shown who it is, in place of a stranger's. `None` where the node has enough of them.
+    #[must_use]
+    pub fn of_node(&self, node: NodeId) -> Option<Self> {
+        self.strangers.take(Who::Node(node), PER_NODE)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(mut count) = self.strangers.counts.get_mut(&self.address) {
+        if let Some(mut count) = self.strangers.counts.get_mut(&self.who) {
             *count = count.saturating_sub(1);
         }
-        self.strangers.counts.remove_if(&self.address, |_, count| *count == 0);
+        self.strangers.counts.remove_if(&self.who, |_, count| *count == 0);
     }
 }
 
@@ -88,7 +110,11 @@ mod tests {
         assert!(from("2001:db8:0:1::1").is_some() && from("192.0.2.1").is_some());
         places.pop();
         assert!(from("2001:db8::3").is_some());
-        drop(places);
+        // A node that shows who it is leaves its stranger's place to the next one, and has a few of its own.
+        let node = NodeId(uuid::Uuid::from_u128(7));
+        let own: Vec<Place> = (0..PER_NODE).map(|_| places[0].of_node(node).unwrap()).collect();
+        assert!(places[0].of_node(node).is_none());
+        drop((places, own));
         assert!(strangers.counts.is_empty(), "nothing is kept of who is gone");
     }
 }

@@ -80,6 +80,7 @@ fn guesses_are_counted_and_recorded_together() {
     guess("nonsense");
     assert_eq!(fleet.metric("atoll_authentications_failed_total{reason=\"BAD_TOKEN\"}"), 3.0);
     // What has not been recorded when the manager stops is recorded then.
+    fleet.manager.stop();
     fleet.restart_manager();
     let events = fleet.cli.json(&["audit", "list", "--filter", "action=access.refuse"]);
     assert_eq!(events.as_array().map(Vec::len), Some(1), "{events}");

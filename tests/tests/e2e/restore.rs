@@ -48,7 +48,7 @@ fn a_manager_that_was_put_back_gets_from_its_nodes_what_it_lost() {
 
     // An edit on a node is accepted.
     one.edit("step_template", "Deploy", description("from one"));
-    fleet.cli.run(&["proposal", "accept", &proposed(&fleet), "--publish"]);
+    fleet.cli.run(&["proposal", "accept", &proposed(&fleet), "--expect", "*", "--publish"]);
     two.sees("step_template", "Deploy", "what was accepted", |document| document["Description"] == "from one");
     // Another one and an administrator's do not merge, and are settled.
     two.edit("step_template", "Deploy", |document| document["Parameters"][1]["DefaultValue"] = json!("8080"));
@@ -58,7 +58,18 @@ fn a_manager_that_was_put_back_gets_from_its_nodes_what_it_lost() {
     let conflict = eventually("the conflict is listed", || {
         fleet.cli.json(&["conflict", "list"])[0]["id"].as_str().map(str::to_owned)
     });
-    fleet.cli.run(&["conflict", "resolve", &conflict, "--take", "node", "--publish", "-m", "the node is right"]);
+    fleet.cli.run(&[
+        "conflict",
+        "resolve",
+        &conflict,
+        "--expect",
+        "*",
+        "--take",
+        "node",
+        "--publish",
+        "-m",
+        "the node is right",
+    ]);
     for node in [&one, &two] {
         node.sees("step_template", "Deploy", "the answer", |document| {
             document["Parameters"][1]["DefaultValue"] == "8080" && document["Description"] == "from one"
@@ -92,7 +103,7 @@ fn a_manager_that_was_put_back_gets_from_its_nodes_what_it_lost() {
     two.sees("step_template", "Deploy", "its own edit", both);
     let proposal = proposed(&fleet);
     nothing_is_kept_aside(&fleet, &["one", "two"]);
-    fleet.cli.run(&["proposal", "accept", &proposal, "--publish"]);
+    fleet.cli.run(&["proposal", "accept", &proposal, "--expect", "*", "--publish"]);
     one.sees("step_template", "Deploy", "everything", both);
     one.sees("step_template", "Deploy", "everything", |document| {
         document["Description"] == "from one" && document["Parameters"][1]["DefaultValue"] == "8080"
@@ -126,6 +137,15 @@ fn what_was_written_after_the_restore_is_not_replaced_by_what_comes_back() {
     let shown = fleet.cli.run(&["conflict", "show", &conflict]);
     assert!(shown.contains("three") && shown.contains("after the restore"), "{shown}");
     nothing_is_kept_aside(&fleet, &["n"]);
-    fleet.cli.run(&["conflict", "resolve", &conflict, "--choose", "/Description=value:\"three\"", "--publish"]);
+    fleet.cli.run(&[
+        "conflict",
+        "resolve",
+        &conflict,
+        "--expect",
+        "*",
+        "--choose",
+        "/Description=value:\"three\"",
+        "--publish",
+    ]);
     node.sees("step_template", "Deploy", "the answer", |document| document["Description"] == "three");
 }

@@ -64,7 +64,7 @@ fn a_declined_edit_goes_from_its_node_and_stays_in_the_history() {
     node.edit("step_template", "T", set_description("no good"));
     let proposals = || fleet.cli.json(&["proposal", "list"]);
     let id = eventually("it is proposed", || proposals()[0]["id"].as_str().map(str::to_owned));
-    fleet.cli.run(&["proposal", "decline", &id, "-m", "please do not"]);
+    fleet.cli.run(&["proposal", "decline", &id, "--expect", "*", "-m", "please do not"]);
     node.sees("step_template", "T", "what is released", |document| {
         document["Description"] == template("T")["Description"]
     });
@@ -143,11 +143,22 @@ fn two_administrators_who_edit_the_same_revision_lose_nothing() {
     let conflicts = fleet.cli.json(&["conflict", "list"]);
     fleet.cli.attempt(&["template", "publish", "T"]).refused(6, "in conflict");
     let id = conflicts[0]["id"].as_str().unwrap();
+    fleet.cli.attempt(&["conflict", "resolve", id]).refused(2, "look at it first");
+    fleet.cli.run(&["conflict", "show", id]);
     fleet.cli.attempt(&["conflict", "resolve", id]).refused(2, "has no answer");
-    fleet.cli.run(&["conflict", "resolve", id, "--choose", "/Description=value:\"four\"", "--publish"]);
+    fleet.cli.run(&[
+        "conflict",
+        "resolve",
+        id,
+        "--expect",
+        "*",
+        "--choose",
+        "/Description=value:\"four\"",
+        "--publish",
+    ]);
     let content = fleet.cli.json(&["template", "get", "T"])["content"].as_str().unwrap().to_owned();
     assert!(content.contains("four") && content.contains("two"));
-    fleet.cli.attempt(&["conflict", "resolve", id, "--take", "ours"]).refused(6, "resolved already");
+    fleet.cli.attempt(&["conflict", "resolve", id, "--expect", "*", "--take", "ours"]).refused(6, "resolved already");
 }
 
 #[test]
@@ -178,6 +189,30 @@ fn variables_are_explained_value_by_value() {
 }
 
 #[test]
+fn a_decision_is_about_what_its_person_was_shown() {
+    let fleet = Fleet::start();
+    let node = fleet.join("n", "/eu", &[]);
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    node.sees("step_template", "T", "it", |_| true);
+    let proposed = |text: &'static str| {
+        node.edit("step_template", "T", set_description(text));
+        eventually("it is proposed", || {
+            let proposals = fleet.cli.json(&["proposal", "list", "--filter", "state=proposed"]);
+            let differences = proposals[0]["differences"].to_string();
+            differences.contains(text).then(|| proposals[0]["id"].as_str().unwrap().to_owned())
+        })
+    };
+    let id = proposed("harmless");
+    fleet.cli.attempt(&["proposal", "accept", &id, "--publish"]).refused(2, "look at it first");
+    assert!(fleet.cli.run(&["proposal", "show", &id]).contains("harmless"));
+    assert_eq!(proposed("unseen"), id, "the same proposal has moved on");
+    fleet.cli.attempt(&["proposal", "accept", &id, "--publish"]).refused(6, "changed since you looked");
+    assert!(fleet.cli.run(&["proposal", "show", &id]).contains("unseen"));
+    fleet.cli.run(&["proposal", "accept", &id, "--publish"]);
+}
+
+#[test]
 fn the_same_edit_on_two_nodes_is_two_wishes_and_one_revision() {
     let fleet = Fleet::start();
     let nodes = [fleet.join("one", "/eu", &[]), fleet.join("two", "/eu", &[])];
@@ -195,7 +230,8 @@ fn the_same_edit_on_two_nodes_is_two_wishes_and_one_revision() {
     // A proposal is accepted before it is released, not released over everybody's heads.
     let revision = proposals[0]["revision"]["id"].as_str().unwrap();
     fleet.cli.attempt(&["template", "publish", "T", "--revision", revision]).refused(6, "accept the proposal");
-    fleet.cli.run(&["proposal", "accept", proposals[0]["id"].as_str().unwrap(), "--publish"]);
+    let proposal = proposals[0]["id"].as_str().unwrap();
+    fleet.cli.run(&["proposal", "accept", proposal, "--expect", "*", "--publish"]);
     let mut newer = template("T");
     newer["Description"] = json!("newer still");
     let base = fleet.cli.json(&["template", "get", "T"])["revision"]["id"].as_str().unwrap().to_owned();

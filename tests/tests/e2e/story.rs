@@ -79,7 +79,7 @@ fn the_story(options: FleetOptions) {
         "9090",
         "the new port",
         "by admin at the manager",
-        "by oct-1 (claims: files)",
+        "by oct-1 (claims: file:deploy.json)",
     ] {
         assert!(shown.contains(says), "{says} is not in:\n{shown}");
     }
@@ -87,7 +87,7 @@ fn the_story(options: FleetOptions) {
     nodes[1]
         .sees("step_template", "Deploy", "the release", |document| document["Parameters"][1]["DefaultValue"] == "9090");
 
-    cli.run(&["conflict", "resolve", id, "--take", "node", "--publish", "-m", "the node is right"]);
+    cli.run(&["conflict", "resolve", id, "--expect", "*", "--take", "node", "--publish", "-m", "the node is right"]);
     fleet.synced();
     for node in &nodes {
         node.sees("step_template", "Deploy", "the answer", |document| {
@@ -156,7 +156,7 @@ fn a_node_that_is_cut_off_works_on_and_delivers_its_edit_later() {
         eventually("the edit arrives", || fleet.cli.json(&["proposal", "list"]).as_array()?.first().cloned());
     assert_eq!(proposal["differences"][0]["to"], "\"edited on the island\"");
     let id = proposal["id"].as_str().unwrap();
-    fleet.cli.run(&["proposal", "accept", id, "--publish", "-m", "good"]);
+    fleet.cli.run(&["proposal", "accept", id, "--expect", "*", "--publish", "-m", "good"]);
     fleet.synced();
     let released = fleet.cli.json(&["template", "get", "Deploy"]);
     assert!(released["content"].as_str().unwrap().contains("edited on the island"));

@@ -118,24 +118,21 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::ReleaseResourceResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let caller = caller.widening(request.widen);
+        let caller = caller.widening(request.widen).releasing_drafts(request.with_drafts);
         let kind = decode::kind(&request.kind).map_err(status)?;
         let version = match decode::optional(request.version) {
             Some(text) => Some(decode::parsed("BAD_VERSION", &text).map_err(status)?),
             None => None,
         };
-        let revision = decode::optional(request.revision);
-        let (loaded, release, sequence) = release::release(
-            &self.0,
-            &caller,
-            kind,
-            &request.resource,
+        let (revision, written) = (decode::optional(request.revision), decode::optional(request.written_revision));
+        let wish = release::Wish {
             version,
-            revision.as_deref(),
-            &request.expected_revision,
-        )
-        .await
-        .map_err(status)?;
+            revision: revision.as_deref(),
+            expected: &request.expected_revision,
+            written: written.as_deref(),
+        };
+        let released = release::release(&self.0, &caller, kind, &request.resource, wish).await;
+        let (loaded, release, sequence) = released.map_err(status)?;
         Ok(Response::new(v1::ReleaseResourceResponse {
             resource: resource(&self.0, loaded.record.clone()).await?,
             warnings: required::warnings(&self.0, loaded).await.map_err(status)?,
@@ -200,6 +197,7 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::SavePublicationResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
+        let caller = caller.widening(request.widen);
         let wish = publication_wish(request).map_err(status)?;
         let view = publication::save(&self.0, &caller, wish).await.map_err(status)?;
         Ok(Response::new(v1::SavePublicationResponse { publication: Some(convert::publication(view)) }))

@@ -1,6 +1,6 @@
 //! Which values nodes get by what is published: for saying beforehand what an act changes, and which nodes lack what they need.
 //!
-//! A node's own edits are left out: they are its own, whatever is published.
+//! A node's own edits count where whoever asks gives them: what an act brings is said without them.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +60,8 @@ pub struct Receiver {
     /// Values for the very name are for it.
     pub confirmed: bool,
     pub is_member: bool,
+    /// Edits of its own, which run in the place of what is published.
+    pub own: BTreeMap<ResourceId, RevisionId>,
 }
 
 impl From<&NodeRecord> for Receiver {
@@ -70,6 +72,7 @@ impl From<&NodeRecord> for Receiver {
             labels: node.labels.clone(),
             confirmed: node.confirmed,
             is_member: node.standing != NodeStanding::Removed,
+            own: BTreeMap::new(),
         }
     }
 }
@@ -140,10 +143,12 @@ impl Gets {
         for set in self.sets.iter().filter(|_| who.is_member) {
             let offered = offered_among(database, set, (&who.group, &who.labels), &self.publications).await?;
             let Some(offered) = offered else { continue };
-            if let Entry::Vacant(new) = self.bodies.entry(offered.revision) {
-                new.insert(set.body(database, offered.revision).await?.filter(self.counts));
+            let own = who.own.get(&set.record.id).filter(|own| set.history.contains(**own)).copied();
+            let revision = own.unwrap_or(offered.revision);
+            if let Entry::Vacant(new) = self.bodies.entry(revision) {
+                new.insert(set.body(database, revision).await?.filter(self.counts));
             }
-            offers.push((&set.record, offered.revision));
+            offers.push((&set.record, revision));
         }
         let place = who.place();
         let resolved = offers.into_iter().filter_map(|(set, revision)| {

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use atoll_domain::document::Audience;
 use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::id::ResourceId;
 
-use super::secret;
+use super::{JOB_FORKS, secret};
+use crate::clock;
 use crate::error::Result;
-use crate::service::Services;
+use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::feed::{audiences_of, members_of};
 use crate::store::fleet::{NodeRecord, node_list};
-use crate::store::sharing::{PublicationRecord, publication_list};
+use crate::store::sharing::{ForkRecord, PublicationRecord, forks_of, publication_list};
 
 /// Brings one node's memberships up to date after it joined, or its name, labels, group or standing changed.
 pub async fn refresh_node(services: &Services, tx: &mut Tx, node: &NodeRecord) -> Result<()> {
@@ -43,7 +45,18 @@ pub async fn refresh_node_in(
     for audience in present.difference(&wanted) {
         tx.put_membership(node.id, audience.clone(), false);
     }
+    if wanted != present {
+        queue_forks(tx, forks_of(tx, node.id).await?, |_| true);
+    }
     Ok(())
+}
+
+/// Edits of nodes are held against what their nodes are offered, whenever that changes.
+pub(super) fn queue_forks(tx: &mut Tx, forks: Vec<ForkRecord>, is_meant: impl Fn(ResourceId) -> bool) {
+    let open = forks.into_iter().filter(|fork| !fork.state.is_closed()).map(|fork| fork.resource);
+    let resources: BTreeSet<ResourceId> = open.filter(|resource| is_meant(*resource)).collect();
+    let caller = Caller::manager(clock::now());
+    resources.into_iter().for_each(|resource| caller.queue(tx, JOB_FORKS, resource));
 }
 
 /// Lets new nodes into their audiences. What is the same for all of them is read once.

@@ -1,7 +1,7 @@
 //! Publications.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_domain::document::{Audience, DocumentKind};
 use atoll_domain::fleet::name::check_label;
@@ -12,18 +12,18 @@ use atoll_domain::sharing::offer::{EditMode, Version, VersionPolicy};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::history::find;
-use super::{membership, offer};
+use super::history::{find, load};
+use super::{membership, offer, reach};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
-use crate::store::Database;
 use crate::store::feed::{document_keys, members_of, scopes_of};
 use crate::store::sharing::{
-    ItemRecord, PublicationRecord, ResourceNames, publication_delete, publication_list, publication_put, release_list,
-    resource_get, resource_names,
+    ItemRecord, PublicationRecord, ResourceNames, fork_list, publication_delete, publication_list, publication_put,
+    release_list, resource_get, resource_names,
 };
+use crate::store::{Database, Tx};
 
 const ITEM_LIMIT: usize = 10_000;
 
@@ -178,10 +178,37 @@ pub async fn save(services: &Services, caller: &Caller, wish: Wish) -> Result<Pu
     caller.record(&mut tx, "publication.save", &record.name, detail);
     membership::refresh_publication(&mut tx, &record).await?;
     offer::refresh_publication(services, &mut tx, &record).await?;
+    check_pins(&tx, caller, &record, before).await?;
+    let carried = items_of(before.into_iter().chain([&record]));
+    let forks = fork_list(&tx).await?;
+    membership::queue_forks(&mut tx, forks, |resource| carried.contains(&resource));
     let names = resource_names(&tx).await?;
     tx.commit().await?;
     services.hub.refresh(&services.store).await?;
     view(services, record, &names, &mut Offered::default()).await
+}
+
+fn items_of<'a>(publications: impl Iterator<Item = &'a PublicationRecord>) -> BTreeSet<ResourceId> {
+    publications.flat_map(|publication| &publication.items).map(|item| item.resource).collect()
+}
+
+/// Staying at an old version brings its scopes and its sealed values back.
+async fn check_pins(
+    tx: &Tx,
+    caller: &Caller,
+    record: &PublicationRecord,
+    before: Option<&PublicationRecord>,
+) -> Result<()> {
+    let known = |item: &ItemRecord| before.is_some_and(|before| before.items.contains(item));
+    for item in record.items.iter().filter(|item| item.policy != VersionPolicy::Latest && !known(item)) {
+        let Some(resource) = resource_get(tx, item.resource).await? else { continue };
+        let loaded = load(tx, resource).await?;
+        let Some((_, revision)) = offer::offered(tx, &loaded, &item.policy).await? else { continue };
+        let Some(body) = loaded.body(tx, revision).await? else { continue };
+        let agreed = reach::agreed(tx, &loaded).await?;
+        reach::check(tx, &loaded, &agreed, &body, &BTreeSet::new(), caller).await?;
+    }
+    Ok(())
 }
 
 fn check(wish: &Wish) -> Result<()> {
@@ -299,6 +326,9 @@ pub async fn delete(services: &Services, caller: &Caller, name: &str, expected: 
         }
     }
     publication_delete(&tx, record.id).await?;
+    let carried = items_of([record].into_iter());
+    let forks = fork_list(&tx).await?;
+    membership::queue_forks(&mut tx, forks, |resource| carried.contains(&resource));
     caller.record(&mut tx, "publication.delete", name, json!({ "id": record.id }));
     tx.commit().await?;
     Ok(())

@@ -61,8 +61,25 @@ pub async fn receive(services: &Services, node: &NodeRecord, signed: &SignedRepo
         Ok(Report::Returned(report)) => returned::receive_returned(services, node, &report, now).await,
     };
     match taken {
-        Err(error) if error.kind == ErrorKind::Invalid => reject(services, node, signed, &error.text, now).await,
+        // What speaks against this report will speak against it again; only what passes by itself is tried again, or one
+        // report would hold up all that the node says after it.
+        Err(error) if is_final(error.kind) => reject(services, node, signed, &error.text, now).await,
         other => other,
+    }
+}
+
+fn is_final(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Invalid
+        | ErrorKind::NotFound
+        | ErrorKind::AlreadyExists
+        | ErrorKind::Precondition
+        | ErrorKind::Denied => true,
+        ErrorKind::Unauthenticated
+        | ErrorKind::Aborted
+        | ErrorKind::Exhausted
+        | ErrorKind::Unavailable
+        | ErrorKind::Internal => false,
     }
 }
 

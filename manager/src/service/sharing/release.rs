@@ -15,6 +15,18 @@ use crate::service::{Caller, Services};
 use crate::store::sharing::{ReleaseRecord, ResourceState, release_create, release_list, resource_update};
 use crate::store::{Database, Tx};
 
+/// What is to be released.
+#[derive(Debug, Default)]
+pub struct Wish<'a> {
+    pub version: Option<Version>,
+    /// A revision, or the head.
+    pub revision: Option<&'a str>,
+    /// What was looked at, or `*`.
+    pub expected: &'a str,
+    /// The revision that was written for this release: nobody has looked at what others drafted beneath it.
+    pub written: Option<&'a str>,
+}
+
 /// Releases the head, or a given revision.
 ///
 /// # Errors
@@ -24,12 +36,13 @@ pub async fn release(
     caller: &Caller,
     kind: Kind,
     name: &str,
-    version: Option<Version>,
-    revision: Option<&str>,
-    expected: &str,
+    Wish { version, revision, expected, written }: Wish<'_>,
 ) -> Result<(Loaded, ReleaseRecord, u64)> {
     let mut tx = services.store.begin_ordered().await?;
     let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
+    if let Some(written) = written {
+        check_beneath(&loaded, loaded.resolve(&tx, written).await?, caller)?;
+    }
     let revision = chosen(&tx, &loaded, revision).await?;
     // An older state may have been for more nodes than what counts now.
     if let Some(body) = loaded.body(&tx, revision).await? {
@@ -77,12 +90,29 @@ pub(super) fn check_drafts(loaded: &Loaded, decided: RevisionId, caller: &Caller
     let Some((_, released)) = loaded.record.released else { return Ok(()) };
     let mut known = loaded.history.ancestry(released);
     known.extend(loaded.history.ancestry(decided));
+    refuse_drafts(loaded, &known, |_| true, caller)
+}
+
+/// The same for what somebody has just written: of what is only drafted, all but that and the writer's own is others'.
+fn check_beneath(loaded: &Loaded, written: RevisionId, caller: &Caller) -> Result<()> {
+    let Some((_, released)) = loaded.record.released else { return Ok(()) };
+    let mut known = loaded.history.ancestry(released);
+    known.insert(written);
+    refuse_drafts(loaded, &known, |author| author != caller.name, caller)
+}
+
+fn refuse_drafts(
+    loaded: &Loaded,
+    known: &BTreeSet<RevisionId>,
+    is_others: impl Fn(&str) -> bool,
+    caller: &Caller,
+) -> Result<()> {
     let heads = loaded.record.heads.iter().flat_map(|head| loaded.history.ancestry(*head));
     let drafts: BTreeSet<RevisionId> = heads.filter(|id| !known.contains(id)).collect();
     let written: Vec<String> = drafts
         .iter()
         .filter_map(|id| loaded.provenance.get(id))
-        .filter(|record| record.provenance.origin != Origin::Merge)
+        .filter(|record| record.provenance.origin != Origin::Merge && is_others(&record.provenance.author))
         .map(|record| format!("{} by {}", record.revision.id.short(), record.provenance.author))
         .collect();
     if written.is_empty() || caller.words.with_drafts {

@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use atoll_domain::id::{NodeId, ResourceId};
+use atoll_domain::id::{NodeId, ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::Outcome;
 use atoll_domain::link::feed::Feed;
 use serde_json::Value;
 
-use super::gets::{Gets, Receiver};
+use super::gets::{Gets, Receiver, Resolved, is_for_targets};
 use super::history::Loaded;
 use crate::clock;
 use crate::directory::Nodes;
 use crate::error::Result;
 use crate::service::Services;
 use crate::store::Database;
-use crate::store::fleet::NodeRecord;
-use crate::store::sharing::publication_list;
+use crate::store::sharing::{fork_list, publication_list};
 
 /// Nodes that a warning names; the rest is counted.
 const NAMED: usize = 5;
@@ -72,9 +71,11 @@ pub async fn refresh(services: &Services) -> Result<()> {
     let publications = publication_list(&services.store).await?;
     let mut gets = Gets::load(&services.store, publications, requires_something).await?;
     let mut missing: BTreeMap<NodeId, Vec<Missing>> = BTreeMap::new();
+    let mut own = own_edits(services).await?;
     for node in nodes.iter() {
         let known = services.required.missing(node.id);
-        let lacking = lacking(&mut gets, &services.store, node).await?.into_iter().map(|(set, name)| {
+        let who = Receiver { own: own.remove(&node.id).unwrap_or_default(), ..Receiver::from(&**node) };
+        let lacking = lacking(&mut gets, &services.store, &who).await?.into_iter().map(|(set, name)| {
             let before = known.iter().find(|one| one.set == set && one.name == name);
             Missing { since_ms: before.map_or_else(|| clock::now().0, |one| one.since_ms), set, name }
         });
@@ -91,14 +92,42 @@ pub async fn refresh(services: &Services) -> Result<()> {
     Ok(())
 }
 
-/// The required variables that have no value for a node, by set.
-async fn lacking(gets: &mut Gets, database: &impl Database, node: &NodeRecord) -> Result<Vec<(ResourceId, String)>> {
-    let missing = gets.resolved(database, &Receiver::from(node)).await?.into_iter().flat_map(|one| {
-        let set = one.set.id;
-        let names = one.names.into_iter().filter(|name| name.outcome == Outcome::RequiredMissing);
-        names.map(move |name| (set, name.name))
-    });
-    Ok(missing.collect())
+/// What nodes run of their own, by node and resource.
+async fn own_edits(services: &Services) -> Result<BTreeMap<NodeId, BTreeMap<ResourceId, RevisionId>>> {
+    let mut own: BTreeMap<NodeId, BTreeMap<ResourceId, RevisionId>> = BTreeMap::new();
+    for fork in fork_list(&services.store).await?.into_iter().filter(|fork| fork.state.runs()) {
+        own.entry(fork.node).or_default().insert(fork.resource, fork.head);
+    }
+    Ok(own)
+}
+
+/// The required variables that have no value for a node, by set. One whose value is held back from it has none either.
+async fn lacking(gets: &mut Gets, database: &impl Database, who: &Receiver) -> Result<Vec<(ResourceId, String)>> {
+    let mut missing = Vec::new();
+    for Resolved { set, body, names } in gets.resolved(database, who).await? {
+        for one in names {
+            let is_missing = match &one.outcome {
+                Outcome::RequiredMissing => true,
+                Outcome::Value { key, value } if !who.confirmed => {
+                    is_for_targets(body, key, value) && is_required(body, &one.name)
+                }
+                _ => false,
+            };
+            if is_missing {
+                missing.push((set.id, one.name));
+            }
+        }
+    }
+    Ok(missing)
+}
+
+fn is_required(body: &Value, name: &str) -> bool {
+    let all = atoll_domain::kind::variable_set::variables(body).into_iter();
+    let named = |variable: &Value| {
+        variable.get("Name").and_then(Value::as_str).is_some_and(|own| own.to_lowercase() == name.to_lowercase())
+    };
+    all.map(|(_, variable)| variable)
+        .any(|variable| named(variable) && variable.get("Required").and_then(Value::as_bool) == Some(true))
 }
 
 fn requires_something(body: &Value) -> bool {
@@ -118,7 +147,7 @@ pub async fn warnings(services: &Services, set: Loaded) -> Result<Vec<String>> {
     let mut gets = Gets::of_sets(vec![set], publications, requires_something);
     let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for node in nodes.iter() {
-        for (_, name) in lacking(&mut gets, &services.store, node).await? {
+        for (_, name) in lacking(&mut gets, &services.store, &Receiver::from(&**node)).await? {
             by_name.entry(name).or_default().push(node.name.to_string());
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use atoll_domain::fleet::name::folded;
 use atoll_domain::id::{ConflictId, RevisionId};
 use atoll_domain::sharing::history::Meeting;
+use serde_json::json;
 
 use super::JOB_FORKS;
 use super::history::{Loaded, kind_word};
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::service::Caller;
 use crate::store::Tx;
 use crate::store::sharing::{
-    ConflictRecord, ResourceState, conflict_put, conflicts_open, resource_named, resource_update,
+    ConflictRecord, ResourceState, conflict_put, conflicts_open, resource_free_key, resource_named, resource_update,
 };
 
 /// Merges what merges, pair by pair in the order of ids, until nothing does.
@@ -57,14 +58,40 @@ async fn next_merge(
     Ok(None)
 }
 
-/// A merge, an acceptance or a restored revision may bring a name that another resource has taken meanwhile.
-async fn check_free(tx: &Tx, loaded: &Loaded, name: &str) -> Result<()> {
-    match resource_named(tx, loaded.record.kind, name).await? {
-        Some(other) if other.id != loaded.record.id && other.state != ResourceState::Deleted => {
-            Err(Error::exists(kind_word(loaded.record.kind), name))
-        }
-        _ => Ok(()),
+/// The name in a revision, where another resource of the kind has it: a merge, an acceptance or a restored revision may
+/// bring one that was taken meanwhile.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn taken_name(tx: &Tx, loaded: &Loaded, revision: RevisionId) -> Result<Option<String>> {
+    let Some(body) = loaded.body(tx, revision).await? else { return Ok(None) };
+    let name = body.get("Name").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let is_taken = name != loaded.record.name && is_taken(tx, loaded, name).await?;
+    Ok(is_taken.then(|| name.to_owned()))
+}
+
+async fn is_taken(tx: &Tx, loaded: &Loaded, name: &str) -> Result<bool> {
+    let found = resource_named(tx, loaded.record.kind, name).await?;
+    Ok(found.is_some_and(|other| other.id != loaded.record.id && other.state != ResourceState::Deleted))
+}
+
+/// Gives a resource the name that its content has by now. What a node brings back after a restore keeps its name beside
+/// another's: both were there, and refusing one would lose it.
+async fn rename(tx: &mut Tx, loaded: &mut Loaded, name: &str, caller: &Caller) -> Result<()> {
+    if name == loaded.record.name {
+        return Ok(());
     }
+    let kind = loaded.record.kind;
+    loaded.record.name_key = match is_taken(tx, loaded, name).await? {
+        false => folded(name),
+        true if caller.is_node() => {
+            caller.record(tx, "name.collide", name, json!({ "kind": kind, "resource": loaded.record.id }));
+            resource_free_key(tx, kind, name).await?
+        }
+        true => return Err(Error::exists(kind_word(kind), name)),
+    };
+    name.clone_into(&mut loaded.record.name);
+    Ok(())
 }
 
 /// Gives a resource new heads: settled ones, with the question about them opened, kept up to date or closed.
@@ -113,11 +140,7 @@ pub async fn set_heads(
         && let Some(body) = loaded.body(tx, **only).await?
         && let Some(name) = body.get("Name").and_then(serde_json::Value::as_str)
     {
-        if name != loaded.record.name {
-            check_free(tx, loaded, name).await?;
-            loaded.record.name_key = folded(name);
-        }
-        name.clone_into(&mut loaded.record.name);
+        rename(tx, loaded, name, caller).await?;
     }
     resource_update(tx, &mut loaded.record).await?;
     Ok(conflict.filter(|conflict| conflict.closed_by.is_none()).map(|conflict| conflict.id))

@@ -133,6 +133,19 @@ pub async fn resource_named(database: &impl Database, kind: Kind, name: &str) ->
     Ok(records.into_iter().next())
 }
 
+/// The key of a name that another resource has: numbered, until one of them is renamed.
+pub async fn resource_free_key(database: &impl Database, kind: Kind, name: &str) -> Result<String> {
+    let key = folded(name);
+    let alike = resource::Entity::find()
+        .filter(resource::Column::Kind.eq(kind.name()))
+        .filter(resource::Column::NameKey.starts_with(&key));
+    let rows = alike.all(database.connection()).await?;
+    let taken: BTreeSet<String> = rows.into_iter().filter_map(|row| row.name_key).collect();
+    // As many numbers as there are names that begin so, and one more: one of them is free.
+    let mut numbered = (2..).map(|number: u64| format!("{key}~{number}"));
+    Ok(numbered.find(|key| !taken.contains(key)).unwrap_or(key))
+}
+
 pub async fn resource_list(database: &impl Database) -> Result<Vec<ResourceRecord>> {
     resource::Entity::find().all(database.connection()).await?.into_iter().map(resource_of).collect()
 }

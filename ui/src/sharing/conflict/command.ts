@@ -15,7 +15,8 @@ export function resolveCommand(conflict: Conflict, draft: Draft): string {
     ? ` --take ${first}`
     : given.map(({ place, take }) => ` --choose ${quote(`${placeWord(conflict, place)}=${take}`)}`).join("");
   const said = draft.message ? ` -m ${quote(draft.message)}` : "";
-  return `atoll conflict resolve ${quote(conflict.id)}${takes}${said}${draft.release ? " --publish" : ""}`;
+  const looked = conflict.etag ? ` --expect ${quote(conflict.etag)}` : "";
+  return `atoll conflict resolve ${quote(conflict.id)}${looked}${takes}${said}${draft.release ? " --publish" : ""}`;
 }
 
 function takeWord(conflict: Conflict, answer: Answer): string {

@@ -39,7 +39,7 @@ export function PublicationForm({ publication, onSaved, onClose }: PublicationFo
       size="xl"
       cli={whyNot ? undefined : setCommand(wish)}
       disabledReason={whyNot ?? (reach.data?.problem ? sentence(reach.data.problem) : undefined)}
-      act={() => api.sharing.savePublication({ publication: publicationOf(wish), requestId, expectedEtag: seen })}
+      act={({ widen }) => api.sharing.savePublication({ publication: publicationOf(wish), requestId, expectedEtag: seen, widen })}
       done={publication ? "The publication was saved" : "The publication was created"}
       onDone={(saved) => {
         makeOld(queries, [...staleTopics("publication.save"), "status"]);

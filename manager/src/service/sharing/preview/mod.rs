@@ -3,6 +3,7 @@
 pub mod publication;
 pub mod values;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use atoll_domain::fleet::name::{GroupPath, NodeName};
@@ -71,7 +72,7 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
         Planned::Join { group, labels, name } => {
             let confirmed = name.is_some();
             let (name, group, labels) = (name.clone(), group.clone(), labels.clone());
-            let after = Receiver { name, group, labels, confirmed, is_member: true };
+            let after = Receiver { name, group, labels, confirmed, is_member: true, own: BTreeMap::new() };
             of_node(services, &Receiver { is_member: false, ..after.clone() }, &after).await
         }
     }

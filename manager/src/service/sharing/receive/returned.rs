@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::{Outcome, fresh_fork, missing_parents};
 use crate::error::{Error, Result};
-use crate::service::sharing::history::{Loaded, kind_word, load};
+use crate::service::sharing::history::{Loaded, load};
 use crate::service::sharing::release::release_in;
 use crate::service::sharing::{fork, offer, save};
 use crate::service::{Caller, Services};
@@ -27,7 +27,7 @@ use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
     ForkRecord, ReleaseRecord, ReportProof, ResourceRecord, ResourceState, RevisionRecord, forks_between, forks_open,
-    release_create, release_list, resource_create, resource_get, resource_lock, resource_named,
+    release_create, release_list, resource_create, resource_free_key, resource_get, resource_lock, resource_named,
 };
 
 /// Takes back a document that the manager signed itself.
@@ -65,7 +65,7 @@ async fn take_offer(
     let caller = Caller::node(&node.name, now);
     let record = match resource_get(&tx, offer.resource).await? {
         Some(record) => record,
-        None => create(&tx, offer, &caller).await?,
+        None => create(&mut tx, offer, &caller).await?,
     };
     let mut loaded = load(&tx, record).await?;
     let releases = release_list(&tx, offer.resource).await?;
@@ -138,15 +138,17 @@ fn release_of(offer: &Offer, caller: &Caller) -> ReleaseRecord {
 }
 
 /// A resource that was made after the backup.
-async fn create(tx: &Tx, offer: &Offer, caller: &Caller) -> Result<ResourceRecord> {
-    if let Some(other) = resource_named(tx, offer.kind, &offer.name).await?
-        && other.state != ResourceState::Deleted
-    {
-        return Err(Error::invalid(
-            "NAME_TAKEN",
-            format!("another {} is named \"{}\" by now; rename one of them", kind_word(offer.kind), offer.name),
-        ));
-    }
+async fn create(tx: &mut Tx, offer: &Offer, caller: &Caller) -> Result<ResourceRecord> {
+    // Another one may have the name by now. Both are kept, and one of them is to be renamed: what a node brings back may be
+    // nowhere else.
+    let other = resource_named(tx, offer.kind, &offer.name).await?;
+    let name_key = match other.filter(|other| other.state != ResourceState::Deleted) {
+        None => folded(&offer.name),
+        Some(_) => {
+            caller.record(tx, "name.collide", &offer.name, json!({ "kind": offer.kind, "resource": offer.resource }));
+            resource_free_key(tx, offer.kind, &offer.name).await?
+        }
+    };
     let record = ResourceRecord {
         id: offer.resource,
         kind: offer.kind,
@@ -158,7 +160,7 @@ async fn create(tx: &Tx, offer: &Offer, caller: &Caller) -> Result<ResourceRecor
         released: None,
         changed_ms: caller.now.0,
         changed_by: caller.name.clone(),
-        name_key: folded(&offer.name),
+        name_key,
     };
     resource_create(tx, &record).await?;
     Ok(record)

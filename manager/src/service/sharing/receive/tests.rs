@@ -59,7 +59,8 @@ async fn setting() -> Setting {
         request_id: None,
     };
     let saved = save::save(&services, &caller, wish).await.unwrap();
-    release::release(&services, &caller, Kind::StepTemplate, "T", None, None, "*").await.unwrap();
+    let wish = release::Wish { expected: "*", ..Default::default() };
+    release::release(&services, &caller, Kind::StepTemplate, "T", wish).await.unwrap();
     let wish = publication::Wish {
         name: "all".to_owned(),
         selector: Selector { group: "/".parse().unwrap(), labels: Default::default() },

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::service::sharing::conflict::Take;
 use crate::service::sharing::fork::decide::{Decision, decide};
+use crate::service::sharing::release;
 use crate::testing::{TestManager, TestNode, reason};
 
 const KIND: Kind = Kind::StepTemplate;
@@ -211,8 +212,10 @@ async fn an_act_on_something_that_has_moved_on_does_nothing() {
     assert_eq!(error.reason, "CHANGED_MEANWHILE");
     assert!(error.text.contains("operator"), "says by whom: {}", error.text);
     assert_eq!(manager.released(KIND, "T").await, template("1", "1", "1"));
-    let release = crate::service::sharing::release::release;
-    let said = |expected: &'static str| release(&manager.services, &manager.caller, KIND, "T", None, None, expected);
+    let said = |expected: &'static str| {
+        let wish = release::Wish { expected, ..Default::default() };
+        release::release(&manager.services, &manager.caller, KIND, "T", wish)
+    };
     assert_eq!(reason(said("").await), "PRECONDITION_NEEDED");
     assert_eq!(reason(said("00000000").await), "CHANGED_MEANWHILE");
     let gone = crate::service::sharing::publication::delete(&manager.services, &manager.caller, "all", "").await;

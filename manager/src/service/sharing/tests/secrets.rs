@@ -6,7 +6,7 @@ use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
 
 use crate::service::sharing::conflict::Take;
-use crate::service::sharing::save;
+use crate::service::sharing::{release, save};
 use crate::testing::{TestManager, TestNode, reason};
 
 const SET: Kind = Kind::VariableSet;
@@ -171,8 +171,8 @@ async fn bringing_an_old_scope_or_value_back_needs_the_word() {
     let error = refused.unwrap_err();
     assert_eq!(error.reason, "WIDENS_SECRET");
     assert!(error.text.contains("outside") && !error.text.contains("inside"), "names who gains it: {}", error.text);
-    let release = crate::service::sharing::release::release;
-    let again = release(&manager.services, &caller, SET, "db", None, Some(&first), "*").await;
+    let wish = release::Wish { revision: Some(&first), expected: "*", ..Default::default() };
+    let again = release::release(&manager.services, &caller, SET, "db", wish).await;
     assert_eq!(reason(again), "WIDENS_SECRET");
     outside.sync(&manager).await;
     assert!(!outside.reads_any());

@@ -1,0 +1,219 @@
+//! What was broken on trial: names that collide, versions that nodes go back to, drafts of others, and words that are needed.
+
+use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::EditBase;
+use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::offer::EditMode;
+use serde_json::{Value, json};
+
+use crate::service::Caller;
+use crate::service::fleet::act::Act;
+use crate::service::fleet::node::{SyncState, act as act_on, view};
+use crate::service::sharing::{publication, release, required, save};
+use crate::store::fleet::node_named;
+use crate::testing::{TestManager, TestNode};
+
+const SET: Kind = Kind::VariableSet;
+const TEMPLATE: Kind = Kind::StepTemplate;
+
+fn template(name: &str, script: &str, notes: &str) -> Value {
+    json!({"Name": name, "ActionType": "Octopus.Script", "Properties": {"Script": script}, "Notes": notes})
+}
+
+fn edit(node: &mut TestNode, name: &str, change: impl Fn(&mut Value)) {
+    let running = node.runs(name).unwrap();
+    let mut content = node.content(name);
+    change(&mut content);
+    node.edit_of(Some(running.resource), running.kind, EditBase::Revision(running.revision), &content).unwrap();
+}
+
+async fn move_to(manager: &TestManager, group: &str) {
+    let act = Act::Move { group: group.parse().unwrap() };
+    act_on(&manager.services, &manager.caller, "node", &act).await.unwrap();
+    manager.work().await;
+}
+
+async fn write_as(manager: &TestManager, who: &str, content: &Value, base: &str) -> (Caller, String) {
+    let caller = Caller { name: who.to_owned(), ..manager.caller.clone() };
+    let wish = save::Save {
+        kind: TEMPLATE,
+        resource: None,
+        content: content.to_string().into_bytes(),
+        base: Some(base.to_owned()),
+        message: String::new(),
+        imported: false,
+        request_id: None,
+    };
+    let saved = save::save(&manager.services, &caller, wish).await.unwrap();
+    (caller, saved.revision.to_string())
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_holds_up_nothing_else_that_a_node_says() {
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template("One", "1", "n")).await;
+    manager.written(TEMPLATE, &template("Two", "2", "n")).await;
+    let items = [(TEMPLATE, "One", None), (TEMPLATE, "Two", None)];
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &items).await;
+    let mut node = manager.node("node", "/", &[]).await;
+    node.sync(&manager).await;
+    edit(&mut node, "One", |content| content["Name"] = json!("Two"));
+    edit(&mut node, "Two", |content| content["Notes"] = json!("good"));
+    node.sync(&manager).await;
+    assert_eq!(manager.released(TEMPLATE, "Two").await["Notes"], "good");
+    assert_eq!(manager.released(TEMPLATE, "One").await["Name"], "One", "nobody else's name changes");
+    let fork = manager.forks().await.into_iter().find(|fork| fork.state == ForkState::Proposed).unwrap();
+    assert!(fork.message.contains("no other resource is named"), "{}", fork.message);
+    node.runs_what_it_should(&manager);
+}
+
+#[tokio::test]
+async fn what_comes_back_after_a_restore_under_a_name_that_is_taken_is_kept_beside_it() {
+    let manager = TestManager::start().await;
+    let mut node = manager.node("node", "/", &[]).await;
+    let backup = manager.backup();
+    manager.written(TEMPLATE, &template("Late", "first", "n")).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(TEMPLATE, "Late", None)]).await;
+    node.sync(&manager).await;
+    let id = node.runs("Late").unwrap().resource;
+
+    let manager = TestManager::restored(&backup).await;
+    manager.written(TEMPLATE, &template("Late", "another", "n")).await;
+    node.sync(&manager).await;
+    node.sync(&manager).await;
+    let mut contents = Vec::new();
+    for record in crate::store::sharing::resource_list(&manager.services.store).await.unwrap() {
+        let loaded = manager.loaded(TEMPLATE, &record.id.to_string()).await;
+        let body = loaded.body(&manager.services.store, loaded.shown().unwrap()).await.unwrap().unwrap();
+        contents.push((record.id == id, body["Properties"]["Script"].clone()));
+    }
+    contents.sort_by_key(|(is_first, _)| *is_first);
+    assert_eq!(contents, [(false, json!("another")), (true, json!("first"))]);
+}
+
+#[tokio::test]
+async fn a_pin_that_is_moved_takes_nodes_with_edits_of_their_own_along() {
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template("T", "good", "n")).await;
+    manager.written(TEMPLATE, &template("T", "bad", "n")).await;
+    manager.publish("all", "/", 0, EditMode::Fork, &[(TEMPLATE, "T", None)]).await;
+    let mut node = manager.node("node", "/", &[]).await;
+    node.sync(&manager).await;
+    edit(&mut node, "T", |content| content["Notes"] = json!("mine"));
+    node.sync(&manager).await;
+    let runs =
+        |node: &TestNode| (node.content("T")["Properties"]["Script"].clone(), node.content("T")["Notes"].clone());
+    assert_eq!(runs(&node), (json!("bad"), json!("mine")));
+
+    manager.publish("all", "/", 0, EditMode::Fork, &[(TEMPLATE, "T", Some("1.0.0"))]).await;
+    node.sync(&manager).await;
+    assert_eq!(runs(&node), (json!("good"), json!("mine")), "the emergency pin reaches it, and its own edit stays");
+    node.runs_what_it_should(&manager);
+    // An edit on top of that is taken as any other.
+    edit(&mut node, "T", |content| content["Notes"] = json!("mine again"));
+    node.sync(&manager).await;
+    assert_eq!(runs(&node), (json!("good"), json!("mine again")));
+
+    manager.written(TEMPLATE, &template("T", "better", "n")).await;
+    manager.publish("all", "/", 0, EditMode::Fork, &[(TEMPLATE, "T", None)]).await;
+    node.sync(&manager).await;
+    assert_eq!(runs(&node), (json!("better"), json!("mine again")));
+    node.runs_what_it_should(&manager);
+}
+
+#[tokio::test]
+async fn a_node_that_comes_back_into_a_publication_gets_what_was_released_meanwhile() {
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template("T", "old", "n")).await;
+    manager.publish("eu", "/eu", 0, EditMode::Fork, &[(TEMPLATE, "T", None)]).await;
+    let mut node = manager.node("node", "/eu", &[]).await;
+    node.sync(&manager).await;
+    edit(&mut node, "T", |content| content["Notes"] = json!("mine"));
+    node.sync(&manager).await;
+    move_to(&manager, "/").await;
+    node.sync(&manager).await;
+    manager.written(TEMPLATE, &template("T", "security fix", "n")).await;
+    move_to(&manager, "/eu").await;
+    node.sync(&manager).await;
+    let content = node.content("T");
+    assert_eq!((&content["Properties"]["Script"], &content["Notes"]), (&json!("security fix"), &json!("mine")));
+    node.runs_what_it_should(&manager);
+}
+
+#[tokio::test]
+async fn what_is_written_for_a_release_releases_nobody_elses_draft_unsaid() {
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template("T", "1", "n")).await;
+    let head = async || manager.loaded(TEMPLATE, "T").await.shown().unwrap().to_string();
+    let first = head().await;
+    write_as(&manager, "alice", &template("T", "1", "a draft of alice"), &first).await;
+    let (bob, written) = write_as(&manager, "bob", &template("T", "2", "n"), &first).await;
+    let wish = || release::Wish { expected: "*", written: Some(&written), ..Default::default() };
+    let refused = release::release(&manager.services, &bob, TEMPLATE, "T", wish()).await.unwrap_err();
+    assert_eq!(refused.reason, "RELEASES_DRAFTS");
+    assert!(refused.text.contains("alice"), "{}", refused.text);
+    let meant = bob.clone().releasing_drafts(true);
+    release::release(&manager.services, &meant, TEMPLATE, "T", wish()).await.unwrap();
+    // One's own drafts are one's own matter.
+    write_as(&manager, "bob", &template("T", "3", "n"), &head().await).await;
+    let (_, written) = write_as(&manager, "bob", &template("T", "4", "n"), &head().await).await;
+    let wish = release::Wish { expected: "*", written: Some(&written), ..Default::default() };
+    release::release(&manager.services, &bob, TEMPLATE, "T", wish).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pin_to_an_old_version_needs_the_word_to_bring_a_wider_scope_back() {
+    let manager = TestManager::start().await;
+    let set = |scope: Value, value: Value| json!({"Name": "db", "Variables": [{"Id": "p", "Name": "Password", "Type": "Sensitive", "Scope": scope, "Value": value}]});
+    manager.written(SET, &set(json!({}), json!("hunter2"))).await;
+    manager.written(SET, &set(json!({"Environment": ["production"]}), Value::Null)).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "db", None)]).await;
+    let mut outside = manager.node("outside", "/", &[("environment", "staging")]).await;
+    outside.sync(&manager).await;
+    assert!(!outside.reads_any());
+    let pinned = || manager.wish("old", "/", 5, EditMode::Propose, &[(SET, "db", Some("1.0.0"))]);
+    let refused = publication::save(&manager.services, &manager.caller, pinned()).await.unwrap_err();
+    assert_eq!(refused.reason, "WIDENS_SECRET");
+    assert!(refused.text.contains("outside"), "{}", refused.text);
+    outside.sync(&manager).await;
+    assert!(!outside.reads_any());
+    let meant = manager.caller.clone().widening(true);
+    publication::save(&manager.services, &meant, pinned()).await.unwrap();
+    outside.sync(&manager).await;
+    assert!(outside.reads_any());
+}
+
+#[tokio::test]
+async fn a_required_value_that_is_held_back_or_taken_out_by_the_node_itself_is_missing() {
+    let manager = TestManager::start().await;
+    let set = json!({"Name": "db", "Variables": [
+        {"Id": "k", "Name": "Key", "Required": true, "Type": "Sensitive", "Scope": {"Target": ["db-1"]}, "Value": "sesame"},
+        {"Id": "m", "Name": "Must", "Required": true, "Scope": {"Target": ["db-2"]}, "Value": "x"},
+        {"Id": "k2", "Name": "Key", "Value": "for others", "Type": "String"},
+        {"Id": "m2", "Name": "Must", "Value": "for others", "Type": "String"}]});
+    manager.written(SET, &set).await;
+    manager.publish("all", "/", 0, EditMode::Fork, &[(SET, "db", None)]).await;
+    let mut one = manager.unconfirmed("db-1", "/").await;
+    let mut two = manager.node("db-2", "/", &[]).await;
+    one.sync(&manager).await;
+    two.sync(&manager).await;
+    required::refresh(&manager.services).await.unwrap();
+    let lacks = |node: &TestNode| {
+        let missing = manager.services.required.missing(node.id);
+        missing.into_iter().map(|missing| missing.name).collect::<Vec<_>>()
+    };
+    assert_eq!((lacks(&one), lacks(&two)), (vec!["Key".to_owned()], vec![]));
+    let state = async |name: &str| {
+        let record = node_named(&manager.services.store, name).await.unwrap().unwrap();
+        view(&manager.services, record).sync_state
+    };
+    assert_ne!(state("db-1").await, SyncState::InSync);
+    edit(&mut two, "db", |content| {
+        let variables = content["Variables"].as_array_mut().unwrap();
+        variables.retain(|variable| variable["Name"] != "Must");
+        variables.push(json!({"Name": "Must", "Required": true}));
+    });
+    two.sync(&manager).await;
+    required::refresh(&manager.services).await.unwrap();
+    assert_eq!(lacks(&two), ["Must"]);
+}
