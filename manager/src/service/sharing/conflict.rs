@@ -210,7 +210,7 @@ async fn open_places(
 ) -> Result<Option<(Vec<PlaceView>, Value)>> {
     let [left_id, right_id] = sides(record)[..] else { return Ok(None) };
     let (left, right) = (left_id, right_id);
-    let Meeting::Open(merged) = loaded.meet(database, left, right).await? else { return Ok(None) };
+    let Meeting::Open(merged) = loaded.put_together(database, left, right).await? else { return Ok(None) };
     let left = loaded.body(database, left).await?;
     let right = loaded.body(database, right).await?;
     let bodies: Vec<&Value> = [&left, &right].into_iter().flatten().chain([&merged.body]).collect();

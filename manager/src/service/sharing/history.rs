@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::history::{History, HistoryError, Meeting};
+use atoll_domain::sharing::merge::{Conflict, ConflictReason, Merged};
+use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::revision::{Origin, Provenance, Revision};
 use atoll_domain::sharing::three_way::newer_metadata;
 use atoll_domain::time::Timestamp;
@@ -12,7 +14,8 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::sharing::{
-    ReportProof, ResourceRecord, RevisionRecord, body_get, resource_get, resource_named, revision_list, revision_put,
+    ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_named, revision_list,
+    revision_put,
 };
 use crate::store::{Database, Tx};
 
@@ -109,6 +112,70 @@ impl Loaded {
         }
         let find = |revision: &Revision| bodies.get(&revision.id).cloned();
         self.history.meet(one, other, self.record.text_mode, &find).map_err(history_error)
+    }
+
+    /// The same for what is to be everybody's: where another resource has the name that would come of it, the name is a
+    /// question.
+    ///
+    /// # Errors
+    /// As [`Self::meet`].
+    pub async fn put_together(&self, database: &impl Database, one: RevisionId, other: RevisionId) -> Result<Meeting> {
+        let meeting = self.meet(database, one, other).await?;
+        self.with_free_name(database, meeting, one, other).await
+    }
+
+    /// Makes a question of a name that is taken.
+    ///
+    /// # Errors
+    /// As [`Self::meet`].
+    pub async fn with_free_name(
+        &self,
+        database: &impl Database,
+        meeting: Meeting,
+        one: RevisionId,
+        other: RevisionId,
+    ) -> Result<Meeting> {
+        let outcome = match &meeting {
+            Meeting::Settled { body, .. } => body.clone(),
+            Meeting::FastForward(newer) => self.body(database, *newer).await?,
+            Meeting::Open(_) => None,
+        };
+        let Some(mut body) = outcome else { return Ok(meeting) };
+        let name = body.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if !self.is_taken(database, &name).await? {
+            return Ok(meeting);
+        }
+        let path = Path(vec!["Name".to_owned()]);
+        // The order of every merge.
+        let (left, right) = (self.body(database, one.min(other)).await?, self.body(database, one.max(other)).await?);
+        let kept = Some(Value::String(self.record.name.clone()));
+        path.put(&mut body, kept.clone());
+        let message = format!(
+            "another {} is named \"{name}\"; take another name here, or rename that one first",
+            kind_word(self.record.kind)
+        );
+        let conflict = Conflict {
+            base: kept,
+            left: left.and_then(|body| path.get(&body).cloned()),
+            right: right.and_then(|body| path.get(&body).cloned()),
+            path,
+            reason: ConflictReason::Semantic,
+            proposal: None,
+            message: Some(message),
+        };
+        Ok(Meeting::Open(Merged { body, conflicts: vec![conflict] }))
+    }
+
+    /// Whether another resource of the kind has a name.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn is_taken(&self, database: &impl Database, name: &str) -> Result<bool> {
+        if name == self.record.name {
+            return Ok(false);
+        }
+        let found = resource_named(database, self.record.kind, name).await?;
+        Ok(found.is_some_and(|other| other.id != self.record.id && other.state != ResourceState::Deleted))
     }
 
     /// Adds a revision to the database and to what was loaded.

@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::service::Caller;
 use crate::store::Tx;
 use crate::store::sharing::{
-    ConflictRecord, ResourceState, conflict_put, conflicts_open, resource_free_key, resource_named, resource_update,
+    ConflictRecord, ResourceState, conflict_put, conflicts_open, conflicts_open_counts, resource_free_key,
+    resource_update,
 };
 
 /// Merges what merges, pair by pair in the order of ids, until nothing does.
@@ -43,7 +44,7 @@ async fn next_merge(
     let ordered: Vec<RevisionId> = heads.iter().copied().collect();
     for (index, one) in ordered.iter().enumerate() {
         for other in &ordered[index + 1..] {
-            match loaded.meet(tx, *one, *other).await? {
+            match loaded.put_together(tx, *one, *other).await? {
                 Meeting::FastForward(newer) => return Ok(Some((*one, *other, newer))),
                 Meeting::Settled { revision, body } => {
                     let provenance = loaded.merge_provenance(&revision.header.parents);
@@ -58,23 +59,6 @@ async fn next_merge(
     Ok(None)
 }
 
-/// The name in a revision, where another resource of the kind has it: a merge, an acceptance or a restored revision may
-/// bring one that was taken meanwhile.
-///
-/// # Errors
-/// The database does not answer.
-pub(super) async fn taken_name(tx: &Tx, loaded: &Loaded, revision: RevisionId) -> Result<Option<String>> {
-    let Some(body) = loaded.body(tx, revision).await? else { return Ok(None) };
-    let name = body.get("Name").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let is_taken = name != loaded.record.name && is_taken(tx, loaded, name).await?;
-    Ok(is_taken.then(|| name.to_owned()))
-}
-
-async fn is_taken(tx: &Tx, loaded: &Loaded, name: &str) -> Result<bool> {
-    let found = resource_named(tx, loaded.record.kind, name).await?;
-    Ok(found.is_some_and(|other| other.id != loaded.record.id && other.state != ResourceState::Deleted))
-}
-
 /// Gives a resource the name that its content has by now. What a node brings back after a restore keeps its name beside
 /// another's: both were there, and refusing one would lose it.
 async fn rename(tx: &mut Tx, loaded: &mut Loaded, name: &str, caller: &Caller) -> Result<()> {
@@ -82,7 +66,7 @@ async fn rename(tx: &mut Tx, loaded: &mut Loaded, name: &str, caller: &Caller) -
         return Ok(());
     }
     let kind = loaded.record.kind;
-    loaded.record.name_key = match is_taken(tx, loaded, name).await? {
+    loaded.record.name_key = match loaded.is_taken(tx, name).await? {
         false => folded(name),
         true if caller.is_node() => {
             caller.record(tx, "name.collide", name, json!({ "kind": kind, "resource": loaded.record.id }));
@@ -91,6 +75,14 @@ async fn rename(tx: &mut Tx, loaded: &mut Loaded, name: &str, caller: &Caller) -
         true => return Err(Error::exists(kind_word(kind), name)),
     };
     name.clone_into(&mut loaded.record.name);
+    free_name(tx, caller).await
+}
+
+/// A name is free: questions may be none any more.
+async fn free_name(tx: &mut Tx, caller: &Caller) -> Result<()> {
+    for resource in conflicts_open_counts(tx).await?.into_keys() {
+        caller.queue(tx, JOB_FORKS, resource);
+    }
     Ok(())
 }
 
@@ -128,6 +120,9 @@ pub async fn set_heads(
         caller.queue(tx, JOB_FORKS, loaded.record.id);
     }
     let deleted = heads.iter().all(|id| loaded.history.get(*id).is_some_and(|revision| revision.header.tombstone));
+    if deleted {
+        free_name(tx, caller).await?;
+    }
     loaded.record.heads = heads;
     loaded.record.state = match (is_open, deleted) {
         (true, _) => ResourceState::Conflict,

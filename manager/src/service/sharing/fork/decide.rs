@@ -90,7 +90,7 @@ async fn accept_into_heads(
         return Err(Error::precondition("IN_CONFLICT", "this resource is in conflict; resolve that first"));
     }
     let head = loaded.shown()?;
-    if let Meeting::Open(_) = loaded.meet(tx, fork.head, head).await? {
+    if let Meeting::Open(_) = loaded.put_together(tx, fork.head, head).await? {
         open_question(tx, fork, head, "the newest state", caller).await?;
         tell(services, tx, loaded, fork, None).await?;
         return Ok(fork.conflict);

@@ -85,7 +85,12 @@ async fn held_against(
         close_question(tx, fork, Some(target)).await?;
         return Ok(None);
     }
-    match put_on(tx, loaded, fork.head, target).await? {
+    let mut meeting = put_on(tx, loaded, fork.head, target).await?;
+    // What stays on its node may be called as it likes.
+    if fork.delivery != Delivery::Kept && loaded.record.state != ResourceState::Deleted {
+        meeting = loaded.with_free_name(tx, meeting, fork.head, target).await?;
+    }
+    match meeting {
         Meeting::FastForward(_) if loaded.record.state == ResourceState::Deleted => {
             fork.on(ForkEvent::Declined)?;
             "the resource was deleted, knowing this edit".clone_into(&mut fork.message);

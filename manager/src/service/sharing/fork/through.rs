@@ -47,10 +47,6 @@ pub async fn write_through(
         tell(services, tx, loaded, &fork, None).await?;
         return Ok(fork.message);
     };
-    if let Some(name) = settle::taken_name(tx, loaded, next).await? {
-        fork.message = format!("runs here, and goes to everybody when no other resource is named \"{name}\"");
-        return rebase(services, tx, loaded, fork, caller).await;
-    }
     settle::set_heads(tx, loaded, &BTreeSet::from([next]), caller).await?;
     let by = Caller { now: caller.now, ..Caller::node(&node.name, caller.now) };
     release_in(services, &by, tx, loaded, None, released).await?;
@@ -69,7 +65,7 @@ async fn brought_together(
     other: RevisionId,
     caller: &Caller,
 ) -> Result<Option<RevisionId>> {
-    match loaded.meet(tx, one, other).await? {
+    match loaded.put_together(tx, one, other).await? {
         Meeting::FastForward(newer) => Ok(Some(newer)),
         Meeting::Settled { revision, body } => {
             let (id, provenance) = (revision.id, loaded.merge_provenance(&revision.header.parents));

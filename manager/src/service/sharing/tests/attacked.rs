@@ -2,13 +2,13 @@
 
 use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::EditBase;
-use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
 
 use crate::service::Caller;
 use crate::service::fleet::act::Act;
 use crate::service::fleet::node::{SyncState, act as act_on, view};
+use crate::service::sharing::conflict::{Take, get};
 use crate::service::sharing::{publication, release, required, save};
 use crate::store::fleet::node_named;
 use crate::testing::{TestManager, TestNode};
@@ -62,8 +62,56 @@ async fn a_name_that_is_taken_holds_up_nothing_else_that_a_node_says() {
     node.sync(&manager).await;
     assert_eq!(manager.released(TEMPLATE, "Two").await["Notes"], "good");
     assert_eq!(manager.released(TEMPLATE, "One").await["Name"], "One", "nobody else's name changes");
-    let fork = manager.forks().await.into_iter().find(|fork| fork.state == ForkState::Proposed).unwrap();
-    assert!(fork.message.contains("no other resource is named"), "{}", fork.message);
+    let conflict = manager.conflicts().await.remove(0);
+    let shown = get(&manager.services, &conflict.id.to_string()).await.unwrap();
+    let place = &shown.places[0];
+    assert_eq!((place.readable.to_string().as_str(), shown.places.len()), ("/Name", 1));
+    assert!(place.conflict.message.as_ref().unwrap().contains("another step template is named \"Two\""));
+    node.runs_what_it_should(&manager);
+
+    // Once the other has made way, it goes where it was meant to go.
+    let away = template("Three", "2", "good");
+    let head = manager.loaded(TEMPLATE, "Two").await;
+    let wish = save::Save {
+        kind: TEMPLATE,
+        resource: Some(head.record.id.to_string()),
+        content: away.to_string().into_bytes(),
+        base: Some(head.shown().unwrap().to_string()),
+        message: String::new(),
+        imported: false,
+        request_id: None,
+    };
+    save::save(&manager.services, &manager.caller, wish).await.unwrap();
+    manager.work().await;
+    node.sync(&manager).await;
+    assert_eq!(manager.conflicts().await.len(), 0);
+    let one = manager.loaded(TEMPLATE, &conflict.resource.to_string()).await;
+    assert_eq!(one.record.name, "Two");
+    node.runs_what_it_should(&manager);
+}
+
+#[tokio::test]
+async fn a_proposal_that_takes_a_used_name_is_a_question_about_the_name() {
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template("One", "1", "n")).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(TEMPLATE, "One", None)]).await;
+    let mut node = manager.node("node", "/", &[]).await;
+    node.sync(&manager).await;
+    edit(&mut node, "One", |content| {
+        content["Name"] = json!("Two");
+        content["Notes"] = json!("better");
+    });
+    node.sync(&manager).await;
+    let fork = manager.forks().await.remove(0);
+    manager.written(TEMPLATE, &template("Two", "2", "n")).await;
+    manager.decide(&fork, true, true).await.unwrap();
+    let conflict = manager.conflicts().await.remove(0);
+    let keep = Take::Value(Some(json!("Three")));
+    manager.resolve(&conflict, keep, false).await.unwrap();
+    manager.release(TEMPLATE, "Three").await.unwrap();
+    node.sync(&manager).await;
+    let one = manager.released(TEMPLATE, "Three").await;
+    assert_eq!((&one["Notes"], &one["Properties"]["Script"]), (&json!("better"), &json!("1")));
     node.runs_what_it_should(&manager);
 }
 
