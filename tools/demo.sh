@@ -65,7 +65,7 @@ In another terminal, first:
 
   export PATH="$programs:\$PATH" ATOLL_SERVER=$ATOLL_SERVER ATOLL_TOKEN_FILE=$ATOLL_TOKEN_FILE
 
-Five things to try:
+Five things to try, with the demo as it starts:
 
   1. Join another node, and see it get everything:
        atoll enroll token create --group /eu/test > $demo/mine.token
@@ -95,7 +95,8 @@ Five things to try:
        sed -i 's/Writes a line/Writes one line/' $demo/test-1/files/step_template/say-hello.json
        atoll vars set Database Db.Name elsewhere --publish; atoll sync status
        atoll-agent run --data-dir $demo/test-1 --files-dir $demo/test-1/files > $demo/test-1.log 2>&1 &
-       echo \$! > $demo/test-1.pid; atoll sync status --wait; atoll proposal list
+       echo \$! > $demo/test-1.pid; atoll node wait test-1
+       until atoll proposal list --filter state=proposed -o name | grep -q .; do sleep 0.2; done; atoll proposal list
 
 Ctrl-C ends the demo.
 TEXT

@@ -641,10 +641,15 @@ fn what_others_put_under_the_agents_names_is_neither_followed_nor_waited_for() {
     symlink(elsewhere.path(), yard.join("variable_set")).unwrap();
     server.adapter = adapter(&server.directory, &server.node, FileFormat::Json);
     server.tick(true);
-    server.publish("83", EditMode::Locked);
-    server.tick(true);
     server.later();
     server.tick(true);
+    for value in ["83", "84"] {
+        server.publish(value, EditMode::Locked);
+        server.tick(true);
+        server.later();
+        server.tick(true);
+    }
+    assert!(server.file("json").exists());
     let mut names: Vec<String> = fs::read_dir(elsewhere.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())

@@ -8,7 +8,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { createQueryClient } from "./api/query";
-import { router } from "./shell/router";
+import { loadPages, router } from "./shell/router";
 import { colorScheme, cssVariables, theme } from "./ui/theme";
 
 const place = document.getElementById("root");
@@ -23,3 +23,6 @@ if (place) {
     </StrictMode>,
   );
 }
+
+// After the first page has had its time: what is gone to later needs no network for being drawn.
+setTimeout(() => void loadPages(), 3_000);

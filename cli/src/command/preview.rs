@@ -27,6 +27,9 @@ pub fn values(session: &Session, values: &[v1::ValueChange], total: u64, not_loo
     if total > values.len() as u64 {
         say(&format!("of {total} values that change the first {} are shown", values.len()));
     }
+    if values.iter().any(|change| change.sealed && change.after.is_some()) {
+        say("sensitive values would be gained: a label, a move or a name that does so takes --widen");
+    }
     if not_looked_at > 0 {
         say(&format!("{not_looked_at} more nodes were not looked at value by value"));
     }

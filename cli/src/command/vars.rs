@@ -37,6 +37,11 @@ pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
                 message,
             };
             let answer = session.client.sharing.set_variable(request).await?.into_inner();
+            let is_draft = answer.resource.as_ref().is_none_or(|resource| resource.has_draft);
+            if !publish && !is_draft {
+                say("nothing changed: that is what is released");
+                return Ok(());
+            }
             done(session, &set, answer.revision, publish, with_drafts).await
         }
         VarsCommand::Unset { set, name, scope, message } => {

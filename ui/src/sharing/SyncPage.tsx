@@ -139,6 +139,14 @@ function Behind({ status, limit, onMore }: BehindProps) {
         empty={
           status.expected === 0n ? (
             <Empty title="Nobody is asked for">Enrol a node and publish something to it. On the command line: atoll publication set everywhere --all</Empty>
+          ) : status.incomplete > 0n ? (
+            <Empty title="Nobody is behind, and something is missing">
+              {status.incomplete === 1n ? "1 node lacks" : `${status.incomplete.toLocaleString("en")} nodes lack`} a required value: see{" "}
+              <Link to="/nodes" search={{ filter: "sync=incomplete" }} className="row-link">
+                which
+              </Link>
+              .
+            </Empty>
           ) : (
             <Empty title="Nobody is behind">Every node durably has what it should have.</Empty>
           )

@@ -1,7 +1,7 @@
 // How far a change has come, in words and in numbers.
 import type { BehindNode, GetSyncStatusResponse } from "../api/generated/atoll/v1/sharing_pb";
 
-type Status = Pick<GetSyncStatusResponse, "expected" | "have" | "applied" | "failed" | "offline">;
+type Status = Pick<GetSyncStatusResponse, "expected" | "have" | "applied" | "failed" | "offline"> & Partial<Pick<GetSyncStatusResponse, "incomplete" | "drifting" | "unknown">>;
 
 export function count(number: bigint): string {
   return number.toLocaleString("en");
@@ -15,6 +15,9 @@ export function syncSentence(status: Status, what: "it" | "everything"): string 
     ...(status.offline > 0n ? [`${count(status.offline)} offline`] : []),
     ...(status.applied > 0n ? [`${count(status.applied)} applied it`] : []),
     ...(status.failed > 0n ? [`${count(status.failed)} reported a problem`] : []),
+    ...((status.incomplete ?? 0n) > 0n ? [`${count(status.incomplete ?? 0n)} lack a required value`] : []),
+    ...((status.drifting ?? 0n) > 0n ? [`${count(status.drifting ?? 0n)} run something else`] : []),
+    ...((status.unknown ?? 0n) > 0n ? [`${count(status.unknown ?? 0n)} do not say what they run`] : []),
   ];
   return parts.join(", ");
 }

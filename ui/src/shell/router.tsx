@@ -5,98 +5,116 @@ import { Empty, Loading, ProblemNote } from "../ui/feedback";
 import { listSearch, texts } from "./search";
 import { Shell } from "./Shell";
 
+const loaders: (() => Promise<unknown>)[] = [];
+
+function page<T extends Record<string, unknown>, K extends keyof T & string>(load: () => Promise<T>, name: K) {
+  loaders.push(load);
+  return lazyRouteComponent(load, name);
+}
+
+/** Loads the pages that were not gone to yet, so that going there needs no network. */
+export async function loadPages(): Promise<void> {
+  for (const load of loaders) {
+    try {
+      await load();
+    } catch {
+      // It is loaded when it is gone to.
+    }
+  }
+}
+
 const root = createRootRoute({
   component: Outlet,
   notFoundComponent: () => <Empty title="There is no such page">The address may be old. The menu leads everywhere.</Empty>,
   errorComponent: ({ error }) => <ProblemNote error={error} />,
 });
 
-const signIn = createRoute({ getParentRoute: () => root, path: "/sign-in", component: lazyRouteComponent(() => import("./SignIn"), "SignInPage") });
+const signIn = createRoute({ getParentRoute: () => root, path: "/sign-in", component: page(() => import("./SignIn"), "SignInPage") });
 const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Shell });
 const under = <const P extends string>(path: P) => ({ getParentRoute: () => shell, path }) as const;
 
-const overview = createRoute({ ...under("/"), component: lazyRouteComponent(() => import("../telemetry/OverviewPage"), "OverviewPage") });
+const overview = createRoute({ ...under("/"), component: page(() => import("../telemetry/OverviewPage"), "OverviewPage") });
 const nodes = createRoute({
   ...under("/nodes"),
   validateSearch: texts("filter", "order", "hide"),
-  component: lazyRouteComponent(() => import("../fleet/NodesPage"), "NodesPage"),
+  component: page(() => import("../fleet/NodesPage"), "NodesPage"),
 });
 const node = createRoute({
   ...under("/nodes/$node"),
   validateSearch: texts("tab", "filter"),
-  component: lazyRouteComponent(() => import("../fleet/NodePage"), "NodePage"),
+  component: page(() => import("../fleet/NodePage"), "NodePage"),
 });
 const groups = createRoute({
   ...under("/groups"),
   validateSearch: texts("new", "filter"),
-  component: lazyRouteComponent(() => import("../fleet/GroupsPage"), "GroupsPage"),
+  component: page(() => import("../fleet/GroupsPage"), "GroupsPage"),
 });
 const enrol = createRoute({
   ...under("/enrol"),
   validateSearch: texts("step", "token", "filter", "order"),
-  component: lazyRouteComponent(() => import("../fleet/EnrolPage"), "EnrolPage"),
+  component: page(() => import("../fleet/EnrolPage"), "EnrolPage"),
 });
 const templates = createRoute({
   ...under("/templates"),
   validateSearch: texts("filter", "order", "new"),
-  component: lazyRouteComponent(() => import("../sharing/TemplatesPage"), "TemplatesPage"),
+  component: page(() => import("../sharing/TemplatesPage"), "TemplatesPage"),
 });
 const template = createRoute({
   ...under("/templates/$name"),
   validateSearch: texts("tab", "revision", "from", "to", "filter"),
-  component: lazyRouteComponent(() => import("../sharing/TemplatePage"), "TemplatePage"),
+  component: page(() => import("../sharing/TemplatePage"), "TemplatePage"),
 });
 const variableSets = createRoute({
   ...under("/variable-sets"),
   validateSearch: texts("filter", "order", "new"),
-  component: lazyRouteComponent(() => import("../sharing/VariableSetsPage"), "VariableSetsPage"),
+  component: page(() => import("../sharing/VariableSetsPage"), "VariableSetsPage"),
 });
 const variableSet = createRoute({
   ...under("/variable-sets/$name"),
   validateSearch: texts("tab", "revision", "from", "to", "filter", "node"),
-  component: lazyRouteComponent(() => import("../sharing/VariableSetPage"), "VariableSetPage"),
+  component: page(() => import("../sharing/VariableSetPage"), "VariableSetPage"),
 });
 const publications = createRoute({
   ...under("/publications"),
   validateSearch: texts("filter", "order", "new"),
-  component: lazyRouteComponent(() => import("../sharing/PublicationsPage"), "PublicationsPage"),
+  component: page(() => import("../sharing/PublicationsPage"), "PublicationsPage"),
 });
 const publication = createRoute({
   ...under("/publications/$name"),
-  component: lazyRouteComponent(() => import("../sharing/PublicationPage"), "PublicationPage"),
+  component: page(() => import("../sharing/PublicationPage"), "PublicationPage"),
 });
 const proposals = createRoute({
   ...under("/proposals"),
   validateSearch: listSearch,
-  component: lazyRouteComponent(() => import("../sharing/ProposalsPage"), "ProposalsPage"),
+  component: page(() => import("../sharing/ProposalsPage"), "ProposalsPage"),
 });
 const proposal = createRoute({
   ...under("/proposals/$id"),
-  component: lazyRouteComponent(() => import("../sharing/ProposalPage"), "ProposalPage"),
+  component: page(() => import("../sharing/ProposalPage"), "ProposalPage"),
 });
 const conflicts = createRoute({
   ...under("/conflicts"),
   validateSearch: listSearch,
-  component: lazyRouteComponent(() => import("../sharing/ConflictsPage"), "ConflictsPage"),
+  component: page(() => import("../sharing/ConflictsPage"), "ConflictsPage"),
 });
 const conflict = createRoute({
   ...under("/conflicts/$id"),
-  component: lazyRouteComponent(() => import("../sharing/ConflictPage"), "ConflictPage"),
+  component: page(() => import("../sharing/ConflictPage"), "ConflictPage"),
 });
 const sync = createRoute({
   ...under("/sync"),
   validateSearch: texts("kind", "resource", "node"),
-  component: lazyRouteComponent(() => import("../sharing/SyncPage"), "SyncPage"),
+  component: page(() => import("../sharing/SyncPage"), "SyncPage"),
 });
 const access = createRoute({
   ...under("/access"),
   validateSearch: texts("tab", "filter"),
-  component: lazyRouteComponent(() => import("../access/AccessPage"), "AccessPage"),
+  component: page(() => import("../access/AccessPage"), "AccessPage"),
 });
 const audit = createRoute({
   ...under("/audit"),
   validateSearch: listSearch,
-  component: lazyRouteComponent(() => import("../audit/AuditPage"), "AuditPage"),
+  component: page(() => import("../audit/AuditPage"), "AuditPage"),
 });
 
 const inside = [

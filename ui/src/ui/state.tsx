@@ -39,6 +39,7 @@ const LOOKS: Record<string, Look> = {
   forked: { label: "Forked", icon: GitFork, color: "grape" },
   declined: { label: "Declined", icon: CircleX, color: "gray" },
   accepted: { label: "Accepted", icon: CircleCheck, color: "teal" },
+  unreleased: { label: "Not released yet", icon: CircleDashed, color: "gray" },
   released: { label: "Released", icon: CircleCheck, color: "teal" },
   unapplied: { label: "Not running", icon: PauseCircle, color: "yellow" },
   rejected: { label: "Rejected", icon: CircleX, color: "red" },

@@ -98,6 +98,22 @@ test("a stream that is cut goes on where it was", async () => {
   await context.close();
 });
 
+test("with the network cut nothing stands under Live, and a page says why it is empty", async () => {
+  const { page, context } = await signedIn(browser, fleet);
+  await live(page);
+  // The programs of the other pages are loaded once the first one is drawn.
+  await expect.poll(() => page.evaluate(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("AuditPage"))), { timeout: 20_000 }).toBe(true);
+  await context.setOffline(true);
+  await page.locator("[data-live=reconnecting], [data-live=stale]").waitFor();
+  // A page that was not read before does not spin without an end.
+  await page.getByRole("link", { name: "Audit" }).first().click();
+  await page.getByText("The manager does not answer").first().waitFor();
+  await context.setOffline(false);
+  await live(page);
+  await page.getByRole("table").first().waitFor();
+  await context.close();
+});
+
 test("twelve tabs are live at once", async () => {
   const { page, context } = await signedIn(browser, fleet);
   const pages = [page];

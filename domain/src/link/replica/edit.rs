@@ -168,8 +168,13 @@ impl Replica {
             EditBase::Unknown => return Prior { is_unknown: true, ..current },
         };
         match self.trail(offer.resource).and_then(|trail| trail.since(claimed)) {
-            Some((handed, Some(taken))) => Prior { overtaken: Some(handed.body.clone()), ..prior_of(taken) },
-            Some((handed, None)) => prior_of(handed),
+            Some((handed, taken)) => {
+                let (last, overtaken) = (taken.unwrap_or(handed), taken.map(|_| handed.body.clone()));
+                // What the editor has is what runs, under a newer revision, such as the answer that took this node's side: the
+                // file was not rewritten for it, and the edit goes on from there.
+                let prior = if last.body == current.content { current } else { prior_of(last) };
+                Prior { overtaken, ..prior }
+            }
             None if claimed == offer.revision => {
                 let body = Some(offer.body.clone());
                 Prior { revision: claimed, content: body.clone(), body, overtaken: None, is_unknown: false }

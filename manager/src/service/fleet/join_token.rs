@@ -11,6 +11,7 @@ use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
+use crate::store::Database;
 use crate::store::fleet::{
     JoinTokenRecord, group_exists, join_token_create, join_token_get, join_token_list, join_token_revoke, node_named,
 };
@@ -41,10 +42,6 @@ pub async fn create(services: &Services, caller: &Caller, wish: NewJoinToken) ->
     if wish.node_name.is_some() && uses_limit > 1 {
         return Err(Error::invalid("BAD_LIMIT", "a join token that names a node is good for that one node"));
     }
-    // What a join would refuse is refused now, and not on the server.
-    if let Some(name) = &wish.node_name {
-        super::node::check_script(name)?;
-    }
     let lifetime_ms = if wish.lifetime_ms == 0 { LIFETIME_MS } else { wish.lifetime_ms };
     if uses_limit > USES_LIMIT || !(1..=LIFETIME_LIMIT_MS).contains(&lifetime_ms) {
         return Err(Error::invalid("BAD_LIMIT", "a join token is good for up to 100,000 nodes and up to 30 days"));
@@ -53,19 +50,7 @@ pub async fn create(services: &Services, caller: &Caller, wish: NewJoinToken) ->
         check_label(key, value).map_err(|error| Error::invalid("BAD_LABEL", error.to_string()))?;
     }
     let mut tx = services.store.begin().await?;
-    if !group_exists(&tx, &wish.group).await? {
-        return Err(Error::not_found("group", wish.group.as_str()));
-    }
-    if let Some(name) = &wish.node_name
-        && let Some(node) = node_named(&tx, name.as_str()).await?
-    {
-        let text = format!(
-            "{} is a node of this fleet already; a server whose certificate ran out comes back by itself, and one that is built anew \
-             joins under its name once the old one was removed (atoll node remove {})",
-            node.name, node.name
-        );
-        return Err(Error::new(ErrorKind::AlreadyExists, "NAME_TAKEN", text));
-    }
+    check_place(&tx, &wish.group, wish.node_name.as_ref()).await?;
     let secret = JoinSecret::new(clock::random());
     let record = JoinTokenRecord {
         id: TokenId(wish.request_id.unwrap_or_else(clock::new_id)),
@@ -92,6 +77,28 @@ pub async fn create(services: &Services, caller: &Caller, wish: NewJoinToken) ->
         secret,
     };
     Ok((record, token))
+}
+
+/// Whether a node can join there, under a name if the token says one. What a join would refuse is refused now, and not on
+/// the server.
+///
+/// # Errors
+/// The group does not exist, or the name is taken or made to be mistaken.
+pub async fn check_place(database: &impl Database, group: &GroupPath, name: Option<&NodeName>) -> Result<()> {
+    if !group_exists(database, group).await? {
+        return Err(Error::not_found("group", group.as_str()));
+    }
+    let Some(name) = name else { return Ok(()) };
+    super::node::check_script(name)?;
+    if let Some(node) = node_named(database, name.as_str()).await? {
+        let text = format!(
+            "{} is a node of this fleet already; a server whose certificate ran out comes back by itself, and one that is built anew \
+             joins under its name once the old one was removed (atoll node remove {})",
+            node.name, node.name
+        );
+        return Err(Error::new(ErrorKind::AlreadyExists, "NAME_TAKEN", text));
+    }
+    Ok(())
 }
 
 impl Listed for JoinTokenRecord {

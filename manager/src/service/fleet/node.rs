@@ -236,19 +236,28 @@ pub async fn confirm(services: &Services, caller: &Caller, node: &str) -> Result
     Ok(view(services, record))
 }
 
+/// Whether a node can have another name.
+///
+/// # Errors
+/// It is taken, made to be mistaken, or the node is no member.
+pub async fn check_new_name(database: &impl Database, node: &str, name: &NodeName) -> Result<()> {
+    let record = find(database, node).await?;
+    in_fleet(&record)?;
+    if node_named(database, name.as_str()).await?.is_some_and(|other| other.id != record.id) {
+        return Err(Error::exists("node", name.as_str()));
+    }
+    check_script(name)
+}
+
 /// Gives a node another name. Values scoped to the old name no longer apply to it.
 ///
 /// # Errors
 /// The name is taken.
 pub async fn rename(services: &Services, caller: &Caller, node: &str, name: NodeName) -> Result<NodeView> {
     let mut tx = services.store.begin_ordered().await?;
+    check_new_name(&tx, node, &name).await?;
     let mut record = find(&tx, node).await?;
-    in_fleet(&record)?;
-    if node_named(&tx, name.as_str()).await?.is_some_and(|other| other.id != record.id) {
-        return Err(Error::exists("node", name.as_str()));
-    }
     let before = record.clone();
-    check_script(&name)?;
     record.name_key = folded(name.as_str());
     // Whoever gives a server its name says which one it is.
     record.confirmed = true;

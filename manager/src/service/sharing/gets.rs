@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::{Labels, place_of};
-use atoll_domain::id::{ResourceId, RevisionId};
+use atoll_domain::id::{ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective};
 use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::kind::variable_set::variables;
-use atoll_domain::secret::reference;
+use atoll_domain::secret::{reference, scoped_references};
+use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::offer::Version;
 use serde_json::Value;
 
@@ -89,6 +90,8 @@ impl Receiver {
 pub struct Resolved<'a> {
     pub set: &'a ResourceRecord,
     pub body: &'a Value,
+    /// The sealed values that reach a node through what is published; absent where that is what the node runs.
+    pub published: Option<BTreeSet<SecretId>>,
     pub names: Vec<Effective>,
 }
 
@@ -144,16 +147,30 @@ impl Gets {
             let offered = offered_among(database, set, (&who.group, &who.labels), &self.publications).await?;
             let Some(offered) = offered else { continue };
             let own = who.own.get(&set.record.id).filter(|own| set.history.contains(**own)).copied();
-            let revision = own.unwrap_or(offered.revision);
-            if let Entry::Vacant(new) = self.bodies.entry(revision) {
-                new.insert(set.body(database, revision).await?.filter(self.counts));
+            let runs = match own {
+                None => (offered.revision, None),
+                Some(own) => run_of(database, set, own, offered.revision).await?,
+            };
+            for (revision, body) in [(offered.revision, None), runs.clone()] {
+                if let Entry::Vacant(new) = self.bodies.entry(revision) {
+                    let body = match body {
+                        Some(body) => Some(body),
+                        None => set.body(database, revision).await?,
+                    };
+                    new.insert(body.filter(self.counts));
+                }
             }
-            offers.push((&set.record, revision));
+            offers.push((&set.record, offered.revision, runs.0));
         }
         let place = who.place();
-        let resolved = offers.into_iter().filter_map(|(set, revision)| {
-            let body = self.bodies.get(&revision)?.as_ref()?;
-            Some(Resolved { set, body, names: effective(body, &place) })
+        let resolved = offers.into_iter().filter_map(|(set, offered, runs)| {
+            let body = self.bodies.get(&runs)?.as_ref()?;
+            let published = (runs != offered).then(|| {
+                let body = self.bodies.get(&offered).and_then(Option::as_ref);
+                let all = body.map(|body| scoped_references(Kind::VariableSet, body)).unwrap_or_default();
+                all.into_iter().map(|(_, version)| version).collect()
+            });
+            Some(Resolved { set, body, published, names: effective(body, &place) })
         });
         Ok(resolved.collect())
     }
@@ -164,7 +181,7 @@ impl Gets {
     /// The database does not answer.
     pub async fn of(&mut self, database: &impl Database, who: &Receiver) -> Result<Values> {
         let mut values = Values::new();
-        for Resolved { set, body, names } in self.resolved(database, who).await? {
+        for Resolved { set, body, names, .. } in self.resolved(database, who).await? {
             for one in names {
                 if let Outcome::Value { key, value } = one.outcome
                     && (who.confirmed || !is_for_targets(body, &key, &value))
@@ -175,6 +192,19 @@ impl Gets {
         }
         Ok(values)
     }
+}
+
+/// What a node runs in the place of its own edit: that put together with what it is offered, where the two merge.
+async fn run_of(
+    database: &impl Database,
+    set: &Loaded,
+    own: RevisionId,
+    offered: RevisionId,
+) -> Result<(RevisionId, Option<Value>)> {
+    Ok(match set.meet(database, own, offered).await? {
+        Meeting::Settled { revision, body } => (revision.id, body),
+        Meeting::FastForward(_) | Meeting::Open(_) => (own, None),
+    })
 }
 
 /// The variable sets among some resources, without those that are deleted.

@@ -199,7 +199,9 @@ async fn check_pins(
     record: &PublicationRecord,
     before: Option<&PublicationRecord>,
 ) -> Result<()> {
-    let known = |item: &ItemRecord| before.is_some_and(|before| before.items.contains(item));
+    // The same pin for other nodes, or with another weight, is another pin.
+    let same = before.filter(|before| before.selector == record.selector && before.priority == record.priority);
+    let known = |item: &ItemRecord| same.is_some_and(|before| before.items.contains(item));
     for item in record.items.iter().filter(|item| item.policy != VersionPolicy::Latest && !known(item)) {
         let Some(resource) = resource_get(tx, item.resource).await? else { continue };
         let loaded = load(tx, resource).await?;

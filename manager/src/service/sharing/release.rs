@@ -95,8 +95,8 @@ pub(super) fn check_drafts(loaded: &Loaded, decided: RevisionId, caller: &Caller
 
 /// The same for what somebody has just written: of what is only drafted, all but that and the writer's own is others'.
 fn check_beneath(loaded: &Loaded, written: RevisionId, caller: &Caller) -> Result<()> {
-    let Some((_, released)) = loaded.record.released else { return Ok(()) };
-    let mut known = loaded.history.ancestry(released);
+    let released = loaded.record.released.map(|(_, revision)| loaded.history.ancestry(revision));
+    let mut known = released.unwrap_or_default();
     known.insert(written);
     refuse_drafts(loaded, &known, |author| author != caller.name, caller)
 }

@@ -7,6 +7,7 @@ use atoll_domain::id::{NodeId, ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::Outcome;
 use atoll_domain::link::feed::Feed;
+use atoll_domain::secret::reference;
 use serde_json::Value;
 
 use super::gets::{Gets, Receiver, Resolved, is_for_targets};
@@ -104,12 +105,16 @@ async fn own_edits(services: &Services) -> Result<BTreeMap<NodeId, BTreeMap<Reso
 /// The required variables that have no value for a node, by set. One whose value is held back from it has none either.
 async fn lacking(gets: &mut Gets, database: &impl Database, who: &Receiver) -> Result<Vec<(ResourceId, String)>> {
     let mut missing = Vec::new();
-    for Resolved { set, body, names } in gets.resolved(database, who).await? {
+    for Resolved { set, body, published, names } in gets.resolved(database, who).await? {
         for one in names {
             let is_missing = match &one.outcome {
                 Outcome::RequiredMissing => true,
-                Outcome::Value { key, value } if !who.confirmed => {
-                    is_for_targets(body, key, value) && is_required(body, &one.name)
+                Outcome::Value { key, value } => {
+                    let version = reference(value);
+                    // Its own edit may refer to a value that is published no longer.
+                    let is_gone = published.as_ref().zip(version).is_some_and(|(known, own)| !known.contains(&own));
+                    let is_held_back = !who.confirmed && is_for_targets(body, key, value);
+                    (is_gone || is_held_back) && is_required(body, &one.name)
                 }
                 _ => false,
             };

@@ -109,7 +109,14 @@ pub async fn list(services: &Services, kind: Kind, name: &str, options: &Options
             policy: carrier.policy,
             version: carrier.version.map(|version| version.to_string()).unwrap_or_default(),
             newest: carrier.version.is_some() && carrier.version == newest,
-            state: forks.get(&node.id).map_or_else(|| state(&seen, wanted), |fork| fork.name()),
+            state: match forks.get(&node.id) {
+                Some(fork) => fork.name(),
+                None if carrier.version.is_none() => "unreleased",
+                None if services.required.missing(node.id).iter().any(|one| one.set == loaded.record.id) => {
+                    "incomplete"
+                }
+                None => state(&seen, wanted),
+            },
             last_seen_ms: if seen.online { now.0 } else { seen.last_seen_ms },
         })
     });

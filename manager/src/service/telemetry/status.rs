@@ -77,7 +77,8 @@ pub fn count_nodes(services: &Services, nodes: &Nodes) -> (usize, usize) {
     services.hub.read(|feed| {
         nodes.iter().fold((0, 0), |(online, in_sync), node| {
             let reach = services.presence.reach(node.id);
-            let has_all = reach.is_some_and(|reach| reach.proven >= Some(feed.wanted_sequence(node.id)));
+            let has_all = reach.is_some_and(|reach| reach.proven >= Some(feed.wanted_sequence(node.id)))
+                && !services.required.is_missing(node.id);
             let is_online = reach.is_some_and(|reach| reach.online);
             (online + usize::from(is_online), in_sync + usize::from(has_all))
         })

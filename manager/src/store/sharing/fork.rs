@@ -3,6 +3,7 @@
 use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
 use atoll_domain::sharing::fork::{Delivery, ForkState};
 use atoll_domain::sharing::path::Path;
+use atoll_domain::terminal::kept;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
 use uuid::Uuid;
@@ -124,7 +125,7 @@ pub async fn fork_put(tx: &Tx, record: &ForkRecord) -> Result<()> {
         head: Set(record.head.to_string()),
         node_head: Set(record.node_head.to_string()),
         state: Set(record.state.name().to_owned()),
-        message: Set(record.message.clone()),
+        message: Set(kept(&record.message, 4_000)),
         since_ms: Set(record.since_ms),
         conflict: Set(record.conflict.map(|id| id.to_string())),
         delivery: Set(Some(delivery_name(record.delivery).to_owned())),
@@ -193,7 +194,7 @@ pub async fn exception_put(tx: &Tx, record: &ExceptionRecord) -> Result<()> {
         node: Set(record.node.to_string()),
         subject: Set(record.subject.clone()),
         code: Set(record.code.clone()),
-        text: Set(record.text.clone()),
+        text: Set(kept(&record.text, 4_000)),
         since_ms: Set(record.since_ms),
         revision: Set(record.revision.clone()),
     };

@@ -65,7 +65,7 @@ export function ResourceFrame({ kind, answer, revision, onNewest, actions, child
 function Marks({ resource }: { resource: Resource }) {
   return (
     <span className="resource-acts">
-      <State of={resource.state} />
+      <State of={resource.openConflicts > 0 ? "conflict" : resource.state} />
       <span>{resource.version === "" ? "not published yet" : resource.version}</span>
       {resource.hasDraft ? <State of="draft" reason="The newest revision is not released yet." /> : null}
     </span>

@@ -5,12 +5,8 @@ use std::collections::BTreeSet;
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
-use atoll_domain::sharing::history::{Meeting, merge_checked};
-use atoll_domain::sharing::merge::Side;
+use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::offer::EditMode;
-use atoll_domain::sharing::path::TouchedPaths;
-use atoll_domain::sharing::revision::Revision;
-use atoll_domain::sharing::touched::difference;
 
 use super::offered::offered_among;
 use super::{Offered, Together, close_question, offered_to, open_question, tell, write_through};
@@ -21,8 +17,8 @@ use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::{NodeRecord, node_get};
 use crate::store::sharing::{
-    ForkRecord, PublicationRecord, ResourceState, fork_get, forks_open, publication_list, release_list, resource_get,
-    resource_lock,
+    ForkRecord, PublicationRecord, ReleaseRecord, ResourceState, fork_get, forks_open, publication_list, release_list,
+    resource_get, resource_lock,
 };
 
 /// Forks that are put together in one transaction: other writers wait no longer than that takes.
@@ -85,7 +81,7 @@ async fn held_against(
         close_question(tx, fork, Some(target)).await?;
         return Ok(None);
     }
-    let mut meeting = put_on(tx, loaded, fork.head, target).await?;
+    let mut meeting = loaded.meet(tx, fork.head, target).await?;
     // What stays on its node may be called as it likes.
     if fork.delivery != Delivery::Kept && loaded.record.state != ResourceState::Deleted {
         meeting = loaded.with_free_name(tx, meeting, fork.head, target).await?;
@@ -99,6 +95,9 @@ async fn held_against(
         }
         Meeting::FastForward(_) => {
             merges(tx, fork, None).await?;
+            if let Some(said) = goes_on(tx, loaded, fork, target).await? {
+                fork.message = said;
+            }
             Ok(None)
         }
         Meeting::Settled { revision, body } => {
@@ -117,41 +116,19 @@ async fn held_against(
     }
 }
 
-/// Puts an edit on what its node is offered. Where that is older than what the edit was made from, since a pin was moved
-/// back, what was released in between is taken out of it again, as far as the edit does not touch the same places.
-async fn put_on(tx: &Tx, loaded: &Loaded, edit: RevisionId, target: RevisionId) -> Result<Meeting> {
-    let meeting = loaded.meet(tx, edit, target).await?;
-    let goes_back = matches!(meeting, Meeting::FastForward(newer) if newer == edit && edit != target);
-    if !goes_back || loaded.record.state == ResourceState::Deleted {
-        return Ok(meeting);
-    }
-    let (below, known) = (loaded.history.ancestry(edit), loaded.history.ancestry(target));
-    let is_between = |id: &RevisionId| *id != edit && below.contains(id) && !known.contains(id);
+/// What is said of an edit whose node is offered something older than what the edit was made from, such as by a pin that was
+/// moved back. It contains what was released in between, and goes on running with that: taking it out again would be
+/// another edit, which nobody made.
+async fn goes_on(tx: &Tx, loaded: &Loaded, fork: &ForkRecord, target: RevisionId) -> Result<Option<String>> {
+    let (below, known) = (loaded.history.ancestry(fork.head), loaded.history.ancestry(target));
+    let is_between = |release: &&ReleaseRecord| below.contains(&release.revision) && !known.contains(&release.revision);
     let releases = release_list(tx, loaded.record.id).await?;
-    let Some(from) = releases.iter().map(|release| release.revision).find(is_between) else { return Ok(meeting) };
-    let bodies = (loaded.body(tx, from).await?, loaded.body(tx, edit).await?, loaded.body(tx, target).await?);
-    let (Some(from), Some(own), Some(onto)) = &bodies else { return Ok(meeting) };
-    let touched = |to: &serde_json::Value| {
-        let mut touched = TouchedPaths::default();
-        touched.extend(&difference(Some(from), Some(to)));
-        touched
-    };
-    let (kind, text) = (loaded.record.kind, loaded.record.text_mode);
-    let sides = (touched(own), touched(onto));
-    let merged = merge_checked(
-        kind,
-        Some(from),
-        Side { body: own, touched: &sides.0 },
-        Side { body: onto, touched: &sides.1 },
-        text,
-    );
-    if !merged.conflicts.is_empty() {
-        return Ok(meeting);
-    }
-    // Made from what is offered, and not from the edit: what was taken out is no change of this node's, and comes back
-    // with the next release without a question.
-    let revision = Revision::child(loaded.record.id, kind, BTreeSet::from([target]), Some(onto), &merged.body);
-    Ok(Meeting::Settled { revision, body: Some(merged.body) })
+    let version = |revision: RevisionId| releases.iter().find(|release| release.revision == revision);
+    let (Some(from), Some(offered)) = (releases.iter().find(is_between), version(target)) else { return Ok(None) };
+    Ok(Some(format!(
+        "made from {}, and goes on running with it, although {} is offered by now; decline it to go back",
+        from.version, offered.version
+    )))
 }
 
 async fn merges(tx: &Tx, fork: &mut ForkRecord, by: Option<RevisionId>) -> Result<()> {
@@ -280,7 +257,7 @@ pub async fn rebuild_merge(tx: &Tx, loaded: &mut Loaded, node: &NodeRecord, want
             if !loaded.history.contains(*edit) || !loaded.history.contains(release.revision) {
                 continue;
             }
-            if let Meeting::Settled { revision, body } = put_on(tx, loaded, *edit, release.revision).await?
+            if let Meeting::Settled { revision, body } = loaded.meet(tx, *edit, release.revision).await?
                 && revision.id == wanted
             {
                 let provenance = loaded.merge_provenance(&revision.header.parents);

@@ -19,7 +19,7 @@ use super::history::{Loaded, find, load};
 use super::release;
 use crate::error::Result;
 use crate::service::Services;
-use crate::service::fleet::node;
+use crate::service::fleet::{join_token, node};
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::publication_list;
 
@@ -60,6 +60,7 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
             of_resource(services, loaded, None).await
         }
         Planned::Rename { node, name } => {
+            node::check_new_name(&services.store, node, name).await?;
             let before = Receiver::from(&node::find(&services.store, node).await?);
             let after = Receiver { name: Some(name.clone()), confirmed: true, ..before.clone() };
             of_node(services, &before, &after).await
@@ -70,6 +71,7 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
             of_node(services, &before, &after).await
         }
         Planned::Join { group, labels, name } => {
+            join_token::check_place(&services.store, group, name.as_ref()).await?;
             let confirmed = name.is_some();
             let (name, group, labels) = (name.clone(), group.clone(), labels.clone());
             let after = Receiver { name, group, labels, confirmed, is_member: true, own: BTreeMap::new() };

@@ -91,6 +91,28 @@ async fn a_name_that_is_taken_holds_up_nothing_else_that_a_node_says() {
 }
 
 #[tokio::test]
+async fn who_was_decided_for_goes_on_editing_without_a_question() {
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template("T", "1", "n")).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(TEMPLATE, "T", None)]).await;
+    let mut node = manager.node("node", "/", &[]).await;
+    node.sync(&manager).await;
+    let opened = EditBase::Revision(node.runs("T").unwrap().revision);
+    node.edit(TEMPLATE, opened, &template("T", "1", "the node's")).unwrap();
+    node.sync(&manager).await;
+    manager.written(TEMPLATE, &template("T", "1", "the manager's")).await;
+    let conflict = manager.conflicts().await.remove(0);
+    manager.resolve(&conflict, Take::Value(Some(json!("the node's"))), false).await.unwrap();
+    manager.release(TEMPLATE, "T").await.unwrap();
+    node.sync(&manager).await;
+    // The file holds just that already and was not rewritten, so it still names the revision that was opened.
+    node.edit(TEMPLATE, opened, &template("T", "1", "the node's, once more")).unwrap();
+    node.sync(&manager).await;
+    assert!(manager.conflicts().await.is_empty(), "nobody else has changed anything");
+    assert_eq!(node.content("T")["Notes"], "the node's, once more");
+}
+
+#[tokio::test]
 async fn a_proposal_that_takes_a_used_name_is_a_question_about_the_name() {
     let manager = TestManager::start().await;
     manager.written(TEMPLATE, &template("One", "1", "n")).await;
@@ -140,33 +162,58 @@ async fn what_comes_back_after_a_restore_under_a_name_that_is_taken_is_kept_besi
 }
 
 #[tokio::test]
-async fn a_pin_that_is_moved_takes_nodes_with_edits_of_their_own_along() {
+async fn a_pin_that_is_moved_reaches_every_node_and_says_where_an_edit_goes_on_with_what_is_newer() {
     let manager = TestManager::start().await;
     manager.written(TEMPLATE, &template("T", "good", "n")).await;
-    manager.written(TEMPLATE, &template("T", "bad", "n")).await;
-    manager.publish("all", "/", 0, EditMode::Fork, &[(TEMPLATE, "T", None)]).await;
+    manager.publish("all", "/", 0, EditMode::Fork, &[(TEMPLATE, "T", Some("1.0.0"))]).await;
     let mut node = manager.node("node", "/", &[]).await;
     node.sync(&manager).await;
     edit(&mut node, "T", |content| content["Notes"] = json!("mine"));
     node.sync(&manager).await;
     let runs =
         |node: &TestNode| (node.content("T")["Properties"]["Script"].clone(), node.content("T")["Notes"].clone());
-    assert_eq!(runs(&node), (json!("bad"), json!("mine")));
-
-    manager.publish("all", "/", 0, EditMode::Fork, &[(TEMPLATE, "T", Some("1.0.0"))]).await;
+    manager.written(TEMPLATE, &template("T", "fixed", "n")).await;
+    manager.publish("all", "/", 0, EditMode::Fork, &[(TEMPLATE, "T", Some("1.0.1"))]).await;
     node.sync(&manager).await;
-    assert_eq!(runs(&node), (json!("good"), json!("mine")), "the emergency pin reaches it, and its own edit stays");
-    node.runs_what_it_should(&manager);
-    // An edit on top of that is taken as any other.
+    assert_eq!(runs(&node), (json!("fixed"), json!("mine")), "the pin that moves on takes the edit along");
+
     edit(&mut node, "T", |content| content["Notes"] = json!("mine again"));
     node.sync(&manager).await;
-    assert_eq!(runs(&node), (json!("good"), json!("mine again")));
-
-    manager.written(TEMPLATE, &template("T", "better", "n")).await;
-    manager.publish("all", "/", 0, EditMode::Fork, &[(TEMPLATE, "T", None)]).await;
+    manager.publish("all", "/", 0, EditMode::Fork, &[(TEMPLATE, "T", Some("1.0.0"))]).await;
     node.sync(&manager).await;
-    assert_eq!(runs(&node), (json!("better"), json!("mine again")));
+    assert_eq!(runs(&node), (json!("fixed"), json!("mine again")));
+    let fork = manager.forks().await.into_iter().find(|fork| !fork.state.is_closed()).unwrap();
+    assert!(fork.message.contains("made from 1.0.1") && fork.message.contains("1.0.0 is offered"), "{}", fork.message);
+    manager.decide(&fork, false, false).await.unwrap();
+    node.sync(&manager).await;
+    assert_eq!(runs(&node), (json!("good"), json!("n")), "declined, it goes back");
     node.runs_what_it_should(&manager);
+}
+
+#[tokio::test]
+async fn a_required_value_that_only_an_old_release_brings_is_missing() {
+    let manager = TestManager::start().await;
+    let set = |host: &str, value: Value| {
+        json!({"Name": "db", "Variables": [
+            {"Id": "h", "Name": "Host", "Value": host},
+            {"Id": "p", "Name": "Password", "Required": true, "Type": "Sensitive", "Value": value}]})
+    };
+    manager.written(SET, &set("h1", json!("one"))).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "db", None)]).await;
+    let mut node = manager.node("node", "/", &[]).await;
+    node.sync(&manager).await;
+    edit(&mut node, "db", |content| content["Variables"][0]["Value"] = json!("mine"));
+    node.sync(&manager).await;
+    let lacks = async || {
+        manager.services.hub.refresh(&manager.services.store).await.unwrap();
+        required::refresh(&manager.services).await.unwrap();
+        manager.services.required.missing(node.id).len()
+    };
+    assert_eq!(lacks().await, 0);
+    // Its edit and the release clash, so it goes on with the old value's reference, which nobody gets any more.
+    manager.written(SET, &set("h2", json!("two"))).await;
+    manager.work().await;
+    assert_eq!(lacks().await, 1);
 }
 
 #[tokio::test]
@@ -225,7 +272,12 @@ async fn a_pin_to_an_old_version_needs_the_word_to_bring_a_wider_scope_back() {
     assert!(refused.text.contains("outside"), "{}", refused.text);
     outside.sync(&manager).await;
     assert!(!outside.reads_any());
+    // Nor does it come in through a pin that stands elsewhere already.
+    let elsewhere = manager.wish("old", "/eu", 5, EditMode::Propose, &[(SET, "db", Some("1.0.0"))]);
     let meant = manager.caller.clone().widening(true);
+    publication::save(&manager.services, &meant, elsewhere).await.unwrap();
+    let refused = publication::save(&manager.services, &manager.caller, pinned()).await.unwrap_err();
+    assert_eq!(refused.reason, "WIDENS_SECRET");
     publication::save(&manager.services, &meant, pinned()).await.unwrap();
     outside.sync(&manager).await;
     assert!(outside.reads_any());
