@@ -176,7 +176,7 @@ export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
   messageDesc(file_atoll_v1_telemetry, 2);
 
 /**
- * What changed since the message before; at most five a second, one every ten seconds at least.
+ * What changed since the message before; at most five a second, one every two seconds at least.
  *
  * @generated from message atoll.v1.WatchResponse
  */
