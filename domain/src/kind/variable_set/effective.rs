@@ -146,8 +146,8 @@ mod tests {
                 {"Name": "A", "Value": "1", "Scope": left}, {"Name": "a", "Value": "2", "Scope": right}]});
             Kind::VariableSet.check(&Kind::VariableSet.import(&set, None).unwrap().body).len()
         };
-        assert_eq!(set(json!({}), json!({})), 1);
-        assert_eq!(set(json!({"Environment": ["x", "y"]}), json!({"Environment": ["Y"]})), 1);
+        assert_eq!(set(json!({}), json!({})), 2, "both are told of");
+        assert_eq!(set(json!({"Environment": ["x", "y"]}), json!({"Environment": ["Y"]})), 2);
         assert_eq!(set(json!({"Environment": ["x"]}), json!({"Environment": ["y"]})), 0);
         assert_eq!(set(json!({"Environment": ["x"]}), json!({"Role": ["x"]})), 0);
         assert_eq!(set(json!({"Tenant": ["x"]}), json!({"Role": ["x"]})), 1, "a scope nobody honours is refused");

@@ -317,3 +317,28 @@ async fn a_required_value_that_is_held_back_or_taken_out_by_the_node_itself_is_m
     required::refresh(&manager.services).await.unwrap();
     assert_eq!(lacks(&two), ["Must"]);
 }
+
+#[tokio::test]
+async fn of_two_values_that_tie_either_can_be_kept() {
+    // Each is also for a role of its own, so that they are two values and not one.
+    let value =
+        |name: &str, value: &str| json!({"Id": value, "Name": name, "Value": value, "Scope": {"Role": ["web", value]}});
+    for kept in ["one", "two"] {
+        let manager = TestManager::start().await;
+        manager.written(SET, &json!({"Name": "db", "Variables": [value("Host", "h")]})).await;
+        let base = manager.loaded(SET, "db").await.shown().unwrap().to_string();
+        for text in ["one", "two"] {
+            let content = json!({"Name": "db", "Variables": [value("Host", "h"), value("Port", text)]});
+            manager.write_from(SET, &content, Some(base.clone()), false).await.unwrap();
+        }
+        let conflict = manager.conflicts().await.remove(0);
+        let shown = get(&manager.services, &conflict.id.to_string()).await.unwrap();
+        assert_eq!(shown.places.len(), 2, "both are shown");
+        let has = |value: &Option<Value>| value.as_ref().is_some_and(|value| value["Value"] == kept);
+        let is_ours = shown.places.iter().any(|place| has(&place.conflict.left));
+        manager.resolve(&conflict, if is_ours { Take::Ours } else { Take::Theirs }, false).await.unwrap();
+        let newest = manager.newest(SET, "db").await;
+        assert_eq!(newest["Variables"][1]["Value"], kept, "{newest}");
+        assert_eq!(newest["Variables"].as_array().map(Vec::len), Some(2));
+    }
+}
