@@ -47,6 +47,12 @@ pub enum Field {
 }
 
 impl Field {
+    /// Whether it is what a filter's value says.
+    #[must_use]
+    pub fn reads(&self, value: &str) -> bool {
+        self.shown().eq_ignore_ascii_case(value)
+    }
+
     pub fn text(text: impl ToString) -> Option<Self> {
         Some(Self::Text(text.to_string()))
     }
@@ -73,7 +79,7 @@ pub trait Listed {
     fn field(&self, name: &str) -> Option<Field>;
     /// Whether a filter's value fits; a list may widen it, as groups do to what is below them.
     fn fits(&self, name: &str, value: &str) -> bool {
-        self.field(name).is_some_and(|field| field.shown().eq_ignore_ascii_case(value))
+        self.field(name).is_some_and(|field| field.reads(value))
     }
 }
 

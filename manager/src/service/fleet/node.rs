@@ -146,11 +146,7 @@ impl Listed for NodeView {
         if name == "group" {
             return value.parse::<GroupPath>().is_ok_and(|group| group.contains(&self.record.group));
         }
-        match self.field(name) {
-            Some(Field::Text(text)) => text.eq_ignore_ascii_case(value),
-            Some(Field::Number(number)) => number.to_string() == value,
-            None => false,
-        }
+        self.field(name).is_some_and(|field| field.reads(value))
     }
 }
 
@@ -240,9 +236,8 @@ pub async fn confirm(services: &Services, caller: &Caller, node: &str) -> Result
 ///
 /// # Errors
 /// It is taken, made to be mistaken, or the node is no member.
-pub async fn check_new_name(database: &impl Database, node: &str, name: &NodeName) -> Result<()> {
-    let record = find(database, node).await?;
-    in_fleet(&record)?;
+pub async fn check_new_name(database: &impl Database, record: &NodeRecord, name: &NodeName) -> Result<()> {
+    in_fleet(record)?;
     if node_named(database, name.as_str()).await?.is_some_and(|other| other.id != record.id) {
         return Err(Error::exists("node", name.as_str()));
     }
@@ -255,8 +250,8 @@ pub async fn check_new_name(database: &impl Database, node: &str, name: &NodeNam
 /// The name is taken.
 pub async fn rename(services: &Services, caller: &Caller, node: &str, name: NodeName) -> Result<NodeView> {
     let mut tx = services.store.begin_ordered().await?;
-    check_new_name(&tx, node, &name).await?;
     let mut record = find(&tx, node).await?;
+    check_new_name(&tx, &record, &name).await?;
     let before = record.clone();
     record.name_key = folded(name.as_str());
     // Whoever gives a server its name says which one it is.

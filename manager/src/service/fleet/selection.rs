@@ -113,8 +113,7 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
         }
         if preview.values.looks_at_another() {
             let (before, after) = (Receiver::from(&**record), Receiver::from(&after));
-            let values = gets.of(&tx, &before).await?;
-            preview.values.add(&before, &values, &gets.of(&tx, &after).await?);
+            preview.values.compare(&tx, &mut gets, &before, &after).await?;
         }
     }
     preview.reaches.retain(|reach| reach.gained + reach.lost > 0);

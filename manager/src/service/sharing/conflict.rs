@@ -81,11 +81,7 @@ impl Listed for ConflictRow<'_> {
     }
     fn fits(&self, name: &str, value: &str) -> bool {
         let is_id = name == "resource" && self.resource.id.to_string() == value;
-        is_id
-            || self.field(name).is_some_and(|field| match field {
-                Field::Text(text) => text.eq_ignore_ascii_case(value),
-                Field::Number(number) => number.to_string() == value,
-            })
+        is_id || self.field(name).is_some_and(|field| field.reads(value))
     }
 }
 

@@ -80,10 +80,7 @@ impl Listed for ResourceView {
     fn fits(&self, name: &str, value: &str) -> bool {
         match name {
             "publication" => self.publications.iter().any(|publication| publication == value),
-            _ => self.field(name).is_some_and(|field| match field {
-                Field::Text(text) => text.eq_ignore_ascii_case(value),
-                Field::Number(number) => number.to_string() == value,
-            }),
+            _ => self.field(name).is_some_and(|field| field.reads(value)),
         }
     }
 }

@@ -58,11 +58,7 @@ impl Listed for UsageView {
             let (wanted, own) = (value.parse::<GroupPath>(), self.group.parse::<GroupPath>());
             return wanted.is_ok_and(|wanted| own.is_ok_and(|own| wanted.contains(&own)));
         }
-        match self.field(name) {
-            Some(Field::Text(text)) => text.eq_ignore_ascii_case(value),
-            Some(Field::Number(number)) => number.to_string() == value,
-            None => false,
-        }
+        self.field(name).is_some_and(|field| field.reads(value))
     }
 }
 

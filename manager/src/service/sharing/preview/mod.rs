@@ -60,8 +60,9 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
             of_resource(services, loaded, None).await
         }
         Planned::Rename { node, name } => {
-            node::check_new_name(&services.store, node, name).await?;
-            let before = Receiver::from(&node::find(&services.store, node).await?);
+            let record = node::find(&services.store, node).await?;
+            node::check_new_name(&services.store, &record, name).await?;
+            let before = Receiver::from(&record);
             let after = Receiver { name: Some(name.clone()), confirmed: true, ..before.clone() };
             of_node(services, &before, &after).await
         }
@@ -83,7 +84,8 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
 async fn of_node(services: &Services, before: &Receiver, after: &Receiver) -> Result<Foreseen> {
     let publications = publication_list(&services.store).await?;
     let mut gets = Gets::load(&services.store, publications, |_| true).await?;
-    let values = ValueChanges::between(&services.store, &mut gets, before, after).await?;
+    let mut values = ValueChanges::default();
+    values.compare(&services.store, &mut gets, before, after).await?;
     Ok(Foreseen { nodes: usize::from(values.total > 0), values })
 }
 

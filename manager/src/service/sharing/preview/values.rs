@@ -44,7 +44,7 @@ impl ValueChanges {
     }
 
     /// Adds what differs for a node.
-    pub fn add(&mut self, who: &Receiver, before: &Values, after: &Values) {
+    fn add(&mut self, who: &Receiver, before: &Values, after: &Values) {
         let node = who.name.as_ref().map_or(NEW_NODE, |name| name.as_str());
         let keys: BTreeSet<&(String, String)> = before.keys().chain(after.keys()).collect();
         for key in keys.into_iter().filter(|key| before.get(key) != after.get(key)) {
@@ -90,15 +90,15 @@ impl ValueChanges {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn between(
+    pub async fn compare(
+        &mut self,
         database: &impl Database,
         gets: &mut Gets,
         before: &Receiver,
         after: &Receiver,
-    ) -> Result<Self> {
-        let mut changes = Self::default();
+    ) -> Result<()> {
         let values = gets.of(database, before).await?;
-        changes.add(after, &values, &gets.of(database, after).await?);
-        Ok(changes)
+        self.add(after, &values, &gets.of(database, after).await?);
+        Ok(())
     }
 }
