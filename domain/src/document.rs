@@ -236,6 +236,16 @@ impl Report {
         }
     }
 
+    /// Whether it says that nobody holds what it was made from.
+    #[must_use]
+    pub fn lost_parents(&self) -> bool {
+        match self {
+            Self::Revision(report) => report.lost_parents,
+            Self::Returned(report) => report.lost_parents,
+            Self::Applied(_) => false,
+        }
+    }
+
     /// The same report, saying that nobody holds what it was made from. `None` where it says so already.
     #[must_use]
     pub fn without_parents(&self) -> Option<Self> {

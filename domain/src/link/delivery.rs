@@ -21,29 +21,75 @@ pub enum Answer {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     pub delivered: BTreeSet<u64>,
-    /// Revisions that the manager asked for: they go before everything else.
-    pub first: BTreeSet<u64>,
+    /// Reports that others wait for, in the order in which they have to go.
+    pub first: Vec<u64>,
     /// Reports that need a revision which this node does not hold either.
     pub blocked: BTreeSet<u64>,
     /// Revisions that were returned.
     pub returned: BTreeSet<RevisionId>,
-    /// Reports that say now that nobody holds their parents: they can be sent again.
-    pub without_parents: usize,
 }
 
-/// Plans what the answers to reports change. `returned` are the revisions that were sent again on this connection: one that
-/// the manager still asks for is not sent in a circle.
+/// What a connection has learned about the order of delivery: whatever an edit was built on goes before it. A manager that
+/// hears of the older edit last takes it for the newer one.
+#[derive(Debug, Default)]
+pub struct Order {
+    /// Reports that others wait for, the next one in front.
+    first: Vec<u64>,
+    /// Reports that need a revision which this node does not hold either. Tried again with the next connection.
+    blocked: BTreeSet<u64>,
+    /// Revisions that were returned. One that the manager still asks for afterwards is not sent in a circle.
+    returned: BTreeSet<RevisionId>,
+    /// Answers in a row that stored nothing.
+    fruitless: usize,
+}
+
+impl Order {
+    /// The numbers of the reports to send next. Those that others wait for go alone, so that they are stored first.
+    #[must_use]
+    pub fn next(&self, replica: &Replica) -> Vec<u64> {
+        let outbox = replica.outbox();
+        let urgent: Vec<u64> = self.first.iter().copied().filter(|number| outbox.contains_key(number)).collect();
+        match urgent.is_empty() {
+            true => outbox.keys().copied().filter(|number| !self.blocked.contains(number)).collect(),
+            false => urgent,
+        }
+    }
+
+    /// Takes up what answers meant. Whether anything moved.
+    pub fn learn(&mut self, settled: &Settled) -> bool {
+        self.returned.extend(&settled.returned);
+        self.first.retain(|number| !settled.delivered.contains(number) && !settled.first.contains(number));
+        self.first.splice(0..0, settled.first.iter().copied());
+        self.first.retain(|number| !settled.blocked.contains(number));
+        self.blocked.extend(&settled.blocked);
+        self.fruitless += 1;
+        if !settled.delivered.is_empty() {
+            // Somebody else's revision may have arrived by now as well.
+            self.blocked.retain(|number| settled.blocked.contains(number));
+            self.fruitless = 0;
+        }
+        !(settled.delivered.is_empty() && settled.first.is_empty() && settled.blocked.is_empty())
+    }
+
+    /// Whether a revision can be sent before what needs it: one that waits with all it has to say, until it has said so.
+    fn may_go_first(&self, replica: &Replica, revision: RevisionId, waits: Option<&u64>) -> bool {
+        let Some(report) = waits.and_then(|number| replica.outbox().get(number)) else {
+            return !self.returned.contains(&revision);
+        };
+        let has_said_all = report.lost_parents() || self.fruitless > replica.outbox().len();
+        !(has_said_all && self.returned.contains(&revision))
+    }
+}
+
+/// Plans what the answers to reports change.
 #[must_use]
-pub fn plan_settling(
-    replica: &Replica,
-    answers: &[(u64, Answer)],
-    returned: &BTreeSet<RevisionId>,
-) -> (Vec<Write>, Settled) {
+pub fn plan_settling(replica: &Replica, answers: &[(u64, Answer)], order: &Order) -> (Vec<Write>, Settled) {
     let mut settled = Settled::default();
     let mut writes = Vec::new();
     let mut forks = replica.own_edits();
-    let waiting = waiting_revisions(replica);
-    let mut wanted: BTreeSet<RevisionId> = BTreeSet::new();
+    let mut waiting = waiting_revisions(replica);
+    let mut needs: BTreeMap<u64, Vec<RevisionId>> = BTreeMap::new();
+    let mut first: BTreeSet<u64> = BTreeSet::new();
     for (number, answer) in answers {
         match answer {
             Answer::Delivered => {
@@ -59,36 +105,58 @@ pub fn plan_settling(
             }
             Answer::NeedParents(missing) => {
                 let mut held = held(replica, &waiting, missing);
-                held.retain(|revision| !returned.contains(revision));
+                held.retain(|revision| order.may_go_first(replica, *revision, waiting.get(revision)));
                 if held.is_empty() {
                     // The manager takes it in without them then. It asks again only if it cannot.
                     match replica.outbox().get(number).and_then(Report::without_parents) {
                         Some(report) => {
                             writes.push(Write::PutReport(*number, Box::new(report)));
-                            settled.without_parents += 1;
+                            first.insert(*number);
                         }
                         None => {
                             settled.blocked.insert(*number);
                         }
                     }
                 }
-                wanted.extend(held);
+                needs.insert(*number, held);
             }
         }
     }
-    // The same for one that was already in the outbox: once it was put first, it is not put first again.
-    settled.returned.extend(wanted.iter().filter(|revision| waiting.contains_key(revision)));
-    writes.extend(settled.delivered.iter().map(|number| Write::RemoveReport(*number)));
-    settled.first.extend(wanted.iter().filter_map(|revision| waiting.get(revision)));
-    let unsent: Vec<RevisionId> = wanted.into_iter().filter(|revision| !waiting.contains_key(revision)).collect();
+    let wanted: BTreeSet<RevisionId> = needs.values().flatten().copied().collect();
+    let unsent: Vec<RevisionId> = wanted.iter().copied().filter(|revision| !waiting.contains_key(revision)).collect();
     let returning = replica.plan_returning(&unsent);
-    settled.returned.extend(unsent);
-    settled.first.extend(returning.iter().filter_map(|write| match write {
-        Write::PutReport(number, _) => Some(*number),
-        _ => None,
-    }));
+    for write in &returning {
+        if let (Write::PutReport(number, _), Some(revision)) = (write, revision_of(write)) {
+            waiting.insert(revision, *number);
+        }
+    }
+    writes.extend(settled.delivered.iter().map(|number| Write::RemoveReport(*number)));
     writes.extend(returning);
+    first.extend(wanted.iter().filter_map(|revision| waiting.get(revision)));
+    settled.first = parents_first(first, &needs, &waiting);
+    // One that was put first and says that nobody holds its parents has said all that it can say.
+    settled.returned = wanted;
     (writes, settled)
+}
+
+/// Puts reports in the order in which they can be taken: each after those that it needs.
+fn parents_first(
+    mut rest: BTreeSet<u64>,
+    needs: &BTreeMap<u64, Vec<RevisionId>>,
+    waiting: &BTreeMap<RevisionId, u64>,
+) -> Vec<u64> {
+    let mut order = Vec::with_capacity(rest.len());
+    while !rest.is_empty() {
+        let is_free = |number: &&u64| {
+            let needed = needs.get(*number).into_iter().flatten().filter_map(|revision| waiting.get(revision));
+            needed.into_iter().all(|needed| !rest.contains(needed))
+        };
+        // Hashes cannot need each other in a circle; a manager that says so gets them as they come.
+        let Some(next) = rest.iter().find(is_free).or(rest.first()).copied() else { break };
+        rest.remove(&next);
+        order.push(next);
+    }
+    order
 }
 
 /// Which of the missing revisions this node can send.
@@ -170,36 +238,72 @@ mod tests {
     #[test]
     fn a_revision_that_the_manager_lost_goes_first_and_never_in_a_circle() {
         let (mut replica, head) = replica();
-        let (writes, settled) = plan_settling(&replica, &[needs(3, head)], &BTreeSet::new());
-        assert_eq!((settled.first, settled.blocked.len()), (BTreeSet::from([7]), 0));
+        let mut order = Order::default();
+        let (writes, settled) = plan_settling(&replica, &[needs(3, head)], &order);
+        assert_eq!((&settled.first, settled.blocked.len()), (&vec![7], 0));
         replica.apply(writes);
 
         // After a restart the returning report is in the outbox already: it is put first, not made again.
-        let (writes, settled) = plan_settling(&replica, &[needs(3, head)], &BTreeSet::new());
-        assert_eq!((writes.len(), settled.first), (0, BTreeSet::from([7])));
+        let (writes, settled) = plan_settling(&replica, &[needs(3, head)], &order);
+        assert_eq!((writes.len(), &settled.first), (0, &vec![7]));
 
-        let (writes, settled) = plan_settling(&replica, &[needs(3, head)], &settled.returned);
+        // It has been stored, and the manager asks for it again: it is not made another time.
+        order.learn(&settled);
+        replica.apply(vec![Write::RemoveReport(7)]);
+        let (writes, settled) = plan_settling(&replica, &[needs(3, head)], &order);
         assert_eq!((writes.len(), settled.blocked), (0, BTreeSet::from([3])));
+    }
+
+    #[test]
+    fn what_an_edit_was_built_on_goes_before_it_whatever_else_is_missing() {
+        let (mut replica, head) = replica();
+        let mut order = Order::default();
+        replica.apply(replica.plan_returning(&[head]));
+        // The edit needs its parent, and the parent needs what nobody holds: it says so, and still goes first.
+        for answers in [vec![needs(3, head)], vec![needs(7, Digest::of(b"lost"))]] {
+            let (writes, settled) = plan_settling(&replica, &answers, &order);
+            replica.apply(writes);
+            assert!(order.learn(&settled));
+            assert_eq!(order.next(&replica), [7]);
+        }
+        assert!(matches!(&replica.outbox()[&7], Report::Revision(report) if report.lost_parents));
+
+        // Whatever the manager says, nothing is sent without end.
+        let asked = (0..10).take_while(|_| {
+            let (writes, settled) = plan_settling(&replica, &[needs(3, head)], &order);
+            replica.apply(writes);
+            order.learn(&settled);
+            !settled.first.is_empty()
+        });
+        assert_eq!(asked.count(), 0, "it has said all that it can say");
     }
 
     #[test]
     fn a_report_whose_parents_nobody_holds_says_so_once() {
         let (mut replica, head) = replica();
         replica.apply(replica.plan_returning(&[head]));
-        let (writes, settled) = plan_settling(&replica, &[needs(7, Digest::of(b"lost"))], &BTreeSet::new());
-        assert_eq!((settled.without_parents, settled.blocked.len()), (1, 0));
+        let (writes, settled) = plan_settling(&replica, &[needs(7, Digest::of(b"lost"))], &Order::default());
+        assert_eq!((settled.first, settled.blocked.len()), (vec![7], 0));
         replica.apply(writes);
         assert!(matches!(&replica.outbox()[&7], Report::Revision(report) if report.lost_parents));
-        let (_, settled) = plan_settling(&replica, &[needs(7, Digest::of(b"lost"))], &BTreeSet::new());
-        assert_eq!((settled.without_parents, settled.blocked), (0, BTreeSet::from([7])));
+        let (_, settled) = plan_settling(&replica, &[needs(7, Digest::of(b"lost"))], &Order::default());
+        assert_eq!((settled.first, settled.blocked), (vec![], BTreeSet::from([7])));
     }
 
     #[test]
     fn a_report_whose_parents_nobody_holds_stays_and_holds_nobody_up() {
         let (replica, _) = replica();
         let results = [needs(3, Digest::of(b"lost")), (4, Answer::Rejected("odd".to_owned()))];
-        let (writes, settled) = plan_settling(&replica, &results, &BTreeSet::new());
+        let (writes, settled) = plan_settling(&replica, &results, &Order::default());
         assert_eq!(writes, [Write::RemoveReport(4)]);
         assert_eq!((settled.blocked, settled.delivered), (BTreeSet::from([3]), BTreeSet::from([4])));
+    }
+
+    #[test]
+    fn reports_that_need_each_other_go_in_the_order_of_their_edits() {
+        let [one, two, three] = [b"one", b"two", b"tri"].map(|bytes| Digest::of(bytes));
+        let needs = BTreeMap::from([(1, vec![two]), (2, vec![three])]);
+        let waiting = BTreeMap::from([(one, 1), (two, 2), (three, 3)]);
+        assert_eq!(parents_first(BTreeSet::from([1, 2, 3]), &needs, &waiting), [3, 2, 1]);
     }
 }

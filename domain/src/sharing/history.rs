@@ -23,13 +23,23 @@ pub struct History {
 
 /// What stands for parents that are lost: a restored manager gets revisions back whose parents nobody holds any more.
 ///
-/// It only adds to what the revision says itself, so a lost parent that turns up later takes its place again.
+/// It only adds to what the revision says itself, and what it says of lost places counts as long as a parent is lost: one
+/// that turns up later takes its place again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Graft {
     /// Revisions that it certainly contains; empty where nobody knows any.
     pub parents: BTreeSet<RevisionId>,
     /// Places that the lost revisions may have written, beside those that the revision names.
     pub touched: TouchedPaths,
+}
+
+impl Graft {
+    /// Nothing is known of what was lost: it may have written anything, so every difference is somebody's edit. Taken for
+    /// no edit, it would be overwritten by whoever wrote there since, and nobody would be asked.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { parents: BTreeSet::new(), touched: std::iter::once(Path::root()).collect() }
+    }
 }
 
 /// Why a revision cannot join the history yet, or ever.
@@ -218,7 +228,8 @@ impl History {
                 None if revision.header.tombstone => {}
                 None => touched.extend(&revision.header.touched),
             }
-            if let Some(graft) = self.grafts.get(id) {
+            let is_rootless = revision.header.parents.iter().any(|parent| !self.contains(*parent));
+            if let Some(graft) = self.grafts.get(id).filter(|_| is_rootless) {
                 touched.extend(&graft.touched);
             }
         }

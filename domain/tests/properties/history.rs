@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use atoll_domain::id::RevisionId;
-use atoll_domain::sharing::history::Meeting;
+use atoll_domain::kind::Kind;
+use atoll_domain::sharing::history::{Graft, History, Meeting};
 use atoll_domain::sharing::merge::Merged;
 use atoll_domain::sharing::path::{Path, TouchedPaths};
 use atoll_domain::sharing::revision::{Revision, RevisionError};
 use atoll_domain::sharing::text::TextMode;
 use atoll_domain::sharing::touched::difference;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cases;
 use crate::edits::{change, kind, leaves, text_mode};
@@ -202,4 +203,41 @@ impl Story {
         }
         Ok(())
     }
+}
+
+/// Somebody's edit comes without what it was made from: a restored manager and its node have both lost that.
+#[test]
+fn an_edit_whose_parents_are_lost_is_a_question_wherever_it_differs() {
+    let kind = Kind::StepTemplate;
+    let body = |first: &str, second: &str| json!({"Name": "demo", "Properties": {"first": first, "second": second}});
+    let write = |parents: &[&Revision], before: Option<&Value>, after: &Value| {
+        let parents = parents.iter().map(|revision| revision.id).collect();
+        Revision::child(RESOURCE, kind, parents, before, after)
+    };
+    let (begun, lost, edited, others) =
+        (body("begin", "begin"), body("mine", "begin"), body("mine", "mine too"), body("theirs", "begin"));
+    let released = write(&[], None, &begun);
+    let lost_edit = write(&[&released], Some(&begun), &lost);
+    let edit = write(&[&lost_edit], Some(&lost), &edited);
+    let other = write(&[&released], Some(&begun), &others);
+    let bodies = [(&released, &begun), (&lost_edit, &lost), (&edit, &edited), (&other, &others)];
+    let find =
+        |revision: &Revision| bodies.iter().find(|(known, _)| known.id == revision.id).map(|(_, body)| (*body).clone());
+    let mut history = History::default();
+    history.insert(released.clone()).unwrap();
+    history.insert(other.clone()).unwrap();
+    history.insert_grafted(edit.clone(), Graft::unknown()).unwrap();
+    let Meeting::Open(merged) = history.meet(edit.id, other.id, TextMode::Auto, &find).unwrap() else {
+        panic!("the first word of the lost edit was overwritten, and nobody was asked");
+    };
+    let asked: BTreeSet<&Path> = merged.conflicts.iter().map(|conflict| &conflict.path).collect();
+    let at = |name: &str| Path(vec!["Properties".to_owned(), name.to_owned()]);
+    assert_eq!(asked, BTreeSet::from([&at("first"), &at("second")]));
+
+    // What was lost turns up: only what both wrote is asked about.
+    history.insert(lost_edit.clone()).unwrap();
+    let Meeting::Open(merged) = history.meet(edit.id, other.id, TextMode::Auto, &find).unwrap() else {
+        panic!("both wrote the first word");
+    };
+    assert_eq!(merged.conflicts.iter().map(|conflict| &conflict.path).collect::<Vec<_>>(), [&at("first")]);
 }

@@ -148,7 +148,7 @@ impl World {
             86..89 => self.label().await,
             89..93 => self.back_up(),
             93..95 => self.restore_the_manager().await,
-            95..97 => self.restore_a_node(),
+            95..97 => self.restore_a_node().await,
             _ => self.manager.work().await,
         }
     }

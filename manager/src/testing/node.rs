@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use atoll_domain::document::{Document, Lane, Purpose, Report, RevisionReport, sign};
 use atoll_domain::id::{NodeId, ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
-use atoll_domain::link::delivery::{Answer, plan_settling};
+use atoll_domain::link::delivery::{Answer, Order, plan_settling};
 use atoll_domain::link::manager::ManagerLink;
 use atoll_domain::link::replica::{
     Arrived, Edit, EditBase, EditError, Incoming, Rejected, Replica, Running, Stored, Write,
@@ -99,15 +99,12 @@ impl TestNode {
         hears: bool,
     ) -> Vec<(Option<RevisionId>, Outcome)> {
         let mut outcomes = Vec::new();
-        let (mut returned, mut first) = (BTreeSet::new(), BTreeSet::new());
+        let mut order = Order::default();
         let mut sent = BTreeSet::new();
         for _ in 0..most {
             let node = node_get(&manager.services.store, self.id).await.unwrap().unwrap();
-            // What the manager asked for goes before everything else, as in the program of the node.
-            let waiting = |number: &&u64| hears || !sent.contains(*number);
-            let next = first.iter().chain(self.replica.outbox().keys()).find(waiting).copied();
-            let Some(number) = next.filter(|number| self.replica.outbox().contains_key(number)) else { break };
-            first.remove(&number);
+            let waiting = |number: &u64| hears || !sent.contains(number);
+            let Some(number) = order.next(&self.replica).into_iter().find(waiting) else { break };
             sent.insert(number);
             let report = self.replica.outbox()[&number].clone();
             let revision = report.brings();
@@ -124,16 +121,12 @@ impl TestNode {
             if !hears {
                 continue;
             }
-            let (mut writes, settled) = plan_settling(&self.replica, &[(number, answer)], &returned);
+            let (mut writes, settled) = plan_settling(&self.replica, &[(number, answer)], &order);
             manager.services.hub.refresh(&manager.services.store).await.unwrap();
             let (sequence, mark) = manager.services.hub.read(|feed| (feed.sequence(), feed.mark(feed.sequence())));
             writes.push(Write::SetHeard(sequence, mark));
-            returned.extend(settled.returned);
-            first.extend(settled.first);
             self.apply(writes);
-            if !settled.blocked.is_empty() {
-                break;
-            }
+            order.learn(&settled);
         }
         outcomes
     }

@@ -1,13 +1,11 @@
 //! What goes up: the outbox, oldest first, each report until the manager has stored it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_domain::canonical;
 use atoll_domain::document::{Purpose, Report, sign};
-use atoll_domain::id::RevisionId;
-use atoll_domain::link::delivery::{Answer, Settled, plan_settling};
+use atoll_domain::link::delivery::{Answer, Order, Settled, plan_settling};
 use atoll_domain::link::node::retry_delay_ms;
 use atoll_domain::link::replica::Write;
 use atoll_proto::v1::node_link_client::NodeLinkClient;
@@ -25,17 +23,6 @@ const BATCH_REPORTS: usize = 64;
 const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// The outbox is looked at this often even if nobody says that something is in it.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
-
-/// What this connection has learned about the order of delivery.
-#[derive(Debug, Default)]
-struct Order {
-    /// Revisions that the manager asked for: they go before everything else.
-    first: BTreeSet<u64>,
-    /// Reports that need a revision which this node does not hold either. Tried again with the next connection.
-    blocked: BTreeSet<u64>,
-    /// Revisions that were returned. One that the manager still asks for afterwards is not sent in a circle.
-    returned: BTreeSet<RevisionId>,
-}
 
 /// Delivers reports for as long as the connection lasts.
 pub(super) async fn deliver(inner: &Arc<Inner>, mut client: NodeLinkClient<Channel>) -> End {
@@ -75,19 +62,13 @@ fn delivery_failure(inner: &Inner, failure: Option<String>) {
     }
 }
 
-/// The next reports to send, signed. Those that others wait for go alone, so that they are stored first.
+/// The next reports to send, signed.
 fn next_batch(inner: &Inner, order: &Order) -> Vec<atoll_proto::v1::Report> {
     let replica = inner.replica();
     let outbox = replica.outbox();
-    let urgent: Vec<u64> = order.first.iter().copied().filter(|number| outbox.contains_key(number)).collect();
-    let numbers = if urgent.is_empty() {
-        outbox.keys().copied().filter(|number| !order.blocked.contains(number)).take(BATCH_REPORTS).collect()
-    } else {
-        urgent
-    };
     let mut batch = Vec::new();
     let mut size_bytes = 0;
-    for number in numbers.into_iter().take(BATCH_REPORTS) {
+    for number in order.next(&replica).into_iter().take(BATCH_REPORTS) {
         let Some(report) = outbox.get(&number).and_then(|report| signed(inner, number, report)) else { continue };
         size_bytes += report.report.len() + report.signature.len();
         // One report alone is always sent, whatever its size.
@@ -120,19 +101,11 @@ async fn push(
         reason: "it did not answer in time".to_owned(),
     })?;
     let answered = response.map_err(|status| refusal(&status, &address))?.into_inner();
-    let returned = order.returned.clone();
-    let settled = blocking(inner, move |inner| settle(inner, &answered, &returned)).await?;
-    order.returned.extend(&settled.returned);
-    order.first.retain(|number| !settled.delivered.contains(number));
-    order.first.extend(&settled.first);
-    order.first.retain(|number| !settled.blocked.contains(number));
-    order.blocked.extend(&settled.blocked);
-    if !settled.delivered.is_empty() {
-        // Somebody else's revision may have arrived by now as well.
-        order.blocked.retain(|number| settled.blocked.contains(number));
-    }
-    let moved = [&settled.delivered, &settled.first, &settled.blocked].iter().any(|numbers| !numbers.is_empty());
-    Ok(moved || settled.without_parents > 0)
+    let learned = std::mem::take(order);
+    let (settled, learned) =
+        blocking(inner, move |inner| settle(inner, &answered, &learned).map(|settled| (settled, learned))).await?;
+    *order = learned;
+    Ok(order.learn(&settled))
 }
 
 fn answer(result: &ReportResult) -> Option<(u64, Answer)> {
@@ -148,7 +121,7 @@ fn answer(result: &ReportResult) -> Option<(u64, Answer)> {
     Some((result.number, answer))
 }
 
-fn settle(inner: &Inner, answered: &PushResponse, returned: &BTreeSet<RevisionId>) -> Result<Settled, NodeError> {
+fn settle(inner: &Inner, answered: &PushResponse, order: &Order) -> Result<Settled, NodeError> {
     let results = &answered.results;
     let answers: Vec<(u64, Answer)> = results.iter().filter_map(answer).collect();
     for (number, answer) in &answers {
@@ -157,7 +130,7 @@ fn settle(inner: &Inner, answered: &PushResponse, returned: &BTreeSet<RevisionId
         }
     }
     let settled = inner.change(|replica| {
-        let (mut writes, settled) = plan_settling(replica, &answers, returned);
+        let (mut writes, settled) = plan_settling(replica, &answers, order);
         // With what is forgotten here: a manager that has forgotten it too is known by this.
         if answered.sequence > 0 {
             writes.push(Write::SetHeard(answered.sequence, answered.mark));

@@ -213,7 +213,7 @@ async fn receive_revision(
             revision_made_again(&tx, revision.id, proof).await?;
         }
     } else {
-        let graft = (!missing.is_empty()).then(Graft::default);
+        let graft = (!missing.is_empty()).then(Graft::unknown);
         let (revision, provenance) = (revision.clone(), report.provenance.clone());
         let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
         loaded.add_record(&tx, record, report.body.as_ref(), Some(proof)).await?;

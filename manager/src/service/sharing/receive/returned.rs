@@ -11,7 +11,7 @@ use atoll_domain::id::RevisionId;
 use atoll_domain::sharing::fork::{Delivery, ForkDecision, ForkEvent, ForkState, MergedFork};
 use atoll_domain::sharing::history::{Graft, Meeting};
 use atoll_domain::sharing::offer::Offer;
-use atoll_domain::sharing::path::{Path, TouchedPaths};
+use atoll_domain::sharing::path::TouchedPaths;
 use atoll_domain::sharing::revision::{Origin, Provenance, Revision, RevisionError};
 use atoll_domain::sharing::touched::difference;
 use atoll_domain::time::Timestamp;
@@ -179,7 +179,7 @@ async fn graft_of(tx: &Tx, loaded: &Loaded, offer: &Offer, is_newest: bool) -> R
     // A node's clock is nothing to go by.
     let may_follow = is_newest && node.is_none() && loaded.record.heads.iter().all(is_older);
     let Some((_, released)) = loaded.record.released.filter(|_| may_follow) else {
-        return Ok(Graft { parents: BTreeSet::new(), touched: std::iter::once(Path::root()).collect() });
+        return Ok(Graft::unknown());
     };
     let before = loaded.body(tx, released).await?;
     let mut touched = TouchedPaths::default();
@@ -233,7 +233,7 @@ async fn take_decision(
         return Ok(Outcome::NeedParents(missing));
     }
     if let (Some(revision), Some(said)) = (merged, &decision.merged) {
-        let graft = (!missing_parents(&loaded, &revision).is_empty()).then(Graft::default);
+        let graft = (!missing_parents(&loaded, &revision).is_empty()).then(Graft::unknown);
         let provenance = said.provenance.clone();
         let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
         loaded.add_record(&tx, record, said.body.as_ref(), None).await?;
@@ -265,11 +265,7 @@ async fn say_again(
     let forks = forks_between(tx, node.id, decision.resource).await?;
     let about = |fork: &ForkRecord| fork.node_head == decision.of && !fork.state.is_decided();
     let Some(mut known) = forks.into_iter().find(about) else {
-        // What a person made of the edit is nobody's merge: it cannot be made again from what is known.
-        if let Some(merged) = decision.merged.as_ref().filter(|merged| merged.provenance.origin == Origin::Resolution) {
-            let message = "was decided before the manager's database was restored, and is in nothing since".to_owned();
-            ask_about(services, tx, loaded, (node, merged.revision), message, caller).await?;
-        }
+        ask_what_it_held(services, tx, loaded, node, decision, caller).await?;
         return Ok("kept in the history".to_owned());
     };
     if decision.state == ForkState::Declined {
@@ -290,7 +286,49 @@ async fn say_again(
     {
         known.head = merged.revision;
     }
-    fork::rebase(services, tx, loaded, known, caller).await
+    let said = fork::rebase(services, tx, loaded, known, caller).await?;
+    ask_what_it_held(services, tx, loaded, node, decision, caller).await?;
+    Ok(said)
+}
+
+/// What a node's edit held before the restore, and nothing holds by now: a person's answer to a question is nobody's merge
+/// and cannot be made again from what is known, and neither can what was built on an edit that only the manager had.
+async fn ask_what_it_held(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &Loaded,
+    node: &NodeRecord,
+    decision: &ForkDecision,
+    caller: &Caller,
+) -> Result<()> {
+    let is_answer = decision.merged.as_ref().is_some_and(|merged| merged.provenance.origin == Origin::Resolution);
+    let held = decision.merged.as_ref().map_or(decision.of, |merged| merged.revision);
+    let counted = is_answer || !decision.state.is_closed();
+    let forks = forks_between(tx, node.id, decision.resource).await?;
+    let places = forks.iter().flat_map(|fork| [fork.head, fork.node_head]).chain(loaded.record.heads.iter().copied());
+    let places: Vec<RevisionId> = places.collect();
+    if !counted || !loaded.history.contains(held) || is_kept(loaded, held, &places) {
+        return Ok(());
+    }
+    let what = if is_answer { "was decided" } else { "was part of this node's edit" };
+    let message = format!("{what} before the manager's database was restored, and is in nothing since");
+    ask_about(services, tx, loaded, (node, held), message, caller).await
+}
+
+/// Whether places that are looked at contain a revision, or, where rules alone made it, all that it was made of.
+fn is_kept(loaded: &Loaded, revision: RevisionId, places: &[RevisionId]) -> bool {
+    let (mut rest, mut seen) = (vec![revision], BTreeSet::new());
+    while let Some(id) = rest.pop() {
+        let contains = |place: &RevisionId| loaded.history.descends(*place, id) || loaded.history.names(*place, id);
+        if !seen.insert(id) || places.iter().any(contains) {
+            continue;
+        }
+        match loaded.provenance.get(&id).filter(|record| record.provenance.origin == Origin::Merge) {
+            Some(merge) => rest.extend(&merge.revision.header.parents),
+            None => return false,
+        }
+    }
+    true
 }
 
 /// What others made, and this node only held: it becomes history. Nobody has signed who made it, so it is said to come
@@ -304,7 +342,7 @@ pub(super) async fn keep(
     proof: ReportProof,
     now: Timestamp,
 ) -> Result<Outcome> {
-    let graft = (!missing_parents(&loaded, &revision).is_empty()).then(Graft::default);
+    let graft = (!missing_parents(&loaded, &revision).is_empty()).then(Graft::unknown);
     let provenance = if is_merge(&tx, &loaded, &revision).await? {
         loaded.merge_provenance(&revision.header.parents)
     } else {
