@@ -45,6 +45,7 @@ pub async fn refresh_node_in(
     for audience in present.difference(&wanted) {
         tx.put_membership(node.id, audience.clone(), false);
     }
+    secret::refresh_own(services, tx, node).await?;
     if wanted != present {
         queue_forks(tx, forks_of(tx, node.id).await?, |_| true);
     }

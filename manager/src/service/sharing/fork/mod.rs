@@ -22,7 +22,7 @@ pub(super) use rebase::{rebase, rebuild_merge, said_of};
 pub(super) use through::write_through;
 
 use super::history::{Loaded, load};
-use super::offer;
+use super::{offer, secret};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::service::{Caller, Services};
@@ -61,6 +61,7 @@ pub(super) async fn tell(
     together: Option<Together>,
 ) -> Result<()> {
     fork_put(tx, fork).await?;
+    secret::refresh_fork(services, tx, loaded, fork, together.as_ref()).await?;
     let decision = decision(tx, loaded, fork, together).await?;
     let audience = Audience::Node(fork.node);
     offer::put(services, tx, audience.clone(), DocumentKind::Fork, key(fork), &decision).await?;

@@ -1,5 +1,7 @@
 //! Sensitive values: sealed on the way in, and brought to exactly the nodes that may see them.
 
+mod own;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_domain::document::{Audience, DocumentKind};
@@ -10,6 +12,8 @@ use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::secret::{Plaintext, SealedValue, SymmetricKey, WrappedKey, references, seal_sensitive};
 use atoll_domain::time::Timestamp;
 use serde_json::Value;
+
+pub(super) use own::refresh_fork;
 
 use super::history::{Loaded, load};
 use super::offer;
@@ -84,13 +88,18 @@ pub async fn refresh_publication(services: &Services, tx: &mut Tx, publication: 
             keys.insert(audience.clone(), record);
         }
     }
+    let mut withdrawn = own::Withdrawn::new();
     for (audience, record) in &keys {
         let key = open_key(services, record)?;
         let versions = wanted.get(audience).map(|(_, versions)| versions.clone()).unwrap_or_default();
-        refresh_values(services, tx, record, &key, &versions).await?;
+        let gone = refresh_values(services, tx, record, &key, &versions).await?;
+        if !gone.is_empty() {
+            let readers = members_of(tx, audience).await?;
+            gone.into_iter().for_each(|version| withdrawn.entry(version).or_default().extend(readers.iter().copied()));
+        }
         refresh_members(services, tx, publication, record, &key).await?;
     }
-    Ok(())
+    own::keep(services, tx, publication, &withdrawn).await
 }
 
 /// The same after one resource changed. Where nothing sealed was published and this resource brings nothing sealed,
@@ -151,17 +160,20 @@ fn open_key(services: &Services, record: &AudienceKeyRecord) -> Result<Symmetric
     Ok(SymmetricKey::new(bytes.try_into().map_err(|_| Error::internal("an audience key has the wrong length"))?))
 }
 
+/// Brings the values of an audience up to date. Answers those that are taken away.
 async fn refresh_values(
     services: &Services,
     tx: &mut Tx,
     record: &AudienceKeyRecord,
     key: &SymmetricKey,
     versions: &BTreeSet<SecretId>,
-) -> Result<()> {
+) -> Result<Vec<SecretId>> {
     let present = document_keys(tx, &record.audience).await?;
+    let mut gone = Vec::new();
     for (present, _) in &present {
         if !versions.iter().any(|version| *present == secret_key(*version)) {
             offer::remove(services, tx, record.audience.clone(), DocumentKind::Secret, present.clone()).await?;
+            gone.extend(present.strip_prefix(SECRETS).and_then(|version| version.parse::<SecretId>().ok()));
         }
     }
     for version in versions {
@@ -174,11 +186,13 @@ async fn refresh_values(
         let key = secret_key(*version);
         offer::put(services, tx, record.audience.clone(), DocumentKind::Secret, key, &sealed).await?;
     }
-    Ok(())
+    Ok(gone)
 }
 
+const SECRETS: &str = "secret/";
+
 fn secret_key(version: SecretId) -> String {
-    format!("secret/{version}")
+    format!("{SECRETS}{version}")
 }
 
 async fn refresh_members(
@@ -209,9 +223,13 @@ async fn refresh_members(
 
 /// Whether a node reads what is sealed for a scope of a publication.
 pub(super) fn in_scope(publication: &PublicationRecord, record: &AudienceKeyRecord, node: &NodeRecord) -> bool {
+    publication.selector.matches(&node.group, &node.labels) && is_meant_for(&record.scope, node)
+}
+
+/// Whether a node lies in the scope of a value.
+fn is_meant_for(scope: &Scope, node: &NodeRecord) -> bool {
     // A name is free to be taken: what is for that very name is for the server that somebody said it is.
-    let is_meant = record.scope.target.is_empty() || node.confirmed;
-    is_meant && publication.selector.matches(&node.group, &node.labels) && record.scope.rank_at(&place(node)).is_ok()
+    (scope.target.is_empty() || node.confirmed) && scope.rank_at(&place(node)).is_ok()
 }
 
 /// Where a node stands for the scopes of values.
@@ -268,6 +286,11 @@ pub async fn admit_nodes(
         }
     }
     Ok(())
+}
+
+/// What a node keeps of sealed values for its own edits, after it came to stand elsewhere.
+pub async fn refresh_own(services: &Services, tx: &mut Tx, node: &NodeRecord) -> Result<()> {
+    own::refresh_node(services, tx, node).await
 }
 
 /// The part of a node's memberships that follows from the scopes of values in a publication that reaches it.

@@ -60,6 +60,69 @@ async fn a_scope_from_one_side_and_a_value_from_the_other_are_a_question_and_lea
 }
 
 #[tokio::test]
+async fn who_goes_on_with_its_own_edit_goes_on_with_the_value_that_it_refers_to_and_nobody_else_does() {
+    let (manager, mut inside, _) = farm(EditMode::Propose, &set(&production(), &json!("old"), "1")).await;
+    let mut other = manager.node("other", "/", &[("environment", "production")]).await;
+    other.sync(&manager).await;
+    // It changes what a release changes too, and what it runs refers to the password of before.
+    let mut mine = inside.content("db");
+    mine["Variables"][1]["Value"] = json!("mine");
+    let claimed = inside.runs("db").unwrap().revision;
+    inside.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
+    inside.sync(&manager).await;
+    manager.written(SET, &set(&production(), &json!("new"), "theirs")).await;
+    inside.sync(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!(manager.conflicts().await.len(), 1);
+    let reads = |node: &TestNode| node.plaintexts().into_iter().collect::<std::collections::BTreeSet<_>>();
+    assert!(reads(&inside).contains("old"), "what it runs needs the value");
+    assert_eq!(reads(&other), ["new".to_owned()].into());
+
+    // An edit on top of it needs the value as well.
+    let mut more = inside.content("db");
+    more["Variables"][1]["Value"] = json!("mine again");
+    let claimed = inside.runs("db").unwrap().revision;
+    inside.edit(SET, EditBase::Revision(claimed), &more).unwrap();
+    inside.sync(&manager).await;
+    assert!(reads(&inside).contains("old"));
+
+    // It goes elsewhere, and reads nothing of production any more; what is lost does not come back with the label.
+    manager.label(&inside, "environment", "staging", false).await.unwrap();
+    inside.sync(&manager).await;
+    assert!(reads(&inside).is_empty());
+    manager.label(&inside, "environment", "production", true).await.unwrap();
+    inside.sync(&manager).await;
+    assert_eq!(reads(&inside), ["new".to_owned()].into());
+}
+
+#[tokio::test]
+async fn the_value_of_an_edit_goes_with_it() {
+    let (manager, mut inside, _) = farm(EditMode::Propose, &set(&production(), &json!("old"), "1")).await;
+    let mut mine = inside.content("db");
+    mine["Variables"][1]["Value"] = json!("mine");
+    let claimed = inside.runs("db").unwrap().revision;
+    inside.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
+    inside.sync(&manager).await;
+    manager.written(SET, &set(&production(), &json!("new"), "theirs")).await;
+    inside.sync(&manager).await;
+    assert_eq!(inside.plaintexts().len(), 2, "that of its edit, and that of the release");
+    let fork = manager.forks().await.remove(0);
+    manager.decide(&fork, false, false).await.unwrap();
+    inside.sync(&manager).await;
+    assert_eq!(inside.plaintexts(), ["new"]);
+
+    // One that merges runs with the new value, and keeps nothing of the old one.
+    let mut mine = inside.content("db");
+    mine["Variables"][1]["Value"] = json!("mine");
+    let claimed = inside.runs("db").unwrap().revision;
+    inside.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
+    inside.sync(&manager).await;
+    manager.written(SET, &set(&production(), &json!("newest"), "theirs")).await;
+    inside.sync(&manager).await;
+    assert_eq!(inside.plaintexts(), ["newest"]);
+}
+
+#[tokio::test]
 async fn a_replaced_value_does_not_travel_with_a_scope_that_another_has_widened() {
     let (manager, mut inside, mut outside) =
         farm(EditMode::WriteThrough, &set(&production(), &json!("old"), "1")).await;
