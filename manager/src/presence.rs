@@ -154,7 +154,7 @@ impl Presence {
             seen.last_seen_ms = now.0;
         }
         self.mark(node);
-        self.happened(node, now.0, "disconnected", "its connection ended; it works on with what it has".to_owned());
+        self.happened(node, now.0, "disconnected", "its connection ended; it keeps running what it has".to_owned());
     }
 
     pub fn acknowledged(&self, node: NodeId, sequence: u64, now: Timestamp) {

@@ -30,9 +30,9 @@ export function Sessions() {
             { header: "In the name of", cell: (session) => <bdi>{session.name}</bdi> },
             { header: "Browser", cell: (session) => (session.current ? `${session.browser} (this one)` : session.browser) },
             { header: "Signed in", cell: (session) => <Time at={session.createdMs} /> },
-            { header: "Runs out", cell: (session) => <Time at={session.expiresMs} /> },
+            { header: "Expires", cell: (session) => <Time at={session.expiresMs} /> },
             {
-              header: "Acts",
+              header: "Actions",
               cell: (session) => <IconButton label={`Sign out ${session.name}, ${session.browser}`} icon={Trash2} onClick={() => setEnding(session)} />,
             },
           ]}

@@ -58,9 +58,9 @@ export function Tokens() {
             { header: "State", cell: (token) => <State of={stateOf(token)} /> },
             { header: "Made", cell: (token) => <Time at={token.createdMs} /> },
             { header: "By", cell: (token) => <bdi>{token.createdBy}</bdi> },
-            { header: "Runs out", cell: (token) => <Time at={token.expiresMs} /> },
+            { header: "Expires", cell: (token) => <Time at={token.expiresMs} /> },
             {
-              header: "Acts",
+              header: "Actions",
               cell: (token) => (
                 <IconButton
                   label={`Revoke ${token.name}`}

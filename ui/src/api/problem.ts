@@ -15,18 +15,21 @@ export type Problem = {
 };
 
 const TITLES: Partial<Record<Code, string>> = {
-  [Code.InvalidArgument]: "This cannot be taken",
-  [Code.NotFound]: "Not there",
-  [Code.AlreadyExists]: "There is one already",
-  [Code.FailedPrecondition]: "Not in this state",
-  [Code.Aborted]: "Somebody was faster",
+  [Code.InvalidArgument]: "Not valid",
+  [Code.NotFound]: "Not found",
+  [Code.AlreadyExists]: "Already exists",
+  [Code.FailedPrecondition]: "Not possible now",
+  [Code.Aborted]: "Changed meanwhile",
   [Code.Unauthenticated]: "Signed out",
   [Code.PermissionDenied]: "Not allowed",
-  [Code.ResourceExhausted]: "Too much at once",
+  [Code.ResourceExhausted]: "Too many requests",
   [Code.Unavailable]: "The manager does not answer",
-  [Code.DeadlineExceeded]: "The manager takes too long",
+  [Code.DeadlineExceeded]: "The manager did not answer in time",
   [Code.Internal]: "The manager failed",
 };
+
+/** What is refused until somebody says that it is meant. */
+const CONFIRMED = new Set(["WIDENS_SECRET", "RELEASES_DRAFTS"]);
 
 const RETRIED = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]);
 
@@ -56,7 +59,7 @@ export function problemOf(error: unknown, isAct = false): Problem {
         ? "The manager did not answer in time. Whether it was done is not known: look again before you repeat it."
         : sentence(failure.rawMessage);
   return {
-    title: TITLES[code] ?? "Something went wrong",
+    title: info && CONFIRMED.has(info.reason) ? "Needs your confirmation" : (TITLES[code] ?? "Something went wrong"),
     text,
     reason: info?.reason ?? Code[code] ?? "UNKNOWN",
     canRetry: RETRIED.has(code),

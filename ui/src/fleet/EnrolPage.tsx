@@ -85,10 +85,10 @@ function Tokens() {
             { header: "Group", cell: (token) => <bdi>{token.group}</bdi> },
             { header: "Labels", cell: (token) => <Labels of={token.labels} /> },
             { header: "Used", cell: (token) => `${token.uses} of ${token.usesLimit}` },
-            { header: "Runs out", cell: (token) => <Time at={token.expiresMs} /> },
+            { header: "Expires", cell: (token) => <Time at={token.expiresMs} /> },
             { header: "Made by", cell: (token) => <bdi>{token.createdBy}</bdi> },
             {
-              header: "Acts",
+              header: "Actions",
               cell: (token) => (
                 <IconButton
                   label={`Revoke ${token.description || token.id}`}

@@ -55,7 +55,7 @@ export function GroupsPage() {
               { header: "With those below", cell: (group) => group.nodesBelow.toLocaleString("en") },
               { header: "Published here", cell: (group) => <Published group={group} publications={publications.data?.publications ?? []} /> },
               {
-                header: "Acts",
+                header: "Actions",
                 cell: (group) => (
                   <>
                     <IconButton label={`New group below ${group.path}`} icon={Plus} onClick={() => setNew(true, group.path)} />

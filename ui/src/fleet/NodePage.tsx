@@ -157,7 +157,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
           <dd>
             <Time at={node.joinedMs} />
           </dd>
-          <dt>Certificate runs out</dt>
+          <dt>Certificate expires</dt>
           <dd>
             <Time at={node.certificateExpiresMs} />
           </dd>
@@ -172,7 +172,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
         </dl>
       </section>
       <div className="wide">
-        <Section title="What is not as usual">
+        <Section title="Needs attention">
           <SimpleTable
             label="Exceptions"
             rows={detail.exceptions}

@@ -127,7 +127,7 @@ function contentTabs(newest: GetResourceResponse, revision: string, editing: Edi
 
 function QuestionNote({ id }: { id: string }) {
   return (
-    <Note title="Saved. It does not merge by itself: answer the question">
+    <Note title="Saved. It does not merge automatically: resolve the conflict">
       It and a newer edit change the same place.{" "}
       <Link to="/conflicts/$id" params={{ id }} className="row-link">
         Answer the question

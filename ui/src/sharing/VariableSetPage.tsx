@@ -72,7 +72,7 @@ function VariableSet({ newest }: { newest: GetResourceResponse }) {
     >
       {content?.["Description"] ? <p className="resource-prose set-description">{String(content["Description"])}</p> : null}
       {conflictId !== "" && resource.state !== "conflict" ? (
-        <Note title="Saved. It does not merge by itself: answer the question">
+        <Note title="Saved. It does not merge automatically: resolve the conflict">
           It and a newer edit change the same place.{" "}
           <Link to="/conflicts/$id" params={{ id: conflictId }} className="row-link">
             Answer the question

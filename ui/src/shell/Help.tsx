@@ -16,7 +16,7 @@ const KEYS: readonly [string, string][] = [
   ["x or space", "Select the row; with Shift up to it"],
   ["Enter", "Open the row"],
   ["Esc", "Clear the selection, close a dialog"],
-  ["F7, Shift F7", "Next and previous question of a conflict"],
+  ["F7, Shift F7", "Next and previous field of a conflict"],
   ["Ctrl Enter", "Save or send what is open"],
 ];
 

@@ -109,7 +109,7 @@ test("a node that is cut off is shown as such, with the reason, and back when it
   await agent.stop();
   await page.getByRole("gridcell").filter({ hasText: "Offline" }).waitFor();
   await page.getByRole("link", { name: "edge-1" }).click();
-  await page.getByText("its connection ended; it works on with what it has").first().waitFor();
+  await page.getByText("its connection ended; it keeps running what it has").first().waitFor();
   agent.start();
   await page.getByRole("region", { name: "State" }).getByText("Online").waitFor();
 });

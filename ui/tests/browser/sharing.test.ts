@@ -83,7 +83,7 @@ test("a conflict is counted, shown place by place, answered, and everybody gets 
   await page.getByText("0 of 2 answered").waitFor();
   const answers = { parameter: /Take node prod-1/, script: /Take the manager/ };
   for (let question = 0; question < 2; question++) {
-    const title = (await page.getByRole("region", { name: /^Question/ }).getAttribute("aria-label")) ?? "";
+    const title = (await page.getByRole("region", { name: /^Field/ }).getAttribute("aria-label")) ?? "";
     const answer = /script/i.test(title) ? answers.script : answers.parameter;
     await page.getByRole("radio", { name: answer }).check();
     if (question === 0) await page.keyboard.press("F7");

@@ -104,7 +104,7 @@ fn state_of(record: &NodeRecord, seen: &SeenRecord) -> (&'static str, String, i6
             ("never_connected", "joined, and has not called yet".to_owned(), record.joined_ms)
         }
         NodeStanding::Active => {
-            ("offline", "its connection ended; it works on with what it has".to_owned(), seen.since_ms)
+            ("offline", "its connection ended; it keeps running what it has".to_owned(), seen.since_ms)
         }
     }
 }

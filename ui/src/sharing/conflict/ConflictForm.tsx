@@ -123,7 +123,7 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
 }
 
 function openWords(count: number): string {
-  return count === 1 ? "One question is still open" : `${count} questions are still open`;
+  return count === 1 ? "One field is still open" : `${count} fields are still open`;
 }
 
 /** The next question about the same resource, where one answer was not the last. */
@@ -164,7 +164,7 @@ function useSending(conflict: Conflict, draft: Draft, onResolved: (next: Next) =
     },
     onSuccess: (next) => {
       if (next === "changed") return;
-      if (next.conflictId) tellDone(`One more question about ${conflict.resource?.name ?? "it"} is open`, "Your answer is saved.");
+      if (next.conflictId) tellDone(`${conflict.resource?.name ?? "It"} has another open conflict`, "Your answer is saved.");
       else tellDone("The conflict is resolved", next.version ? `Released as ${next.version}.` : "The result waits for a release.");
       onResolved(next);
       makeOld(queries, [...staleTopics("conflict.resolve"), "status"]);

@@ -19,8 +19,8 @@ type ProgressProps = {
 
 export function Progress({ places, draft, sides, onNext, onPrevious, onRest }: ProgressProps) {
   const answered = answeredCount(places, draft);
-  const isDone = answered === places.length ? "Every question is answered" : undefined;
-  const isAlone = places.length < 2 ? "There is only one question" : undefined;
+  const isDone = answered === places.length ? "Every field is resolved" : undefined;
+  const isAlone = places.length < 2 ? "There is only one field" : undefined;
   return (
     <div className="conflict-progress">
       <span role="status" className="conflict-count">
@@ -48,7 +48,7 @@ type ListProps = { places: readonly ConflictPlace[]; draft: Draft; current: numb
 
 export function QuestionList({ places, draft, current, onGo }: ListProps) {
   return (
-    <nav aria-label="Questions" className="conflict-list">
+    <nav aria-label="Fields" className="conflict-list">
       <ol>
         {places.map((place, index) => {
           const state = stateOf(place, draft.answers[place.key]);

@@ -33,7 +33,7 @@ export function Question({ conflict, place, number, answer, onAnswer, names, hea
   const isMerging = useMemo(() => mergesByLine(place), [place]);
   const take = (chosen: string) => onAnswer(answerFor(place, chosen as Take, answer, sides));
   return (
-    <section className="conflict-question" aria-label={`Question ${number}: ${placeText(place.path)}`}>
+    <section className="conflict-question" aria-label={`Field ${number}: ${placeText(place.path)}`}>
       <Title order={2} size="h4" ref={headingRef} tabIndex={-1} className="conflict-question-title">
         {conflict.places.length > 1 ? `${number}. ` : ""}
         <PlaceName path={place.path} />

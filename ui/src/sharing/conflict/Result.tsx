@@ -13,7 +13,7 @@ export function Result({ conflict, draft, names }: ResultProps) {
   return (
     <div className="conflict-result">
       <Folded title="Preview of the result, with your answers">{() => <Preview conflict={conflict} draft={draft} names={names} />}</Folded>
-      <Folded title="Merged content: everything that needed no question">
+      <Folded title="Merged content: everything that merged automatically">
         {() => (
           <>
             <p className="conflict-author">At the open places it holds what was there before.</p>

@@ -61,7 +61,7 @@ export function DecideDialog({ proposal, decision, onClose }: DecideDialogProps)
 }
 
 export function doneWords(decided: DecideProposalResponse, accept: boolean): string {
-  if (decided.conflictId) return "It does not merge with what is shared: answer the questions first";
+  if (decided.conflictId) return "It does not merge with what is shared: resolve the conflict first";
   if (!accept) return "The edit was declined";
   return decided.release ? `The edit was accepted and released as ${decided.release.version}` : "The edit was accepted and waits for a release";
 }

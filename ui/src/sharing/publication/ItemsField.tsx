@@ -42,7 +42,7 @@ export function ItemsField({ items, onChange }: ItemsProps) {
           { header: "Kind", cell: (item) => kindOf(item.kind).noun },
           { header: "Version", cell: (item) => <VersionField item={item} onChange={set} /> },
           {
-            header: "Acts",
+            header: "Actions",
             cell: (item) => (
               <IconButton label={`Take ${item.name} out`} icon={Trash2} onClick={() => onChange(items.filter((one) => one !== item))} />
             ),

@@ -16,7 +16,7 @@ export function ConflictNote({ resource }: { resource: Resource }) {
           Answer the question
         </Link>
       ) : (
-        <Link to="/conflicts" className="row-link">See the open questions</Link>
+        <Link to="/conflicts" className="row-link">See the open conflicts</Link>
       )}
     </Note>
   );

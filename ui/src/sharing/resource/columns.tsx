@@ -51,7 +51,7 @@ function ResourceState({ resource }: { resource: Resource }) {
 }
 
 export function conflictsWords(count: number): string {
-  return count === 1 ? "1 question is open about it" : `${count.toLocaleString("en")} questions are open about it`;
+  return count === 1 ? "1 open conflict" : `${count.toLocaleString("en")} open conflicts`;
 }
 
 function Publications({ of }: { of: readonly string[] }) {

@@ -152,7 +152,7 @@ async function reopen(draft: Draft, readBase: Options["readBase"]): Promise<Edit
 
 function outcome(answer: SaveResourceResponse): [string, string] {
   if (!answer.changed) return ["Nothing changed", "The content is the same as before."];
-  if (answer.conflictId !== "") return ["Saved. It does not merge by itself: answer the question", "Nothing is lost. The page leads to the question."];
+  if (answer.conflictId !== "") return ["Saved. It does not merge automatically: resolve the conflict", "Nothing is lost. The page leads to the conflict."];
   const isMerged = answer.resource !== undefined && !answer.resource.heads.includes(answer.revision?.id ?? "");
   return isMerged ? ["Saved and merged", "Somebody saved meanwhile; both edits are in the newest revision."] : ["Saved as a draft", "Publish it when nodes shall get it."];
 }

@@ -66,7 +66,7 @@ export const RESULT_WORDS: Record<ImportResult["kind"], string> = {
   created: "Created",
   written: "Written as a new revision",
   same: "The same already",
-  exists: "There is one already",
+  exists: "Already exists",
   conflict: "Written. It does not merge by itself",
   failed: "Not imported",
 };

@@ -1,7 +1,7 @@
 // Why something cannot be done with a resource now.
 import type { GetResourceResponse } from "../../api/generated/atoll/v1/sharing_pb";
 
-export const QUESTION_OPEN = "Answer the open question first";
+export const QUESTION_OPEN = "Resolve the open conflict first";
 
 export function whyNotPublished({ resource }: Pick<GetResourceResponse, "resource">): string | undefined {
   if (resource?.state === "conflict") return QUESTION_OPEN;

@@ -151,7 +151,7 @@ function wordColumns(
     },
     {
       id: "acts",
-      header: "Acts",
+      header: "Actions",
       width: "6rem",
       cell: (revision) => (
         <span className="resource-acts">

@@ -44,7 +44,7 @@ export function ParametersTab({ content, editing, lockedReason }: ParametersProp
           { header: "Default", cell: ({ parameter }) => <Default parameter={parameter} /> },
           { header: "Control", cell: ({ parameter }) => controlLabel(controlOf(parameter)) },
           {
-            header: "Acts",
+            header: "Actions",
             cell: ({ parameter, index }) => (
               <Acts
                 name={text(parameter, "Name")}

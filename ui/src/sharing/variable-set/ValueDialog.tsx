@@ -34,7 +34,7 @@ export function ValueDialog({ base: given, setName, value, known, onConflict, on
       cli={setCommand(setName, value, wish)}
       disabledReason={problemOf(wish, value, known)}
       act={() => writeValue(base, value, { ...wish, name: wish.name.trim() })}
-      done={({ conflictId }) => (conflictId === "" ? "Saved as a draft; publish the set when nodes shall get it" : "Saved. It does not merge by itself: answer the question")}
+      done={({ conflictId }) => (conflictId === "" ? "Saved as a draft; publish the set when nodes shall get it" : "Saved. It does not merge automatically: resolve the conflict")}
       onDone={({ conflictId }) => {
         refresh(queries);
         if (conflictId !== "") onConflict(conflictId);

@@ -80,7 +80,7 @@ function columnsOf(lockedReason: string | undefined, onOpen: (open: Open) => voi
     { id: "scope", header: "Defined for", width: "minmax(14rem, 2fr)", cell: (value) => <ScopeChips of={value.scope} /> },
     {
       id: "acts",
-      header: "Acts",
+      header: "Actions",
       width: "7rem",
       cell: (value) => (
         <span className="resource-acts">
