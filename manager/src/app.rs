@@ -42,6 +42,17 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Connections that may wait to be accepted; the system may allow fewer.
 const LISTEN_QUEUE: u32 = 4_096;
 
+/// What can be told before the start, beside the settings themselves. Nothing is changed.
+///
+/// # Errors
+/// The master key file that was named cannot be used.
+pub fn check(settings: &Settings) -> Result<()> {
+    match &settings.master_key_file {
+        Some(path) => master_key(path, false).map(drop),
+        None => Ok(()),
+    }
+}
+
 /// Runs the manager until it is cancelled.
 ///
 /// # Errors

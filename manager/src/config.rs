@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use rustls::pki_types::ServerName;
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
 
 use crate::error::{Error, Result};
 
@@ -91,6 +93,44 @@ impl Settings {
     }
 }
 
+impl std::fmt::Display for Settings {
+    /// As a configuration file would say it, without the password of the database.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut line = |key: &str, value: toml::Value| writeln!(formatter, "{key} = {value}");
+        let text = |value: &dyn std::fmt::Display| toml::Value::String(value.to_string());
+        line("data_directory", text(&self.data_directory.display()))?;
+        if let Some(url) = &self.database_url {
+            line("database_url", text(&without_password(url)))?;
+        }
+        if let Some(path) = &self.master_key_file {
+            line("master_key_file", text(&path.display()))?;
+        }
+        line("admin_listen", text(&self.admin_listen))?;
+        line("admin_tls", toml::Value::Boolean(!self.admin_is_plain))?;
+        line("admin_names", toml::Value::Array(self.admin_names.iter().map(|name| text(name)).collect()))?;
+        line("node_listen", text(&self.node_listen))?;
+        line("node_address", text(&self.node_address))?;
+        line("metrics_listen", text(&self.metrics_listen))?;
+        line("certificate_lifetime", text(&format!("{}s", self.certificate_lifetime_ms / 1_000)))?;
+        line("log_format", text(if self.log_json { &"json" } else { &"text" }))?;
+        line("log", text(&self.log))?;
+        line("joins_per_minute", toml::Value::Integer(self.joins_per_minute.into()))?;
+        line("reports_per_minute", toml::Value::Integer(self.reports_per_minute.into()))
+    }
+}
+
+/// A URL whose password, if it has one, is not shown. What cannot be told apart is not shown at all.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "(not shown)".to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // A password can stand in the query too.
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    match authority.rsplit_once('@') {
+        None => format!("{scheme}://{authority}{path}"),
+        Some((user, host)) => format!("{scheme}://{}@{host}{path}", user.split(':').next().unwrap_or_default()),
+    }
+}
+
 impl std::fmt::Debug for Settings {
     /// Without the database's URL, which may hold a password.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -166,11 +206,25 @@ impl Given {
         if node_address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
             return Err(bad("node_address", format!("\"{node_address}\" is not host:port")));
         }
+        let log = self.log.unwrap_or_else(|| "info,sea_orm_migration=warn".to_owned());
+        EnvFilter::try_new(&log).map_err(|error| bad("log", error))?;
+        for name in self.admin_names.iter().flatten() {
+            ServerName::try_from(name.as_str())
+                .map_err(|_| bad("admin_names", format!("\"{name}\" is neither a DNS name nor an address")))?;
+        }
         let admin_listen = self.admin_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7400)));
         let limit = |key: &str, value: Option<u32>, default: u32| match value {
             Some(0) => Err(bad(key, "it must be at least 1")),
             value => Ok(value.unwrap_or(default)),
         };
+        let metrics_listen = self.metrics_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7401)));
+        let ports = [("node_listen", node_listen), ("metrics_listen", metrics_listen), ("admin_listen", admin_listen)];
+        for (at, (key, address)) in ports.iter().enumerate() {
+            // Port 0 is any that is free.
+            if let Some((other, _)) = ports[..at].iter().find(|(_, other)| other == address && address.port() != 0) {
+                return Err(bad(key, format!("{address} is the address of {other} too")));
+            }
+        }
         Ok(Settings {
             data_directory: self.data_directory.unwrap_or_else(|| PathBuf::from("atoll-data")),
             database_url: self.database_url,
@@ -179,11 +233,11 @@ impl Given {
             admin_is_plain: admin_listen.ip().is_loopback() && !self.admin_tls.unwrap_or(false),
             node_listen,
             node_address,
-            metrics_listen: self.metrics_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7401))),
+            metrics_listen,
             certificate_lifetime_ms,
             admin_names: self.admin_names.unwrap_or_default(),
             log_json,
-            log: self.log.unwrap_or_else(|| "info,sea_orm_migration=warn".to_owned()),
+            log,
             joins_per_minute: limit("joins_per_minute", self.joins_per_minute, 600)?,
             reports_per_minute: limit("reports_per_minute", self.reports_per_minute, 6_000)?,
         })
@@ -200,6 +254,22 @@ mod tests {
         assert!(given.check().unwrap_err().text.contains("certificate_lifetime"));
         let given = Given { database_url: Some("mysql://x".to_owned()), ..Given::default() };
         assert!(given.check().unwrap_err().text.contains("database_url"));
+        let given = Given { log: Some("atoll=loud".to_owned()), ..Given::default() };
+        assert!(given.check().unwrap_err().text.contains("setting log"));
+        let given = Given { admin_names: Some(vec!["not a name".to_owned()]), ..Given::default() };
+        assert!(given.check().unwrap_err().text.contains("admin_names"));
+        let given = Given { node_listen: Some(SocketAddr::from(([127, 0, 0, 1], 7400))), ..Given::default() };
+        assert!(given.check().unwrap_err().text.contains("127.0.0.1:7400 is the address of node_listen too"));
         assert!(toml::from_str::<Given>("data_dir = 'x'").unwrap_err().to_string().contains("data_dir"));
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_back_and_holds_no_password() {
+        let url = "postgres://atoll:hunter2@db.example/atoll?password=hunter2";
+        let given = Given { database_url: Some(url.to_owned()), ..Given::default() };
+        let printed = given.check().unwrap().to_string();
+        assert!(!printed.contains("hunter2"), "{printed}");
+        let again = toml::from_str::<Given>(&printed).unwrap().check().unwrap();
+        assert_eq!(again.to_string(), printed);
     }
 }

@@ -60,7 +60,9 @@ fn main() -> ExitCode {
 fn start(command: Command) -> Result<(), Error> {
     match command.action {
         Action::CheckConfig(options) => {
-            println!("{:#?}", options.settings()?);
+            let settings = options.settings()?;
+            app::check(&settings)?;
+            print!("{settings}");
             Ok(())
         }
         Action::Serve(options) => {

@@ -135,14 +135,17 @@ pub enum ContextCommand {
     List,
     /// Use a context from now on.
     Use { name: String },
-    /// Create or change a context, and use it if it is the first.
+    /// Create or change a context from --server, --token-file and --ca-file, and use it if it is the first.
     Set {
         name: String,
-        #[arg(long = "address")]
-        address: String,
-        #[arg(long = "token-path")]
+        /// The same as --server.
+        #[arg(long = "address", hide = true)]
+        address: Option<String>,
+        /// The same as --token-file.
+        #[arg(long = "token-path", hide = true)]
         token_path: Option<PathBuf>,
-        #[arg(long = "ca-path")]
+        /// The same as --ca-file.
+        #[arg(long = "ca-path", hide = true)]
         ca_path: Option<PathBuf>,
     },
     /// Show the context in use.

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::arguments::ContextCommand;
+use crate::arguments::{Connection, ContextCommand};
 use crate::context::{Context, Contexts};
 use crate::failure::{Failure, Result};
 use crate::output::{Output, say};
 
-pub fn run(command: ContextCommand, output: Output) -> Result<()> {
+pub fn run(command: ContextCommand, flags: &Connection, output: Output) -> Result<()> {
     let mut contexts = Contexts::load()?;
     match command {
         ContextCommand::List => {
@@ -26,10 +26,13 @@ pub fn run(command: ContextCommand, output: Output) -> Result<()> {
         }
         ContextCommand::Set { name, address, token_path, ca_path } => {
             let absolute = |path: std::path::PathBuf| std::path::absolute(path).map_err(Failure::from);
+            let server = address.or_else(|| flags.server.clone()).ok_or_else(|| {
+                Failure::usage("say which manager the context is for, such as --server http://127.0.0.1:7400")
+            })?;
             let context = Context {
-                server: address,
-                token_file: token_path.map(absolute).transpose()?,
-                ca_file: ca_path.map(absolute).transpose()?,
+                server,
+                token_file: token_path.or_else(|| flags.token_file.clone()).map(absolute).transpose()?,
+                ca_file: ca_path.or_else(|| flags.ca_file.clone()).map(absolute).transpose()?,
             };
             contexts.contexts.insert(name.clone(), context);
             contexts.current.get_or_insert(name);

@@ -43,7 +43,7 @@ pub async fn run(arguments: Atoll) -> Result<()> {
             clap_complete::generate(shell, &mut Atoll::command(), "atoll", &mut std::io::stdout());
             return Ok(());
         }
-        Command::Context(command) => return context::run(command, output),
+        Command::Context(command) => return context::run(command, &arguments.connection, output),
         Command::Template(crate::arguments::ResourceCommand::Validate { file }) => {
             return resource::validate(atoll_domain::kind::Kind::StepTemplate, &file);
         }
