@@ -1,12 +1,13 @@
 //! What the bench publishes: step templates of a given size, and one publication for the whole fleet.
 
+use atoll_domain::id::RevisionId;
 use atoll_proto::v1;
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::{Result, failed};
-use crate::manager::Manager;
+use crate::manager::Sharing;
 
 const KIND: &str = "step_template";
 /// What a template's other fields come to.
@@ -18,8 +19,21 @@ pub struct Written {
     pub id: String,
     name: String,
     head: String,
+    newest: String,
     /// Size of the newest content.
     pub content_bytes: usize,
+}
+
+impl Written {
+    /// The newest revision.
+    pub fn revision(&self) -> Result<RevisionId> {
+        self.head.parse().map_err(|_| failed("the manager gave a revision that is none"))
+    }
+
+    /// The newest content.
+    pub fn content(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&self.newest)?)
+    }
 }
 
 /// A template of about `size_bytes` whose script is new each time.
@@ -41,47 +55,60 @@ fn template(name: &str, size_bytes: usize) -> String {
 }
 
 /// Creates a resource.
-pub async fn create(manager: &mut Manager, name: &str, size_bytes: usize) -> Result<Written> {
+pub async fn create(sharing: &mut Sharing, name: &str, size_bytes: usize) -> Result<Written> {
     let content = template(name, size_bytes);
-    let written = Written { id: String::new(), name: name.to_owned(), head: String::new(), content_bytes: 0 };
-    save(manager, written, content).await
+    let written = Written {
+        id: String::new(),
+        name: name.to_owned(),
+        head: String::new(),
+        newest: String::new(),
+        content_bytes: 0,
+    };
+    save(sharing, written, content).await
 }
 
 /// Writes the next revision.
-pub async fn write(manager: &mut Manager, resource: &Written, size_bytes: usize) -> Result<Written> {
+pub async fn write(sharing: &mut Sharing, resource: &Written, size_bytes: usize) -> Result<Written> {
     let content = template(&resource.name, size_bytes);
-    save(manager, resource.clone(), content).await
+    save(sharing, resource.clone(), content).await
 }
 
-async fn save(manager: &mut Manager, before: Written, content: String) -> Result<Written> {
+/// Writes another description, and nothing else.
+pub async fn describe(sharing: &mut Sharing, resource: &Written, text: &str) -> Result<Written> {
+    let mut content = resource.content()?;
+    content["Description"] = json!(text);
+    save(sharing, resource.clone(), content.to_string()).await
+}
+
+async fn save(sharing: &mut Sharing, before: Written, content: String) -> Result<Written> {
     let content_bytes = content.len();
     let request = v1::SaveResourceRequest {
         kind: KIND.to_owned(),
         resource: before.id.clone(),
-        content,
+        content: content.clone(),
         base_revision: before.head,
         ..v1::SaveResourceRequest::default()
     };
-    let saved = manager.sharing.save_resource(request).await?.into_inner();
+    let saved = sharing.save_resource(request).await?.into_inner();
     let missing = || failed("the manager answered a write without saying what it wrote");
     let head = saved.revision.ok_or_else(missing)?.id;
     let id = saved.resource.ok_or_else(missing)?.id;
-    Ok(Written { id, name: before.name, head, content_bytes })
+    Ok(Written { id, name: before.name, head, newest: content, content_bytes })
 }
 
 /// Releases the newest revision to all who follow.
-pub async fn release(manager: &mut Manager, resource: &Written) -> Result<u64> {
+pub async fn release(sharing: &mut Sharing, resource: &Written) -> Result<u64> {
     let request = v1::ReleaseResourceRequest {
         kind: KIND.to_owned(),
         resource: resource.id.clone(),
         expected_revision: "*".to_owned(),
         ..v1::ReleaseResourceRequest::default()
     };
-    Ok(manager.sharing.release_resource(request).await?.into_inner().sequence)
+    Ok(sharing.release_resource(request).await?.into_inner().sequence)
 }
 
 /// Publishes resources to the whole fleet.
-pub async fn publish(manager: &mut Manager, resources: &[Written]) -> Result<()> {
+pub async fn publish(sharing: &mut Sharing, resources: &[Written]) -> Result<()> {
     let items = resources.iter().map(|resource| v1::PublicationItem {
         resource_id: resource.id.clone(),
         kind: KIND.to_owned(),
@@ -102,6 +129,6 @@ pub async fn publish(manager: &mut Manager, resources: &[Written]) -> Result<()>
         expected_etag: "*".to_owned(),
         ..Default::default()
     };
-    manager.sharing.save_publication(request).await?;
+    sharing.save_publication(request).await?;
     Ok(())
 }

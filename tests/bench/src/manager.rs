@@ -9,6 +9,7 @@ use atoll_domain::fleet::enrolment::JoinToken;
 use atoll_proto::v1;
 use atoll_proto::v1::fleet_client::FleetClient;
 use atoll_proto::v1::sharing_client::SharingClient;
+use atoll_proto::v1::telemetry_client::TelemetryClient;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -39,12 +40,16 @@ impl Interceptor for Bearer {
 
 type Authorized = InterceptedService<Channel, Bearer>;
 
+/// An administrator's calls about shared resources; a clone makes its own beside them.
+pub type Sharing = SharingClient<Authorized>;
+
 /// A running manager.
 pub struct Manager {
     pub process: Process,
     pub node_address: SocketAddr,
     pub fleet: FleetClient<Authorized>,
-    pub sharing: SharingClient<Authorized>,
+    pub sharing: Sharing,
+    telemetry: TelemetryClient<Authorized>,
     metrics_address: SocketAddr,
 }
 
@@ -83,7 +88,8 @@ impl Manager {
         value.set_sensitive(true);
         let with = || InterceptedService::new(channel.clone(), Bearer(value.clone()));
         let (fleet, sharing) = (FleetClient::new(with()), SharingClient::new(with()));
-        Ok(Self { process, node_address: node, fleet, sharing, metrics_address: metrics })
+        let telemetry = TelemetryClient::new(with());
+        Ok(Self { process, node_address: node, fleet, sharing, telemetry, metrics_address: metrics })
     }
 
     /// A token for this many nodes.
@@ -96,6 +102,12 @@ impl Manager {
         };
         let text = self.fleet.create_join_token(request).await?.into_inner().text;
         Ok(text.parse()?)
+    }
+
+    /// How many questions are open.
+    pub async fn conflicts_open(&mut self) -> Result<usize> {
+        let status = self.telemetry.get_status(v1::GetStatusRequest::default()).await?.into_inner();
+        Ok(usize::try_from(status.conflicts_open)?)
     }
 
     /// The value of a counter or gauge on the metrics port; zero before its first use.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use atoll_domain::fleet::enrolment::JoinStatement;
-use atoll_domain::id::TokenId;
+use atoll_domain::id::{NodeId, TokenId};
 use atoll_domain::secret::SealingKey;
 use atoll_proto::v1::JoinRequest;
 use atoll_proto::v1::node_link_client::NodeLinkClient;
@@ -22,12 +22,16 @@ use crate::protocol::Side;
 #[derive(Debug, Clone)]
 pub struct Wish {
     key: Vec<u8>,
+    signing: SigningKey,
     request: JoinRequest,
 }
 
 /// A node that joined.
 #[derive(Debug)]
 pub struct Identity {
+    pub id: NodeId,
+    /// What its reports are signed with.
+    pub signing: SigningKey,
     chain: Vec<CertificateDer<'static>>,
     key: Vec<u8>,
 }
@@ -67,27 +71,32 @@ pub fn prepare(name: &str, token: TokenId, token_secret: &str) -> Result<Wish> {
         proof,
         agent_version: "atoll-bench".to_owned(),
     };
-    Ok(Wish { key: key.serialize_der(), request })
+    Ok(Wish { key: key.serialize_der(), signing, request })
 }
 
 /// Joins over a connection of its own, as a real node does.
 pub async fn join(side: Side, address: &str, trust: &Trust, wish: Wish) -> Result<Identity> {
     let (connection, _driver) = connect(address, trust.config(None)?, Arc::default()).await?;
     let origin = Uri::from_static(ORIGIN);
-    let Wish { key, request } = wish;
-    let chain: Vec<Vec<u8>> = match side {
+    let Wish { key, signing, request } = wish;
+    let (id, chain): (NodeId, Vec<Vec<u8>>) = match side {
         Side::Manager => {
-            NodeLinkClient::with_origin(connection, origin).join(request).await?.into_inner().certificate_chain
+            let joined = NodeLinkClient::with_origin(connection, origin).join(request).await?.into_inner();
+            (
+                joined.node_id.parse().map_err(|_| failed("the manager gave an id that is none"))?,
+                joined.certificate_chain,
+            )
         }
         Side::Floor => {
             let answer = FloorClient::with_origin(connection, origin).join(floor_request(request)).await?;
-            answer.into_inner().certificate_chain.iter().map(|der| der.to_vec()).collect()
+            // The floor knows nodes by their certificates alone.
+            (NodeId(uuid::Uuid::nil()), answer.into_inner().certificate_chain.iter().map(|der| der.to_vec()).collect())
         }
     };
     if chain.is_empty() {
         return Err(failed("the server answered a join without a certificate"));
     }
-    Ok(Identity { chain: chain.into_iter().map(CertificateDer::from).collect(), key })
+    Ok(Identity { id, signing, chain: chain.into_iter().map(CertificateDer::from).collect(), key })
 }
 
 fn floor_request(request: JoinRequest) -> FloorJoinRequest {

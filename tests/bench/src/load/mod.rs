@@ -1,6 +1,7 @@
 //! A load process: half of the simulated nodes, on one thread.
 
 pub mod connection;
+pub mod edit;
 pub mod identity;
 pub mod node;
 pub mod tls;

@@ -42,11 +42,11 @@ pub async fn measure(report: &mut Report) -> Result<()> {
     let mut manager = Manager::start(&directory.path().join("manager")).await?;
     let mut resources = Vec::with_capacity(RESOURCES);
     for index in 0..RESOURCES {
-        let resource = content::create(&mut manager, &format!("resource {index}"), CONTENT_BYTES).await?;
-        content::release(&mut manager, &resource).await?;
+        let resource = content::create(&mut manager.sharing, &format!("resource {index}"), CONTENT_BYTES).await?;
+        content::release(&mut manager.sharing, &resource).await?;
         resources.push(resource);
     }
-    content::publish(&mut manager, &resources).await?;
+    content::publish(&mut manager.sharing, &resources).await?;
     let config = join(&mut manager).await?;
     let mut replica = Replica { incarnation: uuid::Uuid::now_v7().to_string(), ..Replica::default() };
     let first = catch_up(&manager, Arc::clone(&config), &mut replica).await?;
@@ -92,8 +92,8 @@ async fn write_history(manager: &mut Manager, resources: &mut [Written]) -> Resu
     for round in 1..=REVISIONS {
         let started = Instant::now();
         for resource in resources.iter_mut() {
-            *resource = content::write(manager, resource, CONTENT_BYTES).await?;
-            content::release(manager, resource).await?;
+            *resource = content::write(&mut manager.sharing, resource, CONTENT_BYTES).await?;
+            content::release(&mut manager.sharing, resource).await?;
         }
         if round % 20 == 0 {
             let seconds = started.elapsed().as_secs_f64();

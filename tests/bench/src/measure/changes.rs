@@ -98,10 +98,10 @@ fn rows(plan: &Plan, report: &mut Report, results: &[Rounds; 2], encodes: f64, p
 /// One change to each side that does not count: it tells how large the manager's document is, and the floor then
 /// broadcasts as many bytes.
 async fn prepare(stage: &mut Stage) -> Result<Publisher> {
-    let resource = content::create(&mut stage.manager, "bench", CONTENT_BYTES).await?;
+    let resource = content::create(&mut stage.manager.sharing, "bench", CONTENT_BYTES).await?;
     stage.fleet.expect(Side::Manager).await?;
-    content::release(&mut stage.manager, &resource).await?;
-    content::publish(&mut stage.manager, std::slice::from_ref(&resource)).await?;
+    content::release(&mut stage.manager.sharing, &resource).await?;
+    content::publish(&mut stage.manager.sharing, std::slice::from_ref(&resource)).await?;
     let payload_bytes = stage.fleet.collect(Side::Manager).await?.payload_bytes;
     stage.fleet.expect(Side::Floor).await?;
     stage.floor.publish(payload_bytes).await?;
@@ -138,12 +138,12 @@ async fn round(
 /// time; nodes wait from its release on.
 async fn one_change(stage: &mut Stage, publisher: &mut Publisher, side: Side) -> Result<Vec<f64>> {
     if side == Side::Manager {
-        publisher.resource = content::write(&mut stage.manager, &publisher.resource, CONTENT_BYTES).await?;
+        publisher.resource = content::write(&mut stage.manager.sharing, &publisher.resource, CONTENT_BYTES).await?;
     }
     stage.fleet.expect(side).await?;
     let started_ns = now_ns();
     match side {
-        Side::Manager => content::release(&mut stage.manager, &publisher.resource).await.map(drop)?,
+        Side::Manager => content::release(&mut stage.manager.sharing, &publisher.resource).await.map(drop)?,
         Side::Floor => stage.floor.publish(publisher.payload_bytes).await?,
     }
     let outcome = stage.fleet.collect(side).await?;

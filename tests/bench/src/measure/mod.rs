@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod changes;
+mod forks;
 mod idle;
 mod joins;
 mod memory;
@@ -22,6 +23,7 @@ pub enum Measure {
     Idle,
     Merges,
     CatchUp,
+    Forks,
     Joins,
     Memory,
     Changes,
@@ -56,6 +58,9 @@ pub async fn all(plan: &Plan) -> Result<Report> {
     }
     if plan.wants(Measure::CatchUp) {
         catch_up::measure(&mut report).await?;
+    }
+    if plan.wants(Measure::Forks) {
+        forks::measure(plan, &mut report).await?;
     }
     if [Measure::Joins, Measure::Memory, Measure::Changes, Measure::Reconnects].iter().any(|one| plan.wants(*one)) {
         with_fleet(plan, &mut report).await?;
