@@ -10,6 +10,7 @@ mod m20261120_000004_feed;
 mod m20261201_000005_web;
 mod m20261205_000006_restore;
 mod m20261210_000007_proof;
+mod m20261215_000008_position;
 mod table;
 
 /// Every step, oldest first.
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000005_web::Migration),
             Box::new(m20261205_000006_restore::Migration),
             Box::new(m20261210_000007_proof::Migration),
+            Box::new(m20261215_000008_position::Migration),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! The history of one resource: a set of revisions closed under parents, that only grows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use crate::secret::stray_elements;
 /// Revisions by id. Whatever order they arrive in, equal sets give equal answers.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    revisions: BTreeMap<RevisionId, Revision>,
+    revisions: BTreeMap<RevisionId, Arc<Revision>>,
     grafts: BTreeMap<RevisionId, Graft>,
 }
 
@@ -82,7 +83,8 @@ impl History {
     ///
     /// # Errors
     /// Names the parents that are missing.
-    pub fn insert(&mut self, revision: Revision) -> Result<(), HistoryError> {
+    pub fn insert(&mut self, revision: impl Into<Arc<Revision>>) -> Result<(), HistoryError> {
+        let revision = revision.into();
         let missing: Vec<RevisionId> =
             revision.header.parents.iter().filter(|parent| !self.revisions.contains_key(parent)).copied().collect();
         if !missing.is_empty() {
@@ -96,7 +98,8 @@ impl History {
     ///
     /// # Errors
     /// Names what stands for the parents and is not here either.
-    pub fn insert_grafted(&mut self, revision: Revision, graft: Graft) -> Result<(), HistoryError> {
+    pub fn insert_grafted(&mut self, revision: impl Into<Arc<Revision>>, graft: Graft) -> Result<(), HistoryError> {
+        let revision = revision.into();
         let missing: Vec<RevisionId> = graft.parents.iter().filter(|id| !self.contains(**id)).copied().collect();
         if !missing.is_empty() {
             return Err(HistoryError::MissingParents(missing));
@@ -121,7 +124,7 @@ impl History {
 
     #[must_use]
     pub fn get(&self, id: RevisionId) -> Option<&Revision> {
-        self.revisions.get(&id)
+        self.revisions.get(&id).map(Arc::as_ref)
     }
 
     #[must_use]
@@ -140,7 +143,7 @@ impl History {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Revision> {
-        self.revisions.values()
+        self.revisions.values().map(Arc::as_ref)
     }
 
     /// Revisions without a child.

@@ -11,6 +11,7 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, watch};
 
+use super::sharing::Histories;
 use super::tx::Tx;
 use crate::error::{Error, Result};
 
@@ -25,6 +26,7 @@ pub struct Store {
     /// SQLite has one writer; queueing for it here is fair and does not burn busy timeouts.
     writer: Arc<Mutex<()>>,
     changed: Arc<watch::Sender<u64>>,
+    pub(super) histories: Arc<Histories>,
     backend: Backend,
 }
 
@@ -79,8 +81,14 @@ impl Store {
     }
 
     async fn migrated(read: DatabaseConnection, write: DatabaseConnection, backend: Backend) -> Result<Self> {
-        let store =
-            Self { read, write, writer: Arc::new(Mutex::new(())), changed: Arc::new(watch::Sender::new(0)), backend };
+        let store = Self {
+            read,
+            write,
+            writer: Arc::new(Mutex::new(())),
+            changed: Arc::new(watch::Sender::new(0)),
+            histories: Arc::default(),
+            backend,
+        };
         store.migrate().await?;
         super::name::give_keys(&store, crate::clock::now()).await?;
         Ok(store)
@@ -115,7 +123,7 @@ impl Store {
             Backend::PostgreSql => None,
         };
         let transaction = self.write.begin().await?;
-        Ok(Tx::new(transaction, permit, Arc::clone(&self.changed)))
+        Ok(Tx::new(transaction, permit, Arc::clone(&self.changed), Arc::clone(&self.histories)))
     }
 
     /// Begins a write transaction that may change who is in which audience, who can read what, or which of two things has a

@@ -30,12 +30,26 @@ pub use tx::Tx;
 pub trait Database: Sync {
     type Connection: ConnectionTrait;
     fn connection(&self) -> &Self::Connection;
+
+    /// Histories that were read before.
+    fn histories(&self) -> &sharing::Histories;
+
+    /// Whether all that is read here is committed, so that it may be remembered.
+    fn is_committed(&self) -> bool;
 }
 
 impl Database for Store {
     type Connection = DatabaseConnection;
     fn connection(&self) -> &DatabaseConnection {
         &self.read
+    }
+
+    fn histories(&self) -> &sharing::Histories {
+        &self.histories
+    }
+
+    fn is_committed(&self) -> bool {
+        true
     }
 }
 

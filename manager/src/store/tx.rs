@@ -12,6 +12,7 @@ use tokio::sync::{OwnedMutexGuard, watch};
 use uuid::Uuid;
 
 use super::entity::{audit_event, feed_row, membership, work};
+use super::sharing::Histories;
 use super::{Database, signed, unsigned};
 use crate::error::{Error, Result};
 
@@ -24,6 +25,7 @@ pub struct Tx {
     transaction: DatabaseTransaction,
     _writer: Option<OwnedMutexGuard<()>>,
     changed: Arc<watch::Sender<u64>>,
+    histories: Arc<Histories>,
     documents: BTreeMap<(Audience, String), SignedRow>,
     memberships: BTreeMap<(NodeId, Audience), bool>,
     audit: Vec<AuditEntry>,
@@ -68,6 +70,14 @@ impl Database for Tx {
     fn connection(&self) -> &DatabaseTransaction {
         &self.transaction
     }
+
+    fn histories(&self) -> &Histories {
+        &self.histories
+    }
+
+    fn is_committed(&self) -> bool {
+        false
+    }
 }
 
 impl Tx {
@@ -75,11 +85,13 @@ impl Tx {
         transaction: DatabaseTransaction,
         writer: Option<OwnedMutexGuard<()>>,
         changed: Arc<watch::Sender<u64>>,
+        histories: Arc<Histories>,
     ) -> Self {
         Self {
             transaction,
             _writer: writer,
             changed,
+            histories,
             documents: BTreeMap::new(),
             memberships: BTreeMap::new(),
             audit: Vec::new(),

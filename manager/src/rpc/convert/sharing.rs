@@ -152,7 +152,7 @@ pub fn conflict(view: ConflictView) -> v1::Conflict {
         etag: crate::service::sharing::conflict::etag(&view.record),
         id: view.record.id.to_string(),
         resource: Some(resource(ResourceView::bare(view.resource))),
-        revisions: view.revisions.iter().map(bare_revision).collect(),
+        revisions: view.revisions.iter().map(|record| bare_revision(record)).collect(),
         node: view.node,
         opened_ms: view.record.opened_ms,
         places: view.places.iter().map(|place| self::place(place, &view.nodes)).collect(),

@@ -23,8 +23,8 @@ use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
 use crate::store::fleet::node_get;
 use crate::store::sharing::{
-    ConflictRecord, ReleaseRecord, ResourceRecord, RevisionRecord, conflict_list, conflict_put, forks_open,
-    resource_get, resource_list, resource_lock, resource_update,
+    ConflictRecord, ForkRecord, ReleaseRecord, ResourceRecord, RevisionRecord, conflict_list, conflict_put,
+    forks_between, resource_get, resource_list, resource_lock, resource_update,
 };
 use crate::store::{Database, Tx};
 
@@ -35,7 +35,7 @@ pub struct ConflictView {
     pub resource: ResourceRecord,
     pub node: String,
     /// The two sides, in the order of `left` and `right` of the places.
-    pub revisions: Vec<RevisionRecord>,
+    pub revisions: Vec<Arc<RevisionRecord>>,
     pub places: Vec<PlaceView>,
     /// Everything that merges, in the outside form.
     pub merged: Value,
@@ -51,8 +51,8 @@ pub struct PlaceView {
     pub readable: Path,
     pub conflict: Conflict,
     /// The revisions that wrote the two values last.
-    pub left_by: Option<RevisionRecord>,
-    pub right_by: Option<RevisionRecord>,
+    pub left_by: Option<Arc<RevisionRecord>>,
+    pub right_by: Option<Arc<RevisionRecord>>,
 }
 
 /// A question with what lists are filtered and ordered by: no history is needed for it.
@@ -144,7 +144,7 @@ async fn view(database: &impl Database, record: ConflictRecord, nodes: &Arc<Node
     let resource = resource_get(database, record.resource).await?;
     let resource = resource.ok_or_else(|| Error::internal("a conflict is about a resource that is not there"))?;
     let loaded = load(database, resource).await?;
-    let revisions: Vec<RevisionRecord> =
+    let revisions: Vec<Arc<RevisionRecord>> =
         sides(&record).iter().filter_map(|id| loaded.provenance.get(id).cloned()).collect();
     let (places, merged) = match (record.closed_by, open_places(database, &loaded, &record).await?) {
         (None, Some((places, body))) => (places, body),
@@ -182,7 +182,7 @@ fn node_side(loaded: &Loaded, record: &ConflictRecord) -> Option<usize> {
 }
 
 /// The revision that wrote a place last on a side, among those that the other side has not seen.
-fn author_of(loaded: &Loaded, path: &Path, side: RevisionId, other: RevisionId) -> Option<RevisionRecord> {
+fn author_of(loaded: &Loaded, path: &Path, side: RevisionId, other: RevisionId) -> Option<Arc<RevisionRecord>> {
     let seen = loaded.history.ancestry(other);
     loaded
         .history
@@ -355,10 +355,9 @@ async fn settle_with(
 ) -> Result<Option<ReleaseRecord>> {
     let mut resolved = None;
     if let Some(node) = record.node {
-        let forks = forks_open(tx, record.resource).await?;
-        if let (Some(mut fork), Some(node)) =
-            (forks.into_iter().find(|fork| fork.conflict == Some(record.id)), node_get(tx, node).await?)
-        {
+        let forks = forks_between(tx, node, record.resource).await?;
+        let is_asked = |fork: &ForkRecord| fork.conflict == Some(record.id) && !fork.state.is_closed();
+        if let (Some(mut fork), Some(node)) = (forks.into_iter().find(is_asked), node_get(tx, node).await?) {
             let offered = fork::offered_to(tx, loaded, &node).await?;
             let stays_on_node = offered.is_some_and(|offered| offered.edit_mode == EditMode::Fork);
             fork.head = id;

@@ -1,6 +1,7 @@
 //! A resource with its history, loaded for a decision.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
@@ -14,17 +15,17 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::sharing::{
-    ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_named, revision_list,
-    revision_put,
+    ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_named, revision_put,
+    revisions_after,
 };
-use crate::store::{Database, Tx};
+use crate::store::{Database, Store, Tx};
 
 /// A resource, its revisions, and who made them.
 #[derive(Debug)]
 pub struct Loaded {
     pub record: ResourceRecord,
     pub history: History,
-    pub provenance: BTreeMap<RevisionId, RevisionRecord>,
+    pub provenance: BTreeMap<RevisionId, Arc<RevisionRecord>>,
 }
 
 /// Finds a resource by id or name.
@@ -48,29 +49,53 @@ pub fn kind_word(kind: Kind) -> &'static str {
     }
 }
 
-/// Loads the whole history of a resource.
+/// Loads the history of a resource: what is known of it, and what has come since.
 ///
 /// # Errors
 /// The stored history is not closed under parents, which cannot happen.
 pub async fn load(database: &impl Database, record: ResourceRecord) -> Result<Loaded> {
-    let mut waiting: Vec<RevisionRecord> = revision_list(database, record.id).await?;
-    let provenance = waiting.iter().map(|record| (record.revision.id, record.clone())).collect();
-    let mut history = History::default();
+    let known = database.histories().get(record.id);
+    let mut added = revisions_after(database, record.id, known.position).await?;
+    let mut known = Arc::unwrap_or_clone(known);
+    if let Some((position, _)) = added.last() {
+        known.position = known.position.max(*position);
+    }
+    let is_new = !added.is_empty();
     // Parents first; each round places at least one, so the rounds are bounded by the number of revisions.
-    while !waiting.is_empty() {
-        let before = waiting.len();
-        waiting.retain(|record| place(&mut history, record).is_err());
-        if waiting.len() == before {
+    while !added.is_empty() {
+        let before = added.len();
+        added.retain(|(_, record)| match place(&mut known.history, record) {
+            Ok(()) => {
+                known.records.insert(record.revision.id, Arc::new(record.clone()));
+                false
+            }
+            Err(_) => true,
+        });
+        if added.len() == before {
             return Err(Error::internal(format!("the history of {} has revisions without parents", record.id)));
         }
     }
-    Ok(Loaded { record, history, provenance })
+    if is_new && database.is_committed() {
+        database.histories().put(record.id, Arc::new(known.clone()));
+    }
+    Ok(Loaded { record, history: known.history, provenance: known.records })
+}
+
+/// Reads what has come to a resource's history, so that a transaction that loads it has little to read while others wait.
+///
+/// # Errors
+/// As [`load`].
+pub async fn read_ahead(store: &Store, resource: ResourceId) -> Result<()> {
+    if let Some(record) = resource_get(store, resource).await? {
+        load(store, record).await?;
+    }
+    Ok(())
 }
 
 fn place(history: &mut History, record: &RevisionRecord) -> std::result::Result<(), HistoryError> {
     match &record.graft {
-        Some(graft) => history.insert_grafted(record.revision.clone(), graft.clone()),
-        None => history.insert(record.revision.clone()),
+        Some(graft) => history.insert_grafted(Arc::clone(&record.revision), graft.clone()),
+        None => history.insert(Arc::clone(&record.revision)),
     }
 }
 
@@ -191,7 +216,7 @@ impl Loaded {
         proof: Option<ReportProof>,
         now: Timestamp,
     ) -> Result<()> {
-        let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft: None };
+        let record = RevisionRecord { revision: Arc::new(revision), provenance, stored_ms: now.0, graft: None };
         self.add_record(tx, record, body, proof).await
     }
 
@@ -208,7 +233,7 @@ impl Loaded {
     ) -> Result<()> {
         place(&mut self.history, &record).map_err(history_error)?;
         revision_put(tx, &record, body, proof).await?;
-        self.provenance.entry(record.revision.id).or_insert(record);
+        self.provenance.entry(record.revision.id).or_insert_with(|| Arc::new(record));
         Ok(())
     }
 

@@ -274,7 +274,7 @@ pub async fn revisions(services: &Services, kind: Kind, name: &str, options: &Op
     let loaded = load(database, find(database, kind, name).await?).await?;
     let names = RevisionNames::load(services, loaded.record.id).await?;
     let depths = loaded.history.depths();
-    let mut records: Vec<&RevisionRecord> = loaded.provenance.values().collect();
+    let mut records: Vec<&RevisionRecord> = loaded.provenance.values().map(AsRef::as_ref).collect();
     // Stored within one millisecond, a child still stands before what it was made from.
     records.sort_by_key(|record| {
         let id = record.revision.id;

@@ -20,7 +20,7 @@ use atoll_domain::time::Timestamp;
 use serde_json::json;
 
 use super::fork;
-use super::history::{Loaded, load};
+use super::history::{Loaded, load, read_ahead};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::{Caller, Services};
@@ -28,7 +28,7 @@ use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
     ExceptionRecord, ForkRecord, ReportProof, RevisionRecord, applied_put, exception_clear, exception_put,
-    forks_between, forks_open, quarantine_put, resource_get, resource_lock, revision_made_again, revision_report,
+    forks_between, quarantine_put, resource_get, resource_lock, revision_made_again, revision_report,
 };
 
 /// A report as it came.
@@ -168,6 +168,7 @@ async fn receive_revision(
     let invalid =
         |error: atoll_domain::sharing::revision::RevisionError| Error::invalid("BAD_REVISION", error.to_string());
     let revision = Revision::verify(report.id, report.header.clone(), report.body.as_ref()).map_err(invalid)?;
+    read_ahead(&services.store, revision.header.resource).await?;
     let mut tx = services.store.begin_ordered().await?;
     resource_lock(&tx, revision.header.resource).await?;
     let Some(record) = resource_get(&tx, revision.header.resource).await? else {
@@ -215,7 +216,7 @@ async fn receive_revision(
     } else {
         let graft = (!missing.is_empty()).then(Graft::unknown);
         let (revision, provenance) = (revision.clone(), report.provenance.clone());
-        let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
+        let record = RevisionRecord { revision: revision.into(), provenance, stored_ms: now.0, graft };
         loaded.add_record(&tx, record, report.body.as_ref(), Some(proof)).await?;
     }
     let caller = Caller::node(&node.name, now);
@@ -403,9 +404,10 @@ async fn fork_of(
     let fresh = fork_with(edit, delivery, may_go_through, caller);
     // An edit that does not run is no part of the one that does, and the other way round.
     let is_running = |fork: &ForkRecord| {
-        fork.node == edit.node.id && fork.delivery != Delivery::Unapplied && delivery != Delivery::Unapplied
+        !fork.state.is_closed() && fork.delivery != Delivery::Unapplied && delivery != Delivery::Unapplied
     };
-    let mut open: Vec<ForkRecord> = forks_open(tx, loaded.record.id).await?.into_iter().filter(is_running).collect();
+    let forks = forks_between(tx, edit.node.id, loaded.record.id).await?;
+    let mut open: Vec<ForkRecord> = forks.into_iter().filter(is_running).collect();
     open.sort_by_key(|fork| std::cmp::Reverse(fork.edit));
     let contained = open.iter().find(|fork| {
         loaded.history.descends(edit.revision.id, fork.head)

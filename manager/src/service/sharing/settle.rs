@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::service::Caller;
 use crate::store::Tx;
 use crate::store::sharing::{
-    ConflictRecord, ResourceState, conflict_put, conflicts_open, conflicts_open_counts, resource_free_key,
+    ConflictRecord, ResourceState, conflict_of_heads, conflict_put, conflicts_open_counts, resource_free_key,
     resource_update,
 };
 
@@ -96,8 +96,7 @@ pub async fn set_heads(
     caller: &Caller,
 ) -> Result<Option<ConflictId>> {
     let heads = settle(tx, loaded, candidates, caller).await?;
-    let open = conflicts_open(tx, loaded.record.id).await?;
-    let question = open.into_iter().find(|conflict| conflict.node.is_none());
+    let question = conflict_of_heads(tx, loaded.record.id).await?;
     let is_open = heads.len() > 1;
     let conflict = match (is_open, question) {
         (true, Some(question)) => Some(ConflictRecord { heads: heads.clone(), ..question }),

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::service::fleet::node;
 use crate::service::{Caller, Services};
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{ResourceState, forks_open, publication_list, resource_list};
+use crate::store::sharing::{ResourceState, forks_between, publication_list, resource_list};
 
 /// A value to write.
 #[derive(Debug)]
@@ -279,8 +279,8 @@ async fn node_body(services: &Services, node: &NodeRecord, loaded: &super::histo
         .filter(|(_, _, item)| item.resource == loaded.record.id)
         .max_by_key(|(priority, id, _)| (*priority, *id));
     let Some((_, _, item)) = item else { return Ok(None) };
-    let forks = forks_open(database, loaded.record.id).await?;
-    let own = forks.iter().filter(|fork| fork.node == node.id && fork.state.runs()).max_by_key(|fork| fork.edit);
+    let forks = forks_between(database, node.id, loaded.record.id).await?;
+    let own = forks.iter().filter(|fork| fork.state.runs()).max_by_key(|fork| fork.edit);
     if let Some(own) = own {
         return loaded.body(database, own.head).await;
     }

@@ -24,6 +24,7 @@ pub struct Model {
     pub signature: Option<Vec<u8>>,
     #[sea_orm(column_type = "Text", nullable)]
     pub graft: Option<String>,
+    pub position: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

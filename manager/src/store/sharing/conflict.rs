@@ -67,6 +67,19 @@ pub async fn conflicts_open(database: &impl Database, resource: ResourceId) -> R
     query.all(database.connection()).await?.into_iter().map(conflict_of).collect()
 }
 
+pub async fn conflict_get(database: &impl Database, id: ConflictId) -> Result<Option<ConflictRecord>> {
+    conflict::Entity::find_by_id(id.to_string()).one(database.connection()).await?.map(conflict_of).transpose()
+}
+
+/// The open question about the heads of a resource: one at most.
+pub async fn conflict_of_heads(database: &impl Database, resource: ResourceId) -> Result<Option<ConflictRecord>> {
+    let query = conflict::Entity::find()
+        .filter(conflict::Column::Resource.eq(resource.to_string()))
+        .filter(conflict::Column::Node.is_null())
+        .filter(conflict::Column::ClosedBy.is_null());
+    query.one(database.connection()).await?.map(conflict_of).transpose()
+}
+
 pub async fn conflict_put(tx: &Tx, record: &ConflictRecord) -> Result<()> {
     let row = conflict::ActiveModel {
         id: Set(record.id.to_string()),

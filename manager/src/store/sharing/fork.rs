@@ -112,9 +112,11 @@ pub async fn fork_get(database: &impl Database, id: Uuid) -> Result<Option<ForkR
 
 /// The forks of a resource that are not closed.
 pub async fn forks_open(database: &impl Database, resource: ResourceId) -> Result<Vec<ForkRecord>> {
-    let query = fork::Entity::find().filter(fork::Column::Resource.eq(resource.to_string()));
-    let forks = query.all(database.connection()).await?.into_iter().map(fork_of).collect::<Result<Vec<_>>>()?;
-    Ok(forks.into_iter().filter(|fork| !fork.state.is_closed()).collect())
+    let closed = ForkState::ALL.into_iter().filter(|state| state.is_closed()).map(ForkState::name);
+    let query = fork::Entity::find()
+        .filter(fork::Column::Resource.eq(resource.to_string()))
+        .filter(fork::Column::State.is_not_in(closed));
+    query.all(database.connection()).await?.into_iter().map(fork_of).collect()
 }
 
 pub async fn fork_put(tx: &Tx, record: &ForkRecord) -> Result<()> {

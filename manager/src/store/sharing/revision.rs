@@ -1,11 +1,15 @@
 //! Revisions and bodies. They are only ever added.
 
+use std::sync::Arc;
+
 use atoll_domain::canonical;
 use atoll_domain::id::{BodyHash, NodeId, ResourceId, RevisionId};
 use atoll_domain::sharing::history::Graft;
 use atoll_domain::sharing::revision::{Header, Provenance, Revision};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, Unchanged};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Unchanged,
+};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -15,7 +19,7 @@ use crate::store::{Database, Tx, json, stored, stored_json};
 /// A revision with its provenance.
 #[derive(Debug, Clone)]
 pub struct RevisionRecord {
-    pub revision: Revision,
+    pub revision: Arc<Revision>,
     pub provenance: Provenance,
     pub stored_ms: i64,
     /// Where its parents are lost.
@@ -29,18 +33,53 @@ pub struct ReportProof {
     pub signature: Vec<u8>,
 }
 
-fn record(row: &revision::Model) -> Result<RevisionRecord> {
-    let header: Header = stored_json("revision", &row.header)?;
-    let revision = Revision { id: stored("revision id", &row.id)?, header };
-    let graft = row.graft.as_deref().map(|graft| stored_json("graft", graft)).transpose()?;
-    let provenance = stored_json("provenance", &row.provenance)?;
-    Ok(RevisionRecord { revision, provenance, stored_ms: row.stored_ms, graft })
+/// What of a row belongs to the history; the report that brought it is read where somebody asks for it.
+const HISTORY: [revision::Column; 6] = [
+    revision::Column::Id,
+    revision::Column::Header,
+    revision::Column::Provenance,
+    revision::Column::StoredMs,
+    revision::Column::Graft,
+    revision::Column::Position,
+];
+
+type HistoryRow = (String, String, String, i64, Option<String>, Option<i64>);
+
+fn record((id, header, provenance, stored_ms, graft, position): HistoryRow) -> Result<(i64, RevisionRecord)> {
+    let header: Header = stored_json("revision", &header)?;
+    let revision = Arc::new(Revision { id: stored("revision id", &id)?, header });
+    let graft = graft.as_deref().map(|graft| stored_json("graft", graft)).transpose()?;
+    let provenance = stored_json("provenance", &provenance)?;
+    Ok((position.unwrap_or_default(), RevisionRecord { revision, provenance, stored_ms, graft }))
 }
 
-/// The whole history of a resource.
-pub async fn revision_list(database: &impl Database, resource: ResourceId) -> Result<Vec<RevisionRecord>> {
-    let query = revision::Entity::find().filter(revision::Column::Resource.eq(resource.to_string()));
-    query.all(database.connection()).await?.iter().map(record).collect()
+/// What came into the history of a resource after a position, in the order of storing, each with its position. A manager of
+/// before, which still runs beside this one, stores revisions without one: they are read each time.
+pub async fn revisions_after(
+    database: &impl Database,
+    resource: ResourceId,
+    position: i64,
+) -> Result<Vec<(i64, RevisionRecord)>> {
+    let query = revision::Entity::find()
+        .select_only()
+        .columns(HISTORY)
+        .filter(revision::Column::Resource.eq(resource.to_string()))
+        .filter(Condition::any().add(revision::Column::Position.gt(position)).add(revision::Column::Position.is_null()))
+        .order_by_asc(revision::Column::Position);
+    let rows: Vec<HistoryRow> = query.into_tuple().all(database.connection()).await?;
+    rows.into_iter().map(record).collect()
+}
+
+/// The position of the newest revision of a resource. Whoever stores one holds the resource, so nobody stores beside them.
+async fn newest_position(tx: &Tx, resource: ResourceId) -> Result<i64> {
+    let query = revision::Entity::find()
+        .select_only()
+        .column(revision::Column::Position)
+        .filter(revision::Column::Resource.eq(resource.to_string()))
+        .filter(revision::Column::Position.is_not_null())
+        .order_by_desc(revision::Column::Position);
+    let newest: Option<Option<i64>> = query.into_tuple().one(tx.connection()).await?;
+    Ok(newest.flatten().unwrap_or_default())
 }
 
 /// Stores a revision with its body. Storing it again changes nothing.
@@ -67,6 +106,7 @@ pub async fn revision_put(
         report: Set(report),
         signature: Set(signature),
         graft: Set(record.graft.as_ref().map(json).transpose()?),
+        position: Set(Some(newest_position(tx, header.resource).await? + 1)),
     };
     revision::Entity::insert(row)
         .on_conflict(OnConflict::column(revision::Column::Id).do_nothing().to_owned())

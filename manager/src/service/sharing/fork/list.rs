@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use atoll_domain::id::ResourceId;
 use atoll_domain::sharing::path::Path;
@@ -23,7 +24,7 @@ pub struct ProposalView {
     pub record: ForkRecord,
     pub resource: ResourceRecord,
     pub node: String,
-    pub revision: RevisionRecord,
+    pub revision: Arc<RevisionRecord>,
     pub differences: Vec<Difference>,
     /// Places at which it takes back what was saved before, by the names of list elements.
     pub takes_back: Vec<Path>,

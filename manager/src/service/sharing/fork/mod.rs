@@ -29,7 +29,7 @@ use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::feed::document_get;
 use crate::store::sharing::{
-    ConflictRecord, ForkRecord, conflict_put, conflicts_open, fork_put, forks_between, forks_of, resource_get,
+    ConflictRecord, ForkRecord, conflict_get, conflict_put, fork_put, forks_between, forks_of, resource_get,
     resource_lock,
 };
 
@@ -193,8 +193,10 @@ pub(super) async fn open_question(
 ) -> Result<()> {
     fork.on(ForkEvent::Clashed)?;
     fork.message = format!("this edit and {side} do not merge; the node keeps its own until an administrator decides");
-    let open = conflicts_open(tx, fork.resource).await?;
-    let known = open.into_iter().find(|conflict| Some(conflict.id) == fork.conflict);
+    let known = match fork.conflict {
+        Some(id) => conflict_get(tx, id).await?.filter(|conflict| conflict.closed_by.is_none()),
+        None => None,
+    };
     let heads = [fork.head, target].into_iter().collect();
     let record = match known {
         Some(known) => ConflictRecord { heads, ..known },
@@ -215,10 +217,7 @@ pub(super) async fn open_question(
 /// Closes the question about a fork, if one is open.
 pub(super) async fn close_question(tx: &Tx, fork: &mut ForkRecord, by: Option<RevisionId>) -> Result<()> {
     let Some(id) = fork.conflict.take() else { return Ok(()) };
-    let open = conflicts_open(tx, fork.resource).await?;
-    for conflict in open.into_iter().filter(|conflict| conflict.id == id) {
-        let closed_by = by.or(Some(fork.head));
-        conflict_put(tx, &ConflictRecord { closed_by, ..conflict }).await?;
-    }
-    Ok(())
+    let known = conflict_get(tx, id).await?.filter(|conflict| conflict.closed_by.is_none());
+    let Some(conflict) = known else { return Ok(()) };
+    conflict_put(tx, &ConflictRecord { closed_by: by.or(Some(fork.head)), ..conflict }).await
 }

@@ -12,7 +12,7 @@ use super::offered::offered_among;
 use super::{Offered, Together, close_question, offered_to, open_question, tell, write_through};
 use crate::clock;
 use crate::error::Result;
-use crate::service::sharing::history::{Loaded, load};
+use crate::service::sharing::history::{Loaded, load, read_ahead};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::{NodeRecord, node_get};
@@ -168,7 +168,6 @@ impl ForkRecord {
 /// The database does not answer; what was done so far stays done.
 pub async fn rebase_all(services: &Services, resource: ResourceId, caller: &Caller) -> Result<()> {
     let mut done: BTreeSet<uuid::Uuid> = BTreeSet::new();
-    let mut known: Option<Loaded> = None;
     loop {
         let mut forks = forks_open(&services.store, resource).await?;
         forks.retain(|fork| !done.contains(&fork.id));
@@ -177,49 +176,26 @@ pub async fn rebase_all(services: &Services, resource: ResourceId, caller: &Call
             return Ok(());
         }
         for batch in forks.chunks(BATCH) {
-            let Some(loaded) = rebase_batch(services, resource, batch, known.take(), caller).await? else {
-                return Ok(());
-            };
-            known = Some(loaded);
+            rebase_batch(services, resource, batch, caller).await?;
             done.extend(batch.iter().map(|fork| fork.id));
         }
     }
 }
 
-async fn rebase_batch(
-    services: &Services,
-    resource: ResourceId,
-    batch: &[ForkRecord],
-    known: Option<Loaded>,
-    caller: &Caller,
-) -> Result<Option<Loaded>> {
-    // The history is read before anybody has to wait, and is as good as long as nobody has written since.
-    let before = match known {
-        Some(loaded) => loaded,
-        None => match resource_get(&services.store, resource).await? {
-            Some(record) => load(&services.store, record).await?,
-            None => return Ok(None),
-        },
-    };
+async fn rebase_batch(services: &Services, resource: ResourceId, batch: &[ForkRecord], caller: &Caller) -> Result<()> {
+    read_ahead(&services.store, resource).await?;
     let mut tx = services.store.begin_ordered().await?;
     resource_lock(&tx, resource).await?;
-    let Some(record) = resource_get(&tx, resource).await? else { return Ok(None) };
-    let mut loaded = match record.heads_version == before.record.heads_version {
-        true => before,
-        false => load(&tx, record).await?,
-    };
+    let Some(record) = resource_get(&tx, resource).await? else { return Ok(()) };
+    let mut loaded = load(&tx, record).await?;
     let publications = publication_list(&tx).await?;
     for fork in batch {
         // It may have been decided since, or moved on.
         let Some(fork) = fork_get(&tx, fork.id).await?.filter(|fork| !fork.state.is_closed()) else { continue };
-        if !loaded.history.contains(fork.head) {
-            let record = loaded.record.clone();
-            loaded = load(&tx, record).await?;
-        }
         rebase_one(services, &mut tx, &mut loaded, fork, &publications, caller).await?;
     }
     tx.commit().await?;
-    Ok(Some(loaded))
+    Ok(())
 }
 
 async fn rebase_one(

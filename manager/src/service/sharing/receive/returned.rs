@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::{Outcome, fresh_fork, missing_parents};
 use crate::error::{Error, Result};
-use crate::service::sharing::history::{Loaded, load};
+use crate::service::sharing::history::{Loaded, load, read_ahead};
 use crate::service::sharing::release::release_in;
 use crate::service::sharing::{fork, offer, save};
 use crate::service::{Caller, Services};
@@ -60,6 +60,7 @@ async fn take_offer(
     now: Timestamp,
 ) -> Result<Outcome> {
     let revision = Revision::verify(offer.revision, offer.header.clone(), Some(&offer.body)).map_err(bad_revision)?;
+    read_ahead(&services.store, offer.resource).await?;
     let mut tx = services.store.begin_ordered().await?;
     resource_lock(&tx, offer.resource).await?;
     let caller = Caller::node(&node.name, now);
@@ -84,7 +85,7 @@ async fn take_offer(
             false => Some(graft_of(&tx, &loaded, offer, is_newest).await?),
         };
         let (revision, provenance) = (revision.clone(), offer.provenance.clone());
-        let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
+        let record = RevisionRecord { revision: revision.into(), provenance, stored_ms: now.0, graft };
         loaded.add_record(&tx, record, Some(&offer.body), None).await?;
     }
     if is_newest {
@@ -215,6 +216,7 @@ async fn take_decision(
     is_lost: bool,
     now: Timestamp,
 ) -> Result<Outcome> {
+    read_ahead(&services.store, decision.resource).await?;
     let mut tx = services.store.begin_ordered().await?;
     resource_lock(&tx, decision.resource).await?;
     let record = match resource_get(&tx, decision.resource).await? {
@@ -235,7 +237,7 @@ async fn take_decision(
     if let (Some(revision), Some(said)) = (merged, &decision.merged) {
         let graft = (!missing_parents(&loaded, &revision).is_empty()).then(Graft::unknown);
         let provenance = said.provenance.clone();
-        let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
+        let record = RevisionRecord { revision: revision.into(), provenance, stored_ms: now.0, graft };
         loaded.add_record(&tx, record, said.body.as_ref(), None).await?;
     }
     let caller = Caller::node(&node.name, now);
@@ -349,7 +351,7 @@ pub(super) async fn keep(
         Provenance { author: format!("node:{}", node.name), node: Some(node.id), ..report.provenance.clone() }
     };
     let id = revision.id;
-    let record = RevisionRecord { revision, provenance, stored_ms: now.0, graft };
+    let record = RevisionRecord { revision: revision.into(), provenance, stored_ms: now.0, graft };
     loaded.add_record(&tx, record, report.body.as_ref(), Some(proof)).await?;
     let caller = Caller::node(&node.name, now);
     caller.record(&mut tx, "node.return", &loaded.record.name, json!({ "revision": id }));
