@@ -1,10 +1,11 @@
 //! What the connected nodes are told from: the feed's index, its documents encoded once, and whom to wake.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use atoll_domain::id::NodeId;
+use atoll_domain::document::Lane;
+use atoll_domain::id::{ManagerEpoch, NodeId};
 use atoll_domain::link::feed::{Feed, RowKey};
 use atoll_domain::link::manager::{Batch, ManagerLink};
 use bytes::Bytes;
@@ -93,7 +94,41 @@ impl Cache {
     }
 }
 
+/// What a node says of itself when it connects.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    pub epoch: Option<ManagerEpoch>,
+    /// Where it stands in each lane: the number and its mark.
+    pub cursors: BTreeMap<Lane, (u64, u64)>,
+    /// The newest number that it was told.
+    pub heard: (u64, u64),
+}
+
 impl Hub {
+    /// Begins what a node is sent over one connection. A repair offers it everything once more.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn begin(
+        &self,
+        store: &Store,
+        node: NodeId,
+        (epoch, known): (ManagerEpoch, &Known),
+        is_repair: bool,
+    ) -> Result<ManagerLink> {
+        let told = || known.cursors.values().chain([&known.heard]).copied();
+        // Another replica of the manager may have told the node of what this one has not read yet.
+        if is_repair || told().any(|(sequence, _)| sequence > self.read(Feed::sequence)) {
+            self.refresh(store).await?;
+        }
+        let end = self.read(Feed::sequence);
+        // A number that was never given here, or was given to something else, is of a life of the database that is over.
+        let is_known = self.read(|feed| told().all(|(sequence, mark)| feed.knows(sequence, mark)));
+        let theirs = known.epoch.filter(|_| is_known && !is_repair);
+        let cursors = known.cursors.iter().map(|(lane, (sequence, _))| (*lane, *sequence)).collect();
+        Ok(ManagerLink::begin(node, epoch, theirs, &cursors, end))
+    }
+
     #[must_use]
     pub fn new(encode: Encode) -> Self {
         Self {

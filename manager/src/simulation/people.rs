@@ -1,5 +1,7 @@
 //! What people do, at the manager and on nodes.
 
+use std::collections::BTreeSet;
+
 use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::offer::EditMode;
@@ -11,7 +13,8 @@ use super::content::{ENVIRONMENTS, RESOURCES, change, rescope, reseal, words};
 use super::ledger::Entry;
 use super::world::{Editor, Publication, World};
 use crate::service::sharing::conflict::Take;
-use crate::store::sharing::{ForkRecord, release_list};
+use crate::service::sharing::save;
+use crate::store::sharing::{ForkRecord, ResourceState, release_list};
 
 impl World {
     fn any_resource(&mut self) -> usize {
@@ -21,17 +24,18 @@ impl World {
     /// Somebody saves a file on a node: one that was opened now, or one that has been open for a while.
     pub async fn edit_on_a_node(&mut self) {
         let (at, resource) = (self.any_node(), self.any_resource());
-        let (kind, name) = RESOURCES[resource];
+        let (kind, id) = self.key(resource);
+        let name = RESOURCES[resource].1;
         let open: Vec<Editor> =
             self.nodes[at].editors.iter().filter(|editor| editor.resource == resource).cloned().collect();
         let editor = match open.choose(&mut self.random) {
             Some(editor) if self.random.random_bool(0.4) => editor.clone(),
             _ => {
-                let Some(running) = self.nodes[at].node.runs(name).filter(|running| running.body.is_some()) else {
+                let Some(running) = self.nodes[at].node.runs(&id).filter(|running| running.body.is_some()) else {
                     return;
                 };
                 let taken = self.nodes[at].saves.get(&resource).map_or(0, Vec::len);
-                let content = self.nodes[at].node.content(name);
+                let content = self.nodes[at].node.content(&id);
                 Editor { resource, claimed: running.revision, content, taken }
             }
         };
@@ -41,7 +45,11 @@ impl World {
         if kind == Kind::VariableSet && self.random.random_bool(0.3) {
             rescope(&mut content, &mut self.random);
         }
-        let made = self.nodes[at].node.edit(kind, EditBase::Revision(editor.claimed), &content);
+        if self.is_wide && self.random.random_bool(0.1) {
+            self.change_name(&mut content, &word);
+        }
+        let base = EditBase::Revision(editor.claimed);
+        let made = self.nodes[at].node.edit_of(Some(self.ids[resource]), kind, base, &content);
         let said = match &made {
             Ok(Some(revision)) => format!("is {}", revision.short()),
             Ok(None) => "changes nothing".to_owned(),
@@ -107,7 +115,7 @@ impl World {
 
     async fn save(&mut self, resource: usize, edit: impl FnOnce(&mut Self, Kind, &mut Value, &str)) {
         let (kind, name) = RESOURCES[resource];
-        let loaded = self.manager.loaded(kind, name).await;
+        let loaded = self.loaded(resource).await;
         let store = self.manager.services.store.clone();
         let old: Vec<_> = release_list(&store, loaded.record.id).await.unwrap();
         let base = match old.choose(&mut self.random) {
@@ -118,7 +126,8 @@ impl World {
         let before = kind.export(&body, &json!({}));
         let (mut content, word) = (before.clone(), self.word());
         edit(self, kind, &mut content, &word);
-        let saved = self.manager.write_from(kind, &content, Some(base.to_string()), false).await;
+        let key = Some(self.key(resource).1);
+        let saved = self.manager.write_to(kind, key, &content, Some(base.to_string()), false).await;
         match saved {
             Ok(saved) => {
                 self.say(format!("{word} in {name} over {} at the manager: {}", base.short(), saved.revision.short()));
@@ -129,9 +138,71 @@ impl World {
         }
     }
 
+    /// Another name: one that nobody ever had, or now and then one that something else has.
+    fn change_name(&mut self, content: &mut Value, word: &str) {
+        let taken = RESOURCES.choose(&mut self.random).map_or("", |(_, name)| name);
+        content["Name"] = match self.random.random_bool(0.7) {
+            true => json!(format!("named {word}")),
+            false => json!(taken),
+        };
+    }
+
+    pub async fn rename(&mut self) {
+        let resource = self.any_resource();
+        self.save(resource, |world, _, content, word| world.change_name(content, word)).await;
+    }
+
+    /// Somebody deletes a resource, having seen it, or brings a deleted one back as it was last released.
+    pub async fn delete_or_bring_back(&mut self) {
+        let resource = self.any_resource();
+        let ((kind, id), name) = (self.key(resource), RESOURCES[resource].1);
+        let loaded = self.loaded(resource).await;
+        if loaded.record.state == ResourceState::Deleted {
+            self.take_back_to_a_release(resource, 0).await;
+            return;
+        }
+        let store = self.manager.services.store.clone();
+        let mut seen = BTreeSet::new();
+        for head in &loaded.record.heads {
+            seen.extend(loaded.body(&store, *head).await.unwrap().iter().flat_map(words));
+        }
+        let caller = self.manager.caller.clone();
+        let deleted = save::delete(&self.manager.services, &caller, kind, &id, "", "*").await;
+        self.manager.work().await;
+        self.say(format!("{name} is deleted: {}", deleted.as_ref().map_or_else(|error| error.reason, |_| "done")));
+        if deleted.is_ok() {
+            self.ledger.excuse(seen.iter(), "deleted by somebody who saw it");
+        }
+    }
+
+    /// Somebody takes everything back to a state that was released once.
+    pub async fn roll_back(&mut self) {
+        let resource = self.any_resource();
+        let back = self.random.random_range(0..3);
+        self.take_back_to_a_release(resource, back).await;
+    }
+
+    async fn take_back_to_a_release(&mut self, resource: usize, back: usize) {
+        let ((kind, id), name) = (self.key(resource), RESOURCES[resource].1);
+        let (loaded, store) = (self.loaded(resource).await, self.manager.services.store.clone());
+        let releases = release_list(&store, loaded.record.id).await.unwrap();
+        let Some(to) = releases.get(back).map(|release| release.revision) else { return };
+        let after = loaded.body(&store, to).await.unwrap().unwrap_or(Value::Null);
+        let rolled = self.manager.roll_back(kind, &id, to).await;
+        let said = rolled.as_ref().map_or_else(|error| error.reason, |_| "done");
+        self.say(format!("{name} is taken back to {}: {said}", to.short()));
+        if rolled.is_ok() {
+            for head in loaded.record.heads.iter().copied().chain(loaded.shown().ok()) {
+                let before = loaded.body(&store, head).await.unwrap().unwrap_or(Value::Null);
+                self.ledger.replaced(&before, &after);
+            }
+        }
+    }
+
     pub async fn release(&mut self) {
-        let (kind, name) = RESOURCES[self.any_resource()];
-        let said = match self.manager.release(kind, name).await {
+        let resource = self.any_resource();
+        let ((kind, id), name) = (self.key(resource), RESOURCES[resource].1);
+        let said = match self.manager.release(kind, &id).await {
             Ok(version) => version.to_string(),
             Err(error) => error.reason.to_owned(),
         };
@@ -154,10 +225,10 @@ impl World {
     }
 
     /// The words that are in a node's edit and not in what everybody has.
-    async fn told_of(&self, fork: &ForkRecord) -> std::collections::BTreeSet<String> {
-        let mut told = std::collections::BTreeSet::new();
-        for (kind, name) in RESOURCES {
-            let loaded = self.manager.loaded(kind, name).await;
+    async fn told_of(&self, fork: &ForkRecord) -> BTreeSet<String> {
+        let mut told = BTreeSet::new();
+        for resource in 0..RESOURCES.len() {
+            let loaded = self.loaded(resource).await;
             if loaded.record.id != fork.resource {
                 continue;
             }
@@ -200,9 +271,7 @@ impl World {
             0
         } else {
             let resource = self.any_resource();
-            let (kind, name) = RESOURCES[resource];
-            let id = self.manager.loaded(kind, name).await.record.id;
-            let releases = release_list(&self.manager.services.store, id).await.unwrap();
+            let releases = release_list(&self.manager.services.store, self.ids[resource]).await.unwrap();
             let pin = releases.choose(&mut self.random).map(|release| release.version.to_string());
             let pin = pin.filter(|_| self.random.random_bool(0.6));
             let items = [(resource, pin)].into();
@@ -219,11 +288,10 @@ impl World {
 
     pub async fn publish(&mut self, at: usize) {
         let publication = self.publications[at].clone();
-        let items: Vec<(Kind, &str, Option<&str>)> = publication
-            .items
-            .iter()
-            .map(|(resource, pin)| (RESOURCES[*resource].0, RESOURCES[*resource].1, pin.as_deref()))
-            .collect();
+        let keys: Vec<(Kind, String)> = publication.items.keys().map(|resource| self.key(*resource)).collect();
+        let pins = publication.items.values().map(Option::as_deref);
+        let items: Vec<(Kind, &str, Option<&str>)> =
+            keys.iter().zip(pins).map(|((kind, id), pin)| (*kind, id.as_str(), pin)).collect();
         let Publication { name, group, priority, mode, .. } = publication;
         self.manager.publish(name, group, priority, mode, &items).await;
     }

@@ -62,7 +62,7 @@ impl World {
             let at = self.any_node();
             self.say(format!("{} is backed up", self.nodes[at].name));
             self.nodes[at].backup = Some((self.nodes[at].node.written(), self.step));
-        } else {
+        } else if self.second.is_none() {
             self.say("the manager is backed up");
             self.backup = Some(Backup {
                 directory: self.manager.backup(),
@@ -101,8 +101,8 @@ impl World {
             for report in node.node.replica.outbox().values() {
                 held.extend(words(&serde_json::to_value(report).unwrap()));
             }
-            for (_, name) in RESOURCES {
-                held.extend(node.node.runs(name).and_then(|running| running.body).iter().flat_map(words));
+            for id in &self.ids {
+                held.extend(node.node.runs(&id.to_string()).and_then(|running| running.body).iter().flat_map(words));
             }
         }
         held

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atoll_domain::id::RevisionId;
+use atoll_domain::id::{ResourceId, RevisionId};
+use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::{EditMode, Version};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -11,8 +12,9 @@ use serde_json::{Value, json};
 use super::content::{ENVIRONMENTS, RESOURCES, beginning, meant_for, words};
 use super::ledger::Ledger;
 use crate::clock;
+use crate::service::sharing::history::Loaded;
 use crate::store::fleet::node_get;
-use crate::store::sharing::{conflict_list, fork_list, release_list};
+use crate::store::sharing::{ResourceState, conflict_list, fork_list, release_list};
 use crate::testing::{TestManager, TestNode};
 
 /// An editor on a node that has a file open.
@@ -55,6 +57,12 @@ pub struct World {
     pub seed: u64,
     pub random: StdRng,
     pub manager: TestManager,
+    /// Another manager over the same database: everybody calls one of the two.
+    pub second: Option<TestManager>,
+    /// Things are renamed, deleted, brought back and rolled back too.
+    pub is_wide: bool,
+    /// The resources, whatever they are called by now.
+    pub ids: Vec<ResourceId>,
     pub nodes: Vec<SimulatedNode>,
     pub publications: Vec<Publication>,
     pub ledger: Ledger,
@@ -82,10 +90,11 @@ impl Drop for World {
 }
 
 impl World {
-    pub async fn begin(seed: u64) -> Self {
-        let manager = TestManager::start().await;
+    pub async fn begin(seed: u64, manager: TestManager, is_wide: bool) -> Self {
+        let mut ids = Vec::new();
         for (kind, name) in RESOURCES {
             manager.written(kind, &beginning(kind, name)).await;
+            ids.push(manager.loaded(kind, name).await.record.id);
         }
         let mut random = StdRng::seed_from_u64(seed);
         let modes = [EditMode::Propose, EditMode::WriteThrough, EditMode::Fork, EditMode::Locked];
@@ -95,6 +104,9 @@ impl World {
             seed,
             random,
             manager,
+            second: None,
+            is_wide,
+            ids,
             nodes: Vec::new(),
             publications: vec![Publication { name: "all", group: "/", priority: 0, mode, items: all }],
             ledger: Ledger::default(),
@@ -131,10 +143,31 @@ impl World {
         format!("edit{}", self.number)
     }
 
+    /// A resource by its place, as managers and nodes are asked for it.
+    pub fn key(&self, resource: usize) -> (Kind, String) {
+        (RESOURCES[resource].0, self.ids[resource].to_string())
+    }
+
+    pub async fn loaded(&self, resource: usize) -> Loaded {
+        let (kind, id) = self.key(resource);
+        self.manager.loaded(kind, &id).await
+    }
+
+    /// Whoever calls next may reach the other manager, and that one may not have read yet what this one wrote.
+    fn call_either(&mut self) {
+        let Some(second) = &mut self.second else { return };
+        if self.random.random_bool(0.5) {
+            std::mem::swap(&mut self.manager, second);
+        }
+        self.manager.lags = self.random.random_bool(0.5);
+    }
+
     pub async fn step(&mut self) {
         self.step += 1;
+        self.call_either();
         self.manager.caller.now = clock::now();
-        match self.random.random_range(0..100) {
+        let kinds = if self.is_wide { 112 } else { 100 };
+        match self.random.random_range(0..kinds) {
             0..20 => self.edit_on_a_node().await,
             20..28 => self.save_at_the_manager().await,
             28..32 => self.seal_or_rescope().await,
@@ -149,6 +182,9 @@ impl World {
             89..93 => self.back_up(),
             93..95 => self.restore_the_manager().await,
             95..97 => self.restore_a_node().await,
+            100..105 => self.rename().await,
+            105..110 => self.delete_or_bring_back().await,
+            110..112 => self.roll_back().await,
             _ => self.manager.work().await,
         }
     }
@@ -170,6 +206,7 @@ impl World {
     /// All lines hold, and everybody is heard until nothing moves any more.
     pub async fn quiet(&mut self) {
         self.say("quiet");
+        self.manager.lags = false;
         self.manager.caller.now = clock::now();
         for _ in 0..4 {
             for at in 0..self.nodes.len() {
@@ -217,8 +254,7 @@ impl World {
     /// what a node keeps of a rejected edit.
     pub async fn found(&self, resource: usize) -> BTreeSet<String> {
         let store = &self.manager.services.store;
-        let (kind, name) = RESOURCES[resource];
-        let loaded = self.manager.loaded(kind, name).await;
+        let loaded = self.loaded(resource).await;
         let id = loaded.record.id;
         let mut places: BTreeSet<RevisionId> = loaded.record.heads.clone();
         for fork in fork_list(store).await.unwrap() {
@@ -243,8 +279,8 @@ impl World {
 
     /// Every edit that nobody decided against is where people look, and every one that was acknowledged is in the history.
     async fn no_edit_is_lost(&self) {
-        for (resource, (kind, name)) in RESOURCES.into_iter().enumerate() {
-            let loaded = self.manager.loaded(kind, name).await;
+        for (resource, (_, name)) in RESOURCES.into_iter().enumerate() {
+            let loaded = self.loaded(resource).await;
             let found = self.found(resource).await;
             for word in self.ledger.owed(resource) {
                 assert!(found.contains(word), "{name}: {word} is lost: {:?}", self.ledger.entries[word]);
@@ -265,14 +301,18 @@ impl World {
     async fn everybody_runs_what_is_published(&self) {
         let store = &self.manager.services.store;
         let forks = fork_list(store).await.unwrap();
-        for (resource, (kind, name)) in RESOURCES.into_iter().enumerate() {
-            let loaded = self.manager.loaded(kind, name).await;
+        for resource in 0..RESOURCES.len() {
+            let (kind, id) = self.key(resource);
+            let (name, loaded) = (id.as_str(), self.loaded(resource).await);
+            // What was deleted and brought back comes to nodes with its next release.
+            let is_gone = loaded.record.state == ResourceState::Deleted || loaded.record.released.is_none();
             let releases = release_list(store, loaded.record.id).await.unwrap();
             for node in &self.nodes {
                 let own = forks
                     .iter()
                     .find(|fork| fork.node == node.node.id && fork.resource == loaded.record.id && fork.state.runs());
-                let Some((publication, pin)) = self.published(node, resource).await else {
+                let published = self.published(node, resource).await.filter(|_| !is_gone);
+                let Some((publication, pin)) = published else {
                     assert!(node.node.runs(name).is_none(), "{} runs {name}, which nobody published to it", node.name);
                     continue;
                 };

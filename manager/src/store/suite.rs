@@ -39,6 +39,10 @@ async fn on_both<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
 
 /// A database of its own on the PostgreSQL that the test script started.
 pub(crate) async fn fresh_postgresql() -> Option<Store> {
+    Some(Store::open_postgresql(&fresh_postgresql_url().await?).await.unwrap())
+}
+
+pub(crate) async fn fresh_postgresql_url() -> Option<String> {
     let Ok(url) = std::env::var("ATOLL_TEST_POSTGRESQL_URL") else {
         assert!(std::env::var_os("CI").is_none(), "PostgreSQL is missing: run the tests with `make test`");
         eprintln!("SKIPPED on PostgreSQL: run the tests with `make test`");
@@ -48,7 +52,7 @@ pub(crate) async fn fresh_postgresql() -> Option<Store> {
     let server = SeaDatabase::connect(&url).await.unwrap();
     server.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
     let (base, _) = url.rsplit_once('/').unwrap();
-    Some(Store::open_postgresql(&format!("{base}/{name}")).await.unwrap())
+    Some(format!("{base}/{name}"))
 }
 
 async fn empty(store: Store) -> Store {

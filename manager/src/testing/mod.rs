@@ -39,6 +39,8 @@ pub(crate) struct TestManager {
     pub services: Arc<Services>,
     pub caller: Caller,
     directory: tempfile::TempDir,
+    /// It has not read yet what others have written since it last had to.
+    pub lags: bool,
 }
 
 impl TestManager {
@@ -50,8 +52,15 @@ impl TestManager {
 
     /// On a PostgreSQL database of its own; `None` where there is no PostgreSQL.
     pub async fn on_postgresql() -> Option<Self> {
-        let store = crate::store::suite::fresh_postgresql().await?;
-        Some(Self::over(store, tempfile::tempdir().unwrap()).await)
+        Some(Self::two_on_postgresql().await?.0)
+    }
+
+    /// Two managers over one PostgreSQL database of their own.
+    pub async fn two_on_postgresql() -> Option<(Self, Self)> {
+        let url = crate::store::suite::fresh_postgresql_url().await?;
+        let open = || Store::open_postgresql(&url);
+        let one = Self::over(open().await.unwrap(), tempfile::tempdir().unwrap()).await;
+        Some((one, Self::again(open().await.unwrap(), tempfile::tempdir().unwrap()).await))
     }
 
     pub async fn over(store: Store, directory: tempfile::TempDir) -> Self {
@@ -70,7 +79,7 @@ impl TestManager {
         let (hub, settings) = (Hub::new(rpc::encode_document), Given::default().check().unwrap());
         let services = Services::load(store, keys, hub, settings, clock::now()).await.unwrap();
         let caller = Caller { name: "root".to_owned(), ..Caller::manager(clock::now()) };
-        Self { services: Arc::new(services), caller, directory }
+        Self { services: Arc::new(services), caller, directory, lags: false }
     }
 
     /// A copy of its SQLite database while nothing writes.
@@ -111,9 +120,21 @@ impl TestManager {
         base: Option<String>,
         widen: bool,
     ) -> Result<save::Saved> {
+        self.write_to(kind, None, content, base, widen).await
+    }
+
+    /// The same for the resource of an id, whatever it is called by now.
+    pub async fn write_to(
+        &self,
+        kind: Kind,
+        resource: Option<String>,
+        content: &Value,
+        base: Option<String>,
+        widen: bool,
+    ) -> Result<save::Saved> {
         let wish = save::Save {
             kind,
-            resource: None,
+            resource,
             content: content.to_string().into_bytes(),
             base,
             message: String::new(),

@@ -6,7 +6,6 @@ use atoll_domain::document::{Document, Lane, Purpose, Report, RevisionReport, si
 use atoll_domain::id::{NodeId, ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::link::delivery::{Answer, Order, plan_settling};
-use atoll_domain::link::manager::ManagerLink;
 use atoll_domain::link::replica::{
     Arrived, Edit, EditBase, EditError, Incoming, Rejected, Replica, Running, Stored, Write,
 };
@@ -19,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::TestManager;
 use crate::clock;
+use crate::hub::Known;
 use crate::service::sharing::fork::give_back;
 use crate::service::sharing::receive::{Outcome, SignedReport, receive};
 use crate::store::fleet::node_get;
@@ -122,7 +122,9 @@ impl TestNode {
                 continue;
             }
             let (mut writes, settled) = plan_settling(&self.replica, &[(number, answer)], &order);
-            manager.services.hub.refresh(&manager.services.store).await.unwrap();
+            if !manager.lags {
+                manager.services.hub.refresh(&manager.services.store).await.unwrap();
+            }
             let (sequence, mark) = manager.services.hub.read(|feed| (feed.sequence(), feed.mark(feed.sequence())));
             writes.push(Write::SetHeard(sequence, mark));
             self.apply(writes);
@@ -183,16 +185,20 @@ impl TestNode {
         if repair {
             give_back(services, self.id, &manager.caller).await.unwrap();
         }
-        services.hub.refresh(&services.store).await.unwrap();
-        let known = services.hub.read(|feed| {
-            let (sequence, mark) = self.replica.heard();
-            feed.knows(sequence, mark)
-                && self.replica.cursors().iter().all(|(lane, sequence)| feed.knows(*sequence, self.replica.mark(*lane)))
-        });
-        let (epoch, end) = (services.keys.epoch, services.hub.read(atoll_domain::link::feed::Feed::sequence));
+        if !manager.lags {
+            services.hub.refresh(&services.store).await.unwrap();
+        }
+        // What it holds of an offer that never ended is worth nothing to it.
         let complete = self.replica.cursors().get(&Lane::Content).is_some_and(|sequence| *sequence > 0);
-        let theirs = self.replica.epoch().filter(|_| known && complete && !repair);
-        let mut link = ManagerLink::begin(self.id, epoch, theirs, self.replica.cursors(), end);
+        let cursors =
+            self.replica.cursors().iter().map(|(lane, sequence)| (*lane, (*sequence, self.replica.mark(*lane))));
+        let known = Known {
+            epoch: self.replica.epoch().filter(|_| complete),
+            cursors: cursors.collect(),
+            heard: self.replica.heard(),
+        };
+        let epoch = services.keys.epoch;
+        let mut link = services.hub.begin(&services.store, self.id, (epoch, &known), repair).await.unwrap();
         let writes = self.replica.connected(epoch, link.starts_over());
         self.apply(writes);
         let mut taken = 0;
@@ -250,8 +256,9 @@ impl TestNode {
         assert_eq!(self.replica.state_digest(None), expected, "runs {running:#?}");
     }
 
+    /// What it runs of a resource, by name or id.
     pub fn runs(&self, name: &str) -> Option<Running> {
-        self.replica.running().into_iter().find(|running| running.name == name)
+        self.replica.running().into_iter().find(|running| running.name == name || running.resource.to_string() == name)
     }
 
     /// Edits of it that the manager rejected.

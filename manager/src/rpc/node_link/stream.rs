@@ -1,6 +1,5 @@
 //! One node's open stream. It holds a cursor per lane and nothing else: no task, no queue.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +7,6 @@ use std::time::Duration;
 use atoll_domain::document::Lane;
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::link::digest::StateDigest;
-use atoll_domain::link::feed::Feed;
 use atoll_domain::link::manager::{Batch, ManagerLink};
 use atoll_domain::terminal::kept;
 use atoll_proto::v1;
@@ -25,7 +23,7 @@ use super::{check_protocol, status};
 use crate::authority::NodeCertificate;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
-use crate::hub::Registration;
+use crate::hub::{Known, Registration};
 use crate::service::fleet::credential;
 use crate::service::sharing::fork::give_back;
 use crate::service::sharing::proof::{self, NodeState, Verdict};
@@ -125,25 +123,18 @@ fn heartbeat() -> Duration {
 }
 
 async fn begin(services: &Services, node: &NodeRecord, hello: &v1::Hello) -> Result<ManagerLink, Status> {
-    let cursors: BTreeMap<Lane, u64> =
-        hello.cursors.iter().filter_map(|cursor| Some((lane(cursor.lane())?, cursor.sequence))).collect();
-    // Another replica of the manager may have told the node of what this one has not read yet.
-    let heard = hello.heard.unwrap_or_default();
-    if cursors.values().chain([&heard.sequence]).any(|sequence| *sequence > services.hub.read(Feed::sequence)) {
-        services.hub.refresh(&services.store).await.map_err(status)?;
-    }
+    let cursor = |cursor: &v1::Cursor| (cursor.sequence, cursor.mark);
+    let known = Known {
+        epoch: hello.manager_epoch.parse().ok(),
+        cursors: hello.cursors.iter().filter_map(|known| Some((lane(known.lane())?, cursor(known)))).collect(),
+        heard: cursor(&hello.heard.unwrap_or_default()),
+    };
     let is_repair = services.repairs.take_due(node.id);
     if is_repair {
         give_back(services, node.id, &Caller::node(&node.name, clock::now())).await.map_err(status)?;
-        services.hub.refresh(&services.store).await.map_err(status)?;
     }
-    let end = services.hub.read(Feed::sequence);
-    // A number that was never given here, or was given to something else, is of a life of the database that is over.
-    let is_known = services
-        .hub
-        .read(|feed| hello.cursors.iter().chain([&heard]).all(|cursor| feed.knows(cursor.sequence, cursor.mark)));
-    let their_epoch = hello.manager_epoch.parse().ok().filter(|_| is_known && !is_repair);
-    let mut link = ManagerLink::begin(node.id, services.keys.epoch, their_epoch, &cursors, end);
+    let begun = services.hub.begin(&services.store, node.id, (services.keys.epoch, &known), is_repair).await;
+    let mut link = begun.map_err(status)?;
     link.cordoned = node.standing == NodeStanding::Cordoned;
     Ok(link)
 }

@@ -224,15 +224,19 @@ async fn receive_revision(
     if let Err(refused) = check::check_rules(loaded.record.kind, report.body.as_ref()) {
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &refused.text, &caller).await;
     }
-    let Some(offered) = fork::offered_to(&tx, &loaded, node).await? else {
+    let mode = match fork::offered_to(&tx, &loaded, node).await? {
+        Some(offered) => Some(offered.edit_mode),
+        None => fork::carried_to(&tx, &loaded, node).await?,
+    };
+    let Some(mode) = mode else {
         let reason = format!(
             "\"{}\" is not published to this node; publish it there and ask for the edit again",
             loaded.record.name
         );
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
     };
-    let said = judge(services, &mut tx, &mut loaded, &edit, offered.edit_mode, &caller).await?;
-    let detail = json!({ "revision": revision.id, "mode": offered.edit_mode, "author": report.provenance.author });
+    let said = judge(services, &mut tx, &mut loaded, &edit, mode, &caller).await?;
+    let detail = json!({ "revision": revision.id, "mode": mode, "author": report.provenance.author });
     caller.record(&mut tx, "node.edit", &loaded.record.name, detail);
     tx.commit().await?;
     Ok(Outcome::Stored(said))

@@ -16,7 +16,7 @@ use atoll_domain::sharing::revision::Revision;
 use serde_json::Value;
 
 pub use list::{ProposalView, differences, list};
-pub(super) use offered::{Offered, offered_among, offered_to};
+pub(super) use offered::{Offered, carried_to, offered_among, offered_to};
 pub use rebase::rebase_all;
 pub(super) use rebase::{rebase, rebuild_merge, said_of};
 pub(super) use through::write_through;

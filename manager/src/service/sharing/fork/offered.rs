@@ -27,6 +27,31 @@ pub async fn offered_to(database: &impl Database, loaded: &Loaded, node: &NodeRe
     offered_among(database, loaded, (&node.group, &node.labels), &publication_list(database).await?).await
 }
 
+/// How a node may edit a resource that publications carry to it, whether there is anything of it to offer or not: what was
+/// deleted was offered before, and an edit of that is somebody's work.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn carried_to(database: &impl Database, loaded: &Loaded, node: &NodeRecord) -> Result<Option<EditMode>> {
+    let publications = publication_list(database).await?;
+    Ok(carrying(&publications, loaded, (&node.group, &node.labels)).first().map(|publication| publication.edit_mode))
+}
+
+/// The publications that carry a resource to a place, the strongest first.
+fn carrying<'a>(
+    publications: &'a [PublicationRecord],
+    loaded: &Loaded,
+    (group, labels): (&GroupPath, &Labels),
+) -> Vec<&'a PublicationRecord> {
+    let mut reaching: Vec<&PublicationRecord> = publications
+        .iter()
+        .filter(|publication| publication.selector.matches(group, labels))
+        .filter(|publication| publication.items.iter().any(|item| item.resource == loaded.record.id))
+        .collect();
+    reaching.sort_by_key(|publication| std::cmp::Reverse((publication.priority, publication.id)));
+    reaching
+}
+
 /// What is offered in a group to whoever has some labels.
 ///
 /// # Errors
@@ -37,13 +62,7 @@ pub async fn offered_among(
     (group, labels): (&GroupPath, &Labels),
     publications: &[PublicationRecord],
 ) -> Result<Option<Offered>> {
-    let mut reaching: Vec<&PublicationRecord> = publications
-        .iter()
-        .filter(|publication| publication.selector.matches(group, labels))
-        .filter(|publication| publication.items.iter().any(|item| item.resource == loaded.record.id))
-        .collect();
-    reaching.sort_by_key(|publication| std::cmp::Reverse((publication.priority, publication.id)));
-    for publication in reaching {
+    for publication in carrying(publications, loaded, (group, labels)) {
         let item = publication.items.iter().find(|item| item.resource == loaded.record.id);
         let Some(item) = item else { continue };
         if let Some((_, revision)) = offer::offered(database, loaded, &item.policy).await? {

@@ -36,7 +36,10 @@ pub async fn write_through(
         }
         _ => return rebase(services, tx, loaded, fork, caller).await,
     };
-    let release = loaded.record.released.map_or(head, |(_, revision)| revision);
+    // Of what was deleted and brought back nothing is released yet: all of it is somebody's draft.
+    let Some((_, release)) = loaded.record.released else {
+        return rebase(services, tx, loaded, fork, caller).await;
+    };
     let Some(released) = brought_together(tx, loaded, fork.head, release, caller).await? else {
         open_question(tx, &mut fork, release, "what is released", caller).await?;
         tell(services, tx, loaded, &fork, None).await?;

@@ -6,6 +6,7 @@ use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
 
+use crate::service::sharing::conflict::Take;
 use crate::service::sharing::receive::Outcome;
 use crate::testing::{TestManager, TestNode};
 
@@ -44,6 +45,35 @@ async fn what_is_deleted_and_brought_back_asks_nothing_and_goes_on_counting() {
     node.sync(&manager).await;
     assert_eq!(node.content("T"), template("2", "1"), "the node's edit was not lost");
     assert_eq!(manager.forks().await.remove(0).state, ForkState::Proposed);
+}
+
+#[tokio::test]
+async fn an_edit_of_what_was_deleted_meanwhile_is_a_question_whatever_the_edit_mode() {
+    for mode in [EditMode::Propose, EditMode::Fork, EditMode::WriteThrough, EditMode::Locked] {
+        let (manager, mut node) = farm(EditMode::Propose).await;
+        manager.publish("all", "/", 0, mode, &[(KIND, "T", None)]).await;
+        // It is cut off, and somebody there goes on working.
+        node.edit(KIND, EditBase::Running, &template("2", "1")).unwrap();
+        manager.delete(KIND, "T").await;
+        let said = node.push(&manager).await;
+        assert!(matches!(said[..], [Outcome::Stored(_)]), "{mode}: {said:?}");
+        node.sync(&manager).await;
+        assert!(node.runs("T").is_none(), "{mode}: what is deleted runs nowhere");
+        let question = manager.conflicts().await.remove(0);
+        let fork = manager.forks().await.remove(0);
+        assert_eq!(
+            question.heads,
+            manager.loaded(KIND, "T").await.record.heads.iter().copied().chain([fork.head]).collect()
+        );
+
+        // Whoever answers for the edit brings the resource back, and it comes to everybody with its next release.
+        let is_ours = question.heads.first() == Some(&fork.head);
+        manager.resolve(&question, if is_ours { Take::Ours } else { Take::Theirs }, false).await.unwrap();
+        assert!(manager.conflicts().await.is_empty());
+        manager.release(KIND, "T").await.unwrap();
+        node.sync(&manager).await;
+        assert_eq!(node.content("T"), template("2", "1"), "{mode}");
+    }
 }
 
 #[tokio::test]
