@@ -108,6 +108,14 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_was_rewritten_is_a_question_and_costs_nobody_a_wait() {
+        let lines = |range: std::ops::Range<u32>| range.map(|line| format!("line {line}\n")).collect::<String>();
+        let base = lines(0..4_000);
+        let rewritten = lines(10_000..12_000) + &lines(2_000..4_000);
+        assert_eq!(merge_lines(&base, &rewritten, &(base.clone() + "one more\n")), None);
+    }
+
+    #[test]
     fn the_same_line_changed_twice_is_not_settled() {
         assert_eq!(merge_lines("a\nb\nc\n", "a\nx\nc\n", "a\ny\nc\n"), None);
     }

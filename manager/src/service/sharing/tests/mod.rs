@@ -4,6 +4,7 @@ mod attacked;
 mod edits;
 mod forks;
 mod gets;
+mod history;
 mod pairs;
 mod proof;
 mod required;

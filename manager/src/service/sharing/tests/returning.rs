@@ -4,11 +4,12 @@ use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::offer::EditMode;
+use atoll_domain::sharing::revision::Revision;
 use serde_json::{Value, json};
 
 use crate::service::sharing::conflict::Take;
 use crate::service::sharing::receive::Outcome;
-use crate::testing::{TestManager, TestNode};
+use crate::testing::{TestManager, TestNode, reason};
 
 const KIND: Kind = Kind::StepTemplate;
 const SET: Kind = Kind::VariableSet;
@@ -151,4 +152,22 @@ async fn a_restored_manager_is_told_of_an_edit_by_a_node_that_has_heard_nothing_
     let manager = TestManager::restored(&backup).await;
     node.sync(&manager).await;
     assert_eq!(manager.forks().await.len(), 1, "the manager had forgotten what it said that it had stored");
+}
+
+#[tokio::test]
+async fn what_is_deeper_than_readers_go_comes_in_nowhere() {
+    let (manager, mut node) = farm(EditMode::WriteThrough).await;
+    let deep = (0..70).fold(json!("x"), |value, _| json!([value]));
+    let content = json!({"Name": "T", "ActionType": "Octopus.Script", "Properties": {"a": deep}});
+    assert_eq!(reason(manager.write(KIND, &content).await), "BAD_CONTENT");
+    assert!(node.edit(KIND, EditBase::Running, &content).is_err(), "the node says so at once");
+    // A node that does not look sends it all the same.
+    let loaded = manager.loaded(KIND, "T").await;
+    let head = loaded.shown().unwrap();
+    let before = loaded.body(&manager.services.store, head).await.unwrap();
+    let revision = Revision::child(loaded.record.id, KIND, [head].into(), before.as_ref(), &content);
+    let said = node.send_revision(&manager, &revision, content).await;
+    assert!(matches!(&said, Outcome::Rejected(reason) if reason.contains("deeper than")), "{said:?}");
+    node.sync(&manager).await;
+    assert!(!manager.loaded(KIND, "T").await.history.contains(revision.id));
 }
