@@ -10,6 +10,15 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// The last millisecond of the year 9999: what every reader of dates can show.
+    pub const LAST: Self = Self(253_402_300_799_999);
+
+    /// A time that somebody else's clock gave, within what can be shown.
+    #[must_use]
+    pub fn within_bounds(self) -> Self {
+        Self(self.0.clamp(0, Self::LAST.0))
+    }
+
     #[must_use]
     pub fn plus_ms(self, duration_ms: i64) -> Self {
         Self(self.0.saturating_add(duration_ms))

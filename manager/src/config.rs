@@ -122,12 +122,14 @@ impl std::fmt::Display for Settings {
 /// A URL whose password, if it has one, is not shown. What cannot be told apart is not shown at all.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "(not shown)".to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    // A password can stand in the query too.
-    let path = path.split_once('?').map_or(path, |(path, _)| path);
-    match authority.rsplit_once('@') {
-        None => format!("{scheme}://{authority}{path}"),
-        Some((user, host)) => format!("{scheme}://{}@{host}{path}", user.split(':').next().unwrap_or_default()),
+    match rest.rsplit_once('@') {
+        // A password can stand in the query too.
+        None => format!("{scheme}://{}", rest.split('?').next().unwrap_or_default()),
+        // Whatever characters a password has: it ends at the last of these.
+        Some((user, host)) => {
+            let name = user.split([':', '/', '?', '#']).next().unwrap_or_default();
+            format!("{scheme}://{name}@{}", host.split('?').next().unwrap_or_default())
+        }
     }
 }
 
@@ -201,6 +203,9 @@ impl Given {
         {
             return Err(bad("database_url", "it must begin with postgres:// (leave it out for the embedded SQLite)"));
         }
+        if let Some(url) = &self.database_url {
+            crate::store::connect::check_url(url).map_err(|problem| bad("database_url", problem))?;
+        }
         let node_listen = self.node_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7443)));
         let node_address = self.node_address.unwrap_or_else(|| node_listen.to_string());
         if node_address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
@@ -265,6 +270,16 @@ mod tests {
 
     #[test]
     fn what_is_printed_can_be_read_back_and_holds_no_password() {
+        for odd in
+            ["postgres://u:hun/ter2@db/x", "postgres://u:hun?ter2@db/x", "postgres://u:hun#ter2@db/x?password=ter2"]
+        {
+            assert!(!without_password(odd).contains("ter2"), "{}", without_password(odd));
+            let refused = Given { database_url: Some(odd.to_owned()), ..Given::default() }.check();
+            assert!(refused.is_ok() || !refused.unwrap_err().to_string().contains("ter2"));
+        }
+        let unknown = "postgres://u@db/x?sslpassword=hunter2";
+        let refused = Given { database_url: Some(unknown.to_owned()), ..Given::default() }.check().unwrap_err();
+        assert!(refused.text.contains("sslpassword") && !refused.text.contains("hunter2"), "{}", refused.text);
         let url = "postgres://atoll:hunter2@db.example/atoll?password=hunter2";
         let given = Given { database_url: Some(url.to_owned()), ..Given::default() };
         let printed = given.check().unwrap().to_string();

@@ -90,7 +90,13 @@ impl Kind {
     /// The outside form. Import followed by export gives back an equal document.
     #[must_use]
     pub fn export(self, body: &Value, metadata: &Value) -> Value {
-        outside::export(body, metadata)
+        outside::export(body, metadata, self.rules().outside())
+    }
+
+    /// The volatile fields among some metadata that somebody else gave, and nothing else of it.
+    #[must_use]
+    pub fn volatile(self, metadata: &Value) -> Value {
+        outside::volatile(metadata, self.rules().outside())
     }
 
     /// The rules of the kind that a body breaks; none for a sound one.

@@ -36,10 +36,30 @@ pub(super) fn import(outside: &Value, parent: Option<&Value>, form: &Outside) ->
     Ok(Imported { body: Value::Object(body), metadata: Value::Object(metadata) })
 }
 
-/// The outside form again, with the volatile fields among the others.
-pub(super) fn export(body: &Value, metadata: &Value) -> Value {
+/// Largest volatile fields of a revision together, as JSON.
+const VOLATILE_LIMIT_BYTES: usize = 16 * 1024;
+
+/// What of some metadata are volatile fields of the kind. Metadata is outside of what a revision's id, its touched paths and
+/// its checks cover: anything else in it would be content that nobody was shown. What is larger than such fields ever are is
+/// dropped.
+pub(super) fn volatile(metadata: &Value, form: &Outside) -> Value {
+    let fields = metadata.as_object().into_iter().flatten();
+    let kept: Map<String, Value> = fields
+        .filter(|(key, _)| form.volatile.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    match serde_json::to_vec(&kept) {
+        Ok(bytes) if bytes.len() <= VOLATILE_LIMIT_BYTES => Value::Object(kept),
+        _ => Value::Object(Map::new()),
+    }
+}
+
+/// The outside form again, with the volatile fields, and nothing else of the metadata, among the others.
+pub(super) fn export(body: &Value, metadata: &Value, form: &Outside) -> Value {
     let mut out = Map::new();
-    for (key, value) in body.as_object().into_iter().chain(metadata.as_object()).flatten() {
+    let beside = metadata.as_object().into_iter().flatten();
+    let beside = beside.filter(|(key, _)| form.volatile.contains(&key.as_str()));
+    for (key, value) in body.as_object().into_iter().flatten().chain(beside) {
         let is_list = keyed_list::is_keyed_list(value);
         let value = if is_list { Value::Array(keyed_list::denormalise(value)) } else { value.clone() };
         out.insert(key.clone(), value);

@@ -259,10 +259,12 @@ mod tests {
         let (mut replica, head) = replica();
         let mut order = Order::default();
         replica.apply(replica.plan_returning(&[head]));
-        // The edit needs its parent, and the parent needs what nobody holds: it says so, and still goes first.
-        for answers in [vec![needs(3, head)], vec![needs(7, Digest::of(b"lost"))]] {
+        // The edit needs its parent, also when it is asked again before that, and the parent needs what nobody holds: it
+        // says so, and still goes first.
+        for answers in [vec![needs(3, head)], vec![needs(3, head)], vec![needs(7, Digest::of(b"lost"))]] {
             let (writes, settled) = plan_settling(&replica, &answers, &order);
             replica.apply(writes);
+            assert_eq!(settled.blocked, BTreeSet::new());
             assert!(order.learn(&settled));
             assert_eq!(order.next(&replica), [7]);
         }

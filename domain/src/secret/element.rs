@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::place::{element_paths, placed, scope_of_element};
+use super::place::{element_paths, placed_references, scope_of_element};
 use super::{reference, references};
 use crate::id::SecretId;
 use crate::kind::Kind;
@@ -87,10 +87,10 @@ pub struct Widened {
 #[must_use]
 pub fn widened(kind: Kind, before: &[&Value], after: &Value, fresh: &BTreeSet<SecretId>) -> Vec<Widened> {
     let mut known: BTreeMap<SecretId, Vec<Scope>> = BTreeMap::new();
-    for (_, scope, version) in before.iter().flat_map(|body| placed(kind, body)) {
+    for (_, scope, version) in before.iter().flat_map(|body| placed_references(kind, body)) {
         known.entry(version).or_default().push(scope);
     }
-    placed(kind, after)
+    placed_references(kind, after)
         .into_iter()
         .filter(|(_, _, version)| !fresh.contains(version))
         .filter_map(|(path, after, version)| {

@@ -96,11 +96,11 @@ fn seal_variables(body: &mut Value, parent: Option<&Value>, seal: &mut dyn FnMut
 /// that stands where no sealed value can is worth nothing to anybody.
 #[must_use]
 pub fn scoped_references(kind: Kind, body: &Value) -> Vec<(Scope, SecretId)> {
-    placed(kind, body).into_iter().map(|(_, scope, version)| (scope, version)).collect()
+    placed_references(kind, body).into_iter().map(|(_, scope, version)| (scope, version)).collect()
 }
 
 /// The same with the place of each.
-pub(super) fn placed(kind: Kind, body: &Value) -> Vec<(Path, Scope, SecretId)> {
+pub fn placed_references(kind: Kind, body: &Value) -> Vec<(Path, Scope, SecretId)> {
     let scope = |path: &Path| match kind {
         Kind::StepTemplate => Some(Scope::default()),
         Kind::VariableSet => {

@@ -235,6 +235,10 @@ pub struct ForkDecision {
     /// runs goes on running beside it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_held: bool,
+    /// The edit itself, where the node may have lost it and something else runs in its place: a manager that loses it later
+    /// can have it again from the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<MergedFork>>,
 }
 
 impl ForkDecision {
@@ -310,6 +314,10 @@ impl Fork {
     #[must_use]
     pub fn given_back(decision: &ForkDecision) -> Option<Self> {
         let merged = decision.merged.as_ref().filter(|_| decision.state.runs())?;
+        let own = decision.own.as_deref().filter(|own| own.revision == decision.of && own.revision != merged.revision);
+        let own = own
+            .cloned()
+            .map(|own| Box::new(OwnRevision { header: own.header, provenance: own.provenance, body: own.body }));
         Some(Self {
             resource: decision.resource,
             own_head: decision.of,
@@ -319,7 +327,7 @@ impl Fork {
             body: merged.body.clone(),
             state: decision.state,
             message: decision.message.clone(),
-            own: None,
+            own,
             claimed: None,
             takes_back: Vec::new(),
             earlier: None,

@@ -10,6 +10,7 @@ use super::touched;
 use crate::canonical;
 use crate::id::{BodyHash, Digest, NodeId, ResourceId, RevisionId};
 use crate::kind::Kind;
+use crate::terminal::kept;
 use crate::time::Timestamp;
 
 /// The format of the header below; another one hashes otherwise.
@@ -51,6 +52,25 @@ pub struct Provenance {
     pub message: String,
     /// The kind's volatile fields as they came with this revision.
     pub metadata: Value,
+}
+
+/// Longest name of an author and longest message that are kept of what a node reports, in characters.
+pub const AUTHOR_LIMIT: usize = 200;
+pub const MESSAGE_LIMIT: usize = 2_000;
+
+impl Provenance {
+    /// What is kept of it where somebody else gave it: its texts cut, its time one that can be shown, and of its metadata the
+    /// kind's volatile fields. None of that is covered by the revision's id.
+    #[must_use]
+    pub fn bounded(self, kind: Kind) -> Self {
+        Self {
+            author: kept(&self.author, AUTHOR_LIMIT),
+            message: kept(&self.message, MESSAGE_LIMIT),
+            at: self.at.within_bounds(),
+            metadata: kind.volatile(&self.metadata),
+            ..self
+        }
+    }
 }
 
 /// How a revision came to be.

@@ -124,6 +124,7 @@ impl Resource {
             message: String::new(),
             merged,
             is_held: false,
+            own: None,
         }
     }
 }

@@ -233,7 +233,8 @@ impl World {
                 continue;
             }
             let store = &self.manager.services.store;
-            for revision in [fork.head, fork.node_head] {
+            let known = [fork.head, fork.node_head].into_iter().filter(|id| loaded.history.contains(*id));
+            for revision in known {
                 told.extend(loaded.body(store, revision).await.unwrap().iter().flat_map(words));
             }
             for head in &loaded.record.heads {

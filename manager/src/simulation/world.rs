@@ -268,7 +268,8 @@ impl World {
             }
         }
         let mut found = BTreeSet::new();
-        for place in places {
+        // An edit that its node and a restored manager have both lost is in what was made of it.
+        for place in places.into_iter().filter(|place| loaded.history.contains(*place)) {
             found.extend(loaded.body(store, place).await.unwrap().iter().flat_map(words));
         }
         let rejected = self.nodes.iter().flat_map(|node| node.node.rejected());

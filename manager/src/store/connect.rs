@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DbBackend, TransactionTrait,
@@ -28,6 +29,9 @@ pub struct Store {
     changed: Arc<watch::Sender<u64>>,
     pub(super) histories: Arc<Histories>,
     backend: Backend,
+    /// Holds what commits, where a test wants two acts at once.
+    #[cfg(test)]
+    pub(crate) gate: Option<Arc<super::gate::Gate>>,
 }
 
 /// Which database it is.
@@ -35,6 +39,49 @@ pub struct Store {
 pub enum Backend {
     Sqlite,
     PostgreSql,
+}
+
+/// Parameters of a PostgreSQL URL that mean something here. One that does not would be passed over, with its value in the log.
+const URL_PARAMETERS: [&str; 16] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "host",
+    "hostaddr",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "application_name",
+];
+
+/// Whether a URL of a PostgreSQL database can be used.
+///
+/// # Errors
+/// What is wrong, without the URL: it may hold a password.
+pub fn check_url(url: &str) -> std::result::Result<(), String> {
+    let parameters = url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let keys = parameters.split('&').filter_map(|one| one.split('=').next()).filter(|key| !key.is_empty());
+    if let Some(unknown) = keys.into_iter().find(|key| !URL_PARAMETERS.contains(key)) {
+        // What only looks like a parameter may be the rest of a password.
+        let is_word = unknown.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let which = if is_word {
+            format!("the parameter \"{unknown}\" of the URL")
+        } else {
+            "a parameter of the URL".to_owned()
+        };
+        return Err(format!("{which} is none of {}", URL_PARAMETERS.join(", ")));
+    }
+    match url.parse::<PgConnectOptions>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err("it is not a URL; write special characters of the password as %2F and so on".to_owned()),
+    }
 }
 
 impl Store {
@@ -88,6 +135,8 @@ impl Store {
             changed: Arc::new(watch::Sender::new(0)),
             histories: Arc::default(),
             backend,
+            #[cfg(test)]
+            gate: None,
         };
         store.migrate().await?;
         super::name::give_keys(&store, crate::clock::now()).await?;
@@ -123,7 +172,10 @@ impl Store {
             Backend::PostgreSql => None,
         };
         let transaction = self.write.begin().await?;
-        Ok(Tx::new(transaction, permit, Arc::clone(&self.changed), Arc::clone(&self.histories)))
+        let tx = Tx::new(transaction, permit, Arc::clone(&self.changed), Arc::clone(&self.histories));
+        #[cfg(test)]
+        let tx = tx.through(self.gate.clone().map(|gate| (gate, self.read.clone())));
+        Ok(tx)
     }
 
     /// Begins a write transaction that may change who is in which audience, who can read what, or which of two things has a

@@ -1,5 +1,7 @@
 //! The feed as rows.
 
+use std::collections::BTreeMap;
+
 use atoll_domain::document::{Audience, Lane};
 use atoll_domain::id::{NodeId, ResourceId, RevisionId};
 use atoll_domain::link::feed::{Effect, Membership, Row, RowKey};
@@ -165,6 +167,52 @@ fn membership_of(row: membership::Model) -> Result<Membership> {
         sequence: unsigned(row.sequence),
         active: row.active,
     })
+}
+
+/// How a node stands to an audience, and since when.
+#[derive(Debug, Clone, Copy)]
+pub struct MembershipRecord {
+    pub sequence: u64,
+    pub is_active: bool,
+}
+
+/// The audiences that a node is or was in.
+pub async fn memberships_of(database: &impl Database, node: NodeId) -> Result<BTreeMap<Audience, MembershipRecord>> {
+    let query = membership::Entity::find().filter(membership::Column::Node.eq(node.to_string()));
+    let read = |row: membership::Model| {
+        let record = MembershipRecord { sequence: unsigned(row.sequence), is_active: row.active };
+        Ok((stored("audience", &row.audience)?, record))
+    };
+    query.all(database.connection()).await?.into_iter().map(read).collect()
+}
+
+/// When a document of some audiences was last changed, and whether it is gone since.
+#[derive(Debug, Clone)]
+pub struct RowRecord {
+    pub audience: Audience,
+    pub sequence: u64,
+    pub is_deleted: bool,
+}
+
+/// The documents of a key in some audiences.
+pub async fn rows_of_key<'a>(
+    database: &impl Database,
+    key: &str,
+    audiences: impl Iterator<Item = &'a Audience>,
+) -> Result<Vec<RowRecord>> {
+    let audiences: Vec<String> = audiences.map(ToString::to_string).collect();
+    let rows: Vec<(String, i64, bool)> = feed_row::Entity::find()
+        .select_only()
+        .columns([feed_row::Column::Audience, feed_row::Column::Sequence, feed_row::Column::Deleted])
+        .filter(feed_row::Column::Audience.is_in(audiences))
+        .filter(feed_row::Column::Key.eq(key))
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    let read = |(audience, sequence, is_deleted): (String, i64, bool)| {
+        Ok(RowRecord { audience: stored("audience", &audience)?, sequence: unsigned(sequence), is_deleted })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// The audiences a node is in.

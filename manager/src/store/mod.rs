@@ -9,6 +9,8 @@ pub mod connect;
 mod entity;
 pub mod feed;
 pub mod fleet;
+#[cfg(test)]
+pub(crate) mod gate;
 pub mod keys;
 pub mod name;
 pub mod secret;

@@ -1,9 +1,11 @@
 //! Sealed values and audience keys. Only ciphertext passes here.
 
+use std::collections::BTreeSet;
+
 use atoll_domain::document::Audience;
 use atoll_domain::id::{AudienceKeyId, PublicationId, SecretId};
 use atoll_domain::kind::variable_set::scope::Scope;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 
 use super::entity::{audience_key, secret_value};
 use super::{Database, Tx, json, stored, stored_json};
@@ -12,6 +14,17 @@ use crate::error::Result;
 pub async fn secret_get(database: &impl Database, version: SecretId) -> Result<Option<Vec<u8>>> {
     let row = secret_value::Entity::find_by_id(version.to_string()).one(database.connection()).await?;
     Ok(row.map(|row| row.sealed))
+}
+
+/// Every sealed value that is here.
+pub async fn secret_ids(database: &impl Database) -> Result<BTreeSet<SecretId>> {
+    let ids: Vec<String> = secret_value::Entity::find()
+        .select_only()
+        .column(secret_value::Column::Version)
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    ids.iter().map(|id| stored("secret id", id)).collect()
 }
 
 pub async fn secret_create(tx: &Tx, version: SecretId, sealed: Vec<u8>, at_ms: i64) -> Result<()> {

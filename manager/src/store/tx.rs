@@ -30,6 +30,8 @@ pub struct Tx {
     memberships: BTreeMap<(NodeId, Audience), bool>,
     audit: Vec<AuditEntry>,
     work: Vec<Work>,
+    #[cfg(test)]
+    gate: Option<(Arc<super::gate::Gate>, sea_orm::DatabaseConnection)>,
 }
 
 /// A document with its signature, ready for the feed.
@@ -96,7 +98,15 @@ impl Tx {
             memberships: BTreeMap::new(),
             audit: Vec::new(),
             work: Vec::new(),
+            #[cfg(test)]
+            gate: None,
         }
+    }
+
+    /// The same, held at a gate before it commits.
+    #[cfg(test)]
+    pub(super) fn through(self, gate: Option<(Arc<super::gate::Gate>, sea_orm::DatabaseConnection)>) -> Self {
+        Self { gate, ..self }
     }
 
     /// Records who did what. Written with the change or not at all.
@@ -128,6 +138,10 @@ impl Tx {
     /// # Errors
     /// The database refuses; nothing has changed then.
     pub async fn commit(mut self) -> Result<u64> {
+        #[cfg(test)]
+        if let Some((gate, database)) = &self.gate {
+            gate.hold(database).await;
+        }
         self.write_work().await?;
         let changes_feed = !(self.documents.is_empty() && self.memberships.is_empty());
         self.write_audit().await?;

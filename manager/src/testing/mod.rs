@@ -28,6 +28,7 @@ use crate::service::sharing::{conflict, membership, publication, release, save};
 use crate::service::{Caller, Services};
 use crate::store::Store;
 use crate::store::fleet::{CertificateRecord, NodeRecord, node_create_many};
+use crate::store::gate::Gate;
 use crate::store::sharing::{ConflictRecord, ForkRecord, conflict_list, fork_list};
 use crate::store::work::{work_finish, work_list};
 use crate::{clock, rpc};
@@ -51,8 +52,12 @@ impl TestManager {
     }
 
     /// On a PostgreSQL database of its own; `None` where there is no PostgreSQL.
-    pub async fn on_postgresql() -> Option<Self> {
-        Some(Self::two_on_postgresql().await?.0)
+    ///
+    /// What it commits goes through a gate, by which two acts really run at the same moment.
+    pub async fn held_by(gate: &Arc<Gate>) -> Option<Self> {
+        let mut store = crate::store::suite::fresh_postgresql().await?;
+        store.gate = Some(Arc::clone(gate));
+        Some(Self::over(store, tempfile::tempdir().unwrap()).await)
     }
 
     /// Two managers over one PostgreSQL database of their own.

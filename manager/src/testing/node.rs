@@ -152,6 +152,11 @@ impl TestNode {
             claimed: None,
             takes_back: Vec::new(),
         };
+        self.send(manager, report).await
+    }
+
+    /// Sends a report that the node's own program would not make.
+    pub async fn send(&self, manager: &TestManager, report: RevisionReport) -> Outcome {
         let report = serde_json::to_vec(&Report::Revision(Box::new(report))).unwrap();
         let signature = sign(Purpose::Report, &report, &self.identity).to_vec();
         let node = node_get(&manager.services.store, self.id).await.unwrap().unwrap();

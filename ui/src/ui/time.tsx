@@ -17,9 +17,16 @@ export function timeZone(): Zone {
   return localStorage.getItem("atoll.zone") === "utc" ? "utc" : "local";
 }
 
+/** The end of the year 9999: a clock that says more is wrong, and no date can show it. */
+const LAST_MS = 253_402_300_799_999;
+
+function dateOf(atMs: bigint | number): Date {
+  return new Date(Math.min(Math.max(Number(atMs), 0), LAST_MS));
+}
+
 /** The moment in words that hold anywhere: with date, seconds and zone. */
 export function moment(atMs: bigint | number): string {
-  const date = new Date(Number(atMs));
+  const date = dateOf(atMs);
   if (timeZone() === "utc") return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
   return date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
 }
@@ -34,12 +41,12 @@ export function ago(atMs: number, nowMs: number): string {
 
 export function Time({ at, never = "never" }: { at: bigint | number; never?: string }) {
   useSyncExternalStore(subscribeClock, clockTick);
-  const atMs = Number(at);
+  const atMs = Math.min(Number(at), LAST_MS);
   if (atMs <= 0) return <span>{never}</span>;
   const exact = moment(atMs);
   return (
     <Tooltip label={exact} events={{ hover: true, focus: true, touch: true }}>
-      <time dateTime={new Date(atMs).toISOString()} title={exact}>
+      <time dateTime={dateOf(atMs).toISOString()} title={exact}>
         {ago(atMs, managerNow())}
       </time>
     </Tooltip>

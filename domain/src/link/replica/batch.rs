@@ -68,6 +68,7 @@ impl Replica {
         let is_starting_over = self.offered_again.is_some();
         let mut decisions: Vec<ForkDecision> = Vec::new();
         let mut changing: BTreeSet<ResourceId> = BTreeSet::new();
+        let mut taken: BTreeSet<DocumentKey> = BTreeSet::new();
         let mut forks = self.forks.clone();
         for arrived in self.staged.remove(&incoming.lane).unwrap_or_default() {
             let key = (arrived.document.audience.clone(), arrived.document.key.clone());
@@ -79,6 +80,7 @@ impl Replica {
             if is_older && self.offered_again.is_none() {
                 continue;
             }
+            taken.insert(key.clone());
             if arrived.document.deleted {
                 going.push(key.clone());
                 writes.push(Write::RemoveDocument(key));
@@ -109,8 +111,9 @@ impl Replica {
             let stale: Vec<DocumentKey> =
                 self.documents.keys().filter(|key| !offered.contains(*key)).cloned().collect();
             going.extend(stale.iter().cloned());
-            let kept =
-                self.documents.iter().filter(|(key, _)| !stale.contains(key)).filter_map(|(_, held)| held.decision());
+            // What came just now takes the place of what is held of it, which may be a word of another life of the manager.
+            let is_kept = |key: &DocumentKey| !stale.contains(key) && !taken.contains(key);
+            let kept = self.documents.iter().filter(|(key, _)| is_kept(key)).filter_map(|(_, held)| held.decision());
             decisions.extend(kept.cloned());
             writes.extend(give_back(&forks, &decisions));
             writes.extend(stale.into_iter().map(Write::RemoveDocument));

@@ -132,7 +132,10 @@ pub fn publication(view: PublicationView) -> v1::Publication {
 
 pub fn proposal(view: ProposalView) -> v1::Proposal {
     let mut own = bare_revision(&view.revision);
-    own.node.clone_from(&view.node);
+    // A person's answer to a conflict is no claim of the node.
+    if view.revision.provenance.node.is_some() {
+        own.node.clone_from(&view.node);
+    }
     v1::Proposal {
         id: view.record.id.to_string(),
         resource: Some(resource(ResourceView::bare(view.resource))),

@@ -63,6 +63,8 @@ pub struct Receiver {
     pub is_member: bool,
     /// Edits of its own, which run in the place of what is published.
     pub own: BTreeMap<ResourceId, RevisionId>,
+    /// Sealed values that it keeps for those.
+    pub kept: BTreeSet<SecretId>,
 }
 
 impl From<&NodeRecord> for Receiver {
@@ -74,6 +76,7 @@ impl From<&NodeRecord> for Receiver {
             confirmed: node.confirmed,
             is_member: node.standing != NodeStanding::Removed,
             own: BTreeMap::new(),
+            kept: BTreeSet::new(),
         }
     }
 }

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::sharing::{
-    ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_named, revision_put,
-    revisions_after,
+    ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_named,
+    revision_made_here, revision_put, revisions_after,
 };
 use crate::store::{Database, Store, Tx};
 
@@ -57,16 +57,15 @@ pub async fn load(database: &impl Database, record: ResourceRecord) -> Result<Lo
     let known = database.histories().get(record.id);
     let mut added = revisions_after(database, record.id, known.position).await?;
     let mut known = Arc::unwrap_or_clone(known);
-    if let Some((position, _)) = added.last() {
-        known.position = known.position.max(*position);
-    }
+    known.position = added.iter().map(|one| one.position).max().unwrap_or_default().max(known.position);
+    known.size_bytes += added.iter().map(|one| one.size_bytes).sum::<usize>();
     let is_new = !added.is_empty();
     // Parents first; each round places at least one, so the rounds are bounded by the number of revisions.
     while !added.is_empty() {
         let before = added.len();
-        added.retain(|(_, record)| match place(&mut known.history, record) {
+        added.retain(|one| match place(&mut known.history, &one.record) {
             Ok(()) => {
-                known.records.insert(record.revision.id, Arc::new(record.clone()));
+                known.records.insert(one.record.revision.id, Arc::new(one.record.clone()));
                 false
             }
             Err(_) => true,
@@ -217,7 +216,16 @@ impl Loaded {
         now: Timestamp,
     ) -> Result<()> {
         let record = RevisionRecord { revision: Arc::new(revision), provenance, stored_ms: now.0, graft: None };
-        self.add_record(tx, record, body, proof).await
+        let id = record.revision.id;
+        let is_known_from_a_node = self.provenance.get(&id).is_some_and(|known| known.provenance.node.is_some());
+        if !is_known_from_a_node {
+            return self.add_record(tx, record, body, proof).await;
+        }
+        // What it says has been said by a node before, which may have foreseen it. Who does it now, when and with which
+        // volatile fields is what counts.
+        revision_made_here(tx, &record).await?;
+        self.provenance.insert(id, Arc::new(record));
+        Ok(())
     }
 
     /// The same for one whose parents may be lost.

@@ -14,13 +14,14 @@ use atoll_domain::id::{NodeId, ResourceId, RevisionId};
 use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
 use atoll_domain::sharing::history::Graft;
 use atoll_domain::sharing::offer::EditMode;
+use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::revision::Revision;
 use atoll_domain::terminal::kept;
 use atoll_domain::time::Timestamp;
 use serde_json::json;
 
 use super::fork;
-use super::history::{Loaded, load, read_ahead};
+use super::history::{Loaded, load};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::{Caller, Services};
@@ -28,7 +29,7 @@ use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
     ExceptionRecord, ForkRecord, ReportProof, RevisionRecord, applied_put, exception_clear, exception_put,
-    forks_between, quarantine_put, resource_get, resource_lock, revision_made_again, revision_report,
+    forks_between, forks_of, quarantine_put, resource_get, resource_lock, revision_made_again, revision_report,
 };
 
 /// A report as it came.
@@ -57,7 +58,7 @@ pub async fn receive(services: &Services, node: &NodeRecord, signed: &SignedRepo
     let taken = match read(node, signed) {
         Err(reason) => return reject(services, node, signed, &reason, now).await,
         Ok(Report::Applied(applied)) => receive_applied(services, node.id, &applied).await,
-        Ok(Report::Revision(report)) => receive_revision(services, node, signed, &report, now).await,
+        Ok(Report::Revision(report)) => receive_revision(services, node, signed, *report, now).await,
         Ok(Report::Returned(report)) => returned::receive_returned(services, node, &report, now).await,
     };
     match taken {
@@ -134,7 +135,7 @@ async fn receive_applied(services: &Services, node: NodeId, report: &AppliedRepo
     let subject = report.resource.to_string();
     match report.outcome {
         ApplyOutcome::Applied => {
-            applied_put(&tx, node, report.resource, report.revision, report.at.0).await?;
+            applied_put(&tx, node, report.resource, report.revision, report.at.within_bounds().0).await?;
             exception_clear(&tx, node, &subject).await?;
         }
         ApplyOutcome::Failed | ApplyOutcome::Deferred | ApplyOutcome::EditRefused => {
@@ -148,7 +149,7 @@ async fn receive_applied(services: &Services, node: NodeId, report: &AppliedRepo
                 subject,
                 code: code.to_owned(),
                 text: kept(&report.text, 2_000),
-                since_ms: report.at.0,
+                since_ms: report.at.within_bounds().0,
                 revision: Some(report.revision.to_string()),
             };
             exception_put(&tx, &exception).await?;
@@ -162,13 +163,17 @@ async fn receive_revision(
     services: &Services,
     node: &NodeRecord,
     signed: &SignedReport,
-    report: &RevisionReport,
+    mut report: RevisionReport,
     now: Timestamp,
 ) -> Result<Outcome> {
     let invalid =
         |error: atoll_domain::sharing::revision::RevisionError| Error::invalid("BAD_REVISION", error.to_string());
     let revision = Revision::verify(report.id, report.header.clone(), report.body.as_ref()).map_err(invalid)?;
-    read_ahead(&services.store, revision.header.resource).await?;
+    check::check_header(&revision)?;
+    report.provenance = report.provenance.bounded(revision.header.kind);
+    report.takes_back = bounded(&report.takes_back);
+    let report = &report;
+    let made_again = merges_made_again(services, node, &revision).await?;
     let mut tx = services.store.begin_ordered().await?;
     resource_lock(&tx, revision.header.resource).await?;
     let Some(record) = resource_get(&tx, revision.header.resource).await? else {
@@ -195,14 +200,19 @@ async fn receive_revision(
             return answer_again(services, tx, &mut loaded, node, &revision, is_own, now).await;
         }
     }
-    for parent in missing_parents(&loaded, &revision) {
-        fork::rebuild_merge(&tx, &mut loaded, node, parent).await?;
+    for fork::Together { revision, body } in made_again {
+        let provenance = loaded.merge_provenance(&revision.header.parents);
+        loaded.add(&tx, revision, provenance, body.as_ref(), None, now).await?;
     }
     let missing = missing_parents(&loaded, &revision);
     if !missing.is_empty() && !report.lost_parents {
         return Ok(Outcome::NeedParents(missing));
     }
-    check::check_revision(&tx, &loaded, &revision, report.body.as_ref()).await?;
+    // Against a parent that is lost nothing can be checked, and the edit is somebody's work all the same.
+    let cannot_run = match check::check_revision(&tx, &loaded, &revision, report.body.as_ref()).await {
+        Err(error) if error.reason == "MOVED_SECRET" && is_own && !missing.is_empty() => Some(error.text),
+        checked => checked.map(|()| None)?,
+    };
     let proof = ReportProof { report: signed.report.clone(), signature: signed.signature.clone() };
     if !is_own {
         return returned::keep(tx, loaded, node, revision, report, proof, now).await;
@@ -221,25 +231,47 @@ async fn receive_revision(
     }
     let caller = Caller::node(&node.name, now);
     let edit = Edit { node, revision: &revision, report, is_rootless: !missing.is_empty() };
+    if let Some(reason) = cannot_run {
+        return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
+    }
     if let Err(refused) = check::check_rules(loaded.record.kind, report.body.as_ref()) {
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &refused.text, &caller).await;
     }
-    let mode = match fork::offered_to(&tx, &loaded, node).await? {
-        Some(offered) => Some(offered.edit_mode),
-        None => fork::carried_to(&tx, &loaded, node).await?,
-    };
-    let Some(mode) = mode else {
+    let Some(mode) = fork::mode_at(&tx, &loaded, node).await? else {
         let reason = format!(
             "\"{}\" is not published to this node; publish it there and ask for the edit again",
             loaded.record.name
         );
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
     };
+    if (report.base_unknown || mode == EditMode::Locked) && too_many_wait(&tx, node).await? {
+        let reason =
+            format!("{WAITING_LIMIT} edits of this node wait for an administrator already; decide about those first");
+        return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
+    }
     let said = judge(services, &mut tx, &mut loaded, &edit, mode, &caller).await?;
     let detail = json!({ "revision": revision.id, "mode": mode, "author": report.provenance.author });
     caller.record(&mut tx, "node.edit", &loaded.record.name, detail);
     tx.commit().await?;
     Ok(Outcome::Stored(said))
+}
+
+/// The parents of a revision that are not here and can be made again, before anybody has to wait for it.
+async fn merges_made_again(services: &Services, node: &NodeRecord, revision: &Revision) -> Result<Vec<fork::Together>> {
+    let Some(record) = resource_get(&services.store, revision.header.resource).await? else { return Ok(Vec::new()) };
+    let loaded = load(&services.store, record).await?;
+    let missing = missing_parents(&loaded, revision);
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    fork::made_again(&services.store, &loaded, node, &missing).await
+}
+
+/// What is kept of the paths at which an edit says that it takes something back.
+fn bounded(takes_back: &[Path]) -> Vec<Path> {
+    let size = |path: &Path| path.0.iter().map(String::len).sum::<usize>();
+    let short = |path: &Path| if size(path) > TAKES_BACK_PATH_LIMIT_BYTES { Path::root() } else { path.clone() };
+    takes_back.iter().take(TAKES_BACK_LIMIT).map(short).collect()
 }
 
 /// An edit of a node that is stored.
@@ -336,11 +368,9 @@ async fn judge(
     mode: EditMode,
     caller: &Caller,
 ) -> Result<String> {
-    let delivery = match mode {
-        _ if edit.report.base_unknown => Delivery::Unapplied,
-        EditMode::Locked => Delivery::Unapplied,
-        EditMode::Fork => Delivery::Kept,
-        EditMode::Propose | EditMode::WriteThrough => Delivery::Proposed,
+    let delivery = match edit.report.base_unknown {
+        true => Delivery::Unapplied,
+        false => fork::delivery_of(mode),
     };
     let mut fork = fork_of(tx, loaded, edit, delivery, mode, caller).await?;
     fork.on(ForkEvent::Delivered(delivery))?;
@@ -355,6 +385,16 @@ async fn judge(
         return fork::write_through(services, tx, loaded, fork, edit.node, caller).await;
     }
     fork::rebase(services, tx, loaded, fork, caller).await
+}
+
+/// Edits of one node that wait without running. Each of those is a proposal of its own, so a program that saves in a loop
+/// would fill the list of everybody.
+const WAITING_LIMIT: usize = 100;
+
+async fn too_many_wait(tx: &Tx, node: &NodeRecord) -> Result<bool> {
+    let forks = forks_of(tx, node.id).await?;
+    Ok(forks.iter().filter(|fork| !fork.state.is_closed() && fork.delivery == Delivery::Unapplied).count()
+        >= WAITING_LIMIT)
 }
 
 /// A fork as it begins, whatever else is said with its edit.
@@ -382,7 +422,7 @@ fn fork_with(edit: &Edit<'_>, delivery: Delivery, through: bool, caller: &Caller
     ForkRecord {
         through,
         claimed: edit.report.claimed,
-        takes_back: edit.report.takes_back.iter().take(TAKES_BACK_LIMIT).cloned().collect(),
+        takes_back: edit.report.takes_back.clone(),
         made_ms: Some(edit.report.provenance.at.0),
         ..fresh_fork(edit.revision.header.resource, edit.node.id, edit.revision.id, delivery, caller)
     }
@@ -390,6 +430,9 @@ fn fork_with(edit: &Edit<'_>, delivery: Delivery, through: bool, caller: &Caller
 
 /// Paths that are kept of what an edit says it takes back.
 const TAKES_BACK_LIMIT: usize = 100;
+
+/// Longest of them that is kept; a longer one is said to be somewhere in the content.
+const TAKES_BACK_PATH_LIMIT_BYTES: usize = 1_000;
 
 /// The fork that an edit belongs to, moved on to it.
 async fn fork_of(

@@ -1,9 +1,9 @@
 //! Required variables without a value: a node that lacks one runs what it should, and its server still cannot do its work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use atoll_domain::id::{NodeId, ResourceId, RevisionId};
+use atoll_domain::id::{NodeId, ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::Outcome;
 use atoll_domain::link::feed::Feed;
@@ -12,11 +12,13 @@ use serde_json::Value;
 
 use super::gets::{Gets, Receiver, Resolved, is_for_targets};
 use super::history::Loaded;
+use super::secret::kept_values;
 use crate::clock;
 use crate::directory::Nodes;
 use crate::error::Result;
 use crate::service::Services;
 use crate::store::Database;
+use crate::store::secret::secret_ids;
 use crate::store::sharing::{fork_list, publication_list};
 
 /// Nodes that a warning names; the rest is counted.
@@ -73,10 +75,16 @@ pub async fn refresh(services: &Services) -> Result<()> {
     let mut gets = Gets::load(&services.store, publications, requires_something).await?;
     let mut missing: BTreeMap<NodeId, Vec<Missing>> = BTreeMap::new();
     let mut own = own_edits(services).await?;
+    let existing = secret_ids(&services.store).await?;
     for node in nodes.iter() {
         let known = services.required.missing(node.id);
-        let who = Receiver { own: own.remove(&node.id).unwrap_or_default(), ..Receiver::from(&**node) };
-        let lacking = lacking(&mut gets, &services.store, &who).await?.into_iter().map(|(set, name)| {
+        let own = own.remove(&node.id).unwrap_or_default();
+        let kept = match own.is_empty() {
+            true => BTreeSet::new(),
+            false => kept_values(&services.store, node.id).await?,
+        };
+        let who = Receiver { own, kept, ..Receiver::from(&**node) };
+        let lacking = lacking(&mut gets, &services.store, &who, &existing).await?.into_iter().map(|(set, name)| {
             let before = known.iter().find(|one| one.set == set && one.name == name);
             Missing { since_ms: before.map_or_else(|| clock::now().0, |one| one.since_ms), set, name }
         });
@@ -103,7 +111,12 @@ async fn own_edits(services: &Services) -> Result<BTreeMap<NodeId, BTreeMap<Reso
 }
 
 /// The required variables that have no value for a node, by set. One whose value is held back from it has none either.
-async fn lacking(gets: &mut Gets, database: &impl Database, who: &Receiver) -> Result<Vec<(ResourceId, String)>> {
+async fn lacking(
+    gets: &mut Gets,
+    database: &impl Database,
+    who: &Receiver,
+    existing: &BTreeSet<SecretId>,
+) -> Result<Vec<(ResourceId, String)>> {
     let mut missing = Vec::new();
     for Resolved { set, body, published, names } in gets.resolved(database, who).await? {
         for one in names {
@@ -112,7 +125,11 @@ async fn lacking(gets: &mut Gets, database: &impl Database, who: &Receiver) -> R
                 Outcome::Value { key, value } => {
                     let version = reference(value);
                     // Its own edit may refer to a value that is published no longer.
-                    let is_gone = published.as_ref().zip(version).is_some_and(|(known, own)| !known.contains(&own));
+                    let is_published = |own: &SecretId| published.as_ref().is_none_or(|known| known.contains(own));
+                    // A restored manager may have what refers to a value and not the value.
+                    let is_there = |own: &SecretId| existing.contains(own);
+                    let is_gone =
+                        version.is_some_and(|own| !is_there(&own) || !(is_published(&own) || who.kept.contains(&own)));
                     let is_held_back = !who.confirmed && is_for_targets(body, key, value);
                     (is_gone || is_held_back) && is_required(body, &one.name)
                 }
@@ -150,9 +167,10 @@ pub async fn warnings(services: &Services, set: Loaded) -> Result<Vec<String>> {
     }
     let (nodes, publications) = (services.nodes().await?, publication_list(&services.store).await?);
     let mut gets = Gets::of_sets(vec![set], publications, requires_something);
+    let existing = secret_ids(&services.store).await?;
     let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for node in nodes.iter() {
-        for (_, name) in lacking(&mut gets, &services.store, &Receiver::from(&**node)).await? {
+        for (_, name) in lacking(&mut gets, &services.store, &Receiver::from(&**node), &existing).await? {
             by_name.entry(name).or_default().push(node.name.to_string());
         }
     }

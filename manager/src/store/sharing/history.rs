@@ -8,9 +8,8 @@ use atoll_domain::sharing::history::History;
 
 use super::RevisionRecord;
 
-/// Revisions that are remembered of all resources together; those of the resource that was used last always are. At about
-/// 2 KiB each this is some 40 MiB.
-const REMEMBERED: usize = 20_000;
+/// What is remembered of all resources together, as stored; of the resource that was used last always everything is.
+const REMEMBERED_BYTES: usize = 64 * 1024 * 1024;
 
 /// What is known of the histories of some resources, the one that was used last at the end.
 #[derive(Debug, Default)]
@@ -24,6 +23,8 @@ pub struct KnownHistory {
     pub history: History,
     pub records: BTreeMap<RevisionId, Arc<RevisionRecord>>,
     pub position: i64,
+    /// What it takes as stored.
+    pub size_bytes: usize,
 }
 
 impl Histories {
@@ -48,9 +49,9 @@ impl Histories {
         known.retain(|(id, _)| *id != resource);
         known.push((resource, read));
         let size = |known: &[(ResourceId, Arc<KnownHistory>)]| -> usize {
-            known.iter().map(|(_, history)| history.records.len()).sum()
+            known.iter().map(|(_, history)| history.size_bytes).sum()
         };
-        while known.len() > 1 && size(&known) > REMEMBERED {
+        while known.len() > 1 && size(&known) > REMEMBERED_BYTES {
             known.remove(0);
         }
     }

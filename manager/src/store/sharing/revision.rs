@@ -33,6 +33,16 @@ pub struct ReportProof {
     pub signature: Vec<u8>,
 }
 
+/// A revision as it was read.
+#[derive(Debug)]
+pub struct StoredRevision {
+    /// Where it stands in the history of its resource; 0 where that is not known.
+    pub position: i64,
+    /// About what it takes in memory.
+    pub size_bytes: usize,
+    pub record: RevisionRecord,
+}
+
 /// What of a row belongs to the history; the report that brought it is read where somebody asks for it.
 const HISTORY: [revision::Column; 6] = [
     revision::Column::Id,
@@ -45,21 +55,23 @@ const HISTORY: [revision::Column; 6] = [
 
 type HistoryRow = (String, String, String, i64, Option<String>, Option<i64>);
 
-fn record((id, header, provenance, stored_ms, graft, position): HistoryRow) -> Result<(i64, RevisionRecord)> {
+fn record((id, header, provenance, stored_ms, graft, position): HistoryRow) -> Result<StoredRevision> {
+    let size_bytes = header.len() + provenance.len();
     let header: Header = stored_json("revision", &header)?;
     let revision = Arc::new(Revision { id: stored("revision id", &id)?, header });
     let graft = graft.as_deref().map(|graft| stored_json("graft", graft)).transpose()?;
     let provenance = stored_json("provenance", &provenance)?;
-    Ok((position.unwrap_or_default(), RevisionRecord { revision, provenance, stored_ms, graft }))
+    let record = RevisionRecord { revision, provenance, stored_ms, graft };
+    Ok(StoredRevision { position: position.unwrap_or_default(), size_bytes, record })
 }
 
-/// What came into the history of a resource after a position, in the order of storing, each with its position. A manager of
+/// What came into the history of a resource after a position, in the order of storing. A manager of
 /// before, which still runs beside this one, stores revisions without one: they are read each time.
 pub async fn revisions_after(
     database: &impl Database,
     resource: ResourceId,
     position: i64,
-) -> Result<Vec<(i64, RevisionRecord)>> {
+) -> Result<Vec<StoredRevision>> {
     let query = revision::Entity::find()
         .select_only()
         .columns(HISTORY)
@@ -119,6 +131,23 @@ pub async fn revision_put(
 pub async fn revision_report(database: &impl Database, id: RevisionId) -> Result<Option<Vec<u8>>> {
     let row = revision::Entity::find_by_id(id.to_string()).one(database.connection()).await?;
     Ok(row.and_then(|row| row.report))
+}
+
+/// Says that a revision that is known from a node was made here too. It comes to the end of the history, so that whoever has
+/// read that far reads it again.
+pub async fn revision_made_here(tx: &Tx, record: &RevisionRecord) -> Result<()> {
+    let row = revision::ActiveModel {
+        id: Unchanged(record.revision.id.to_string()),
+        provenance: Set(json(&record.provenance)?),
+        node: Set(record.provenance.node.map(|node: NodeId| node.to_string())),
+        at_ms: Set(record.provenance.at.0),
+        stored_ms: Set(record.stored_ms),
+        graft: Set(None),
+        position: Set(Some(newest_position(tx, record.revision.header.resource).await? + 1)),
+        ..Default::default()
+    };
+    row.update(tx.connection()).await?;
+    Ok(())
 }
 
 /// Remembers the newer report of an edit that was made once more.

@@ -1,11 +1,13 @@
 //! What administrators see of nodes' own edits.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use atoll_domain::id::ResourceId;
+use atoll_domain::id::{ResourceId, RevisionId};
+use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::path::Path;
+use atoll_domain::sharing::revision::Origin;
 use atoll_domain::sharing::three_way::readable;
 use atoll_domain::sharing::touched::difference;
 use serde_json::Value;
@@ -109,10 +111,47 @@ pub(super) async fn view(
         state: record.state.name(),
         resource: loaded.record.clone(),
         takes_back: takes_back(&record, &[own.as_ref(), released.as_ref()]),
-        differences: differences(released.as_ref(), own.as_ref()),
+        differences: changes(services, loaded, &record, own, released).await?,
         record,
         revision,
     })
+}
+
+/// What an edit changes. Of one that can be taken, what everybody would get by it; of any other, what its node made of what
+/// it was made from. What was released since is none of its changes.
+async fn changes(
+    services: &Services,
+    loaded: &Loaded,
+    record: &ForkRecord,
+    own: Option<Value>,
+    released: Option<Value>,
+) -> Result<Vec<Difference>> {
+    let database = &services.store;
+    if let Some((_, target)) = loaded.record.released.filter(|_| !record.state.is_decided()) {
+        match loaded.meet(database, record.head, target).await? {
+            Meeting::FastForward(_) => return Ok(differences(released.as_ref(), own.as_ref())),
+            Meeting::Settled { body, .. } => return Ok(differences(released.as_ref(), body.as_ref())),
+            Meeting::Open(_) => {}
+        }
+    }
+    let base = match made_from(loaded, record) {
+        Some(base) => loaded.body(database, base).await?,
+        // What it was made from is lost.
+        None => released,
+    };
+    Ok(differences(base.as_ref(), own.as_ref()))
+}
+
+/// The newest state beneath a node's edits that somebody else made.
+fn made_from(loaded: &Loaded, record: &ForkRecord) -> Option<RevisionId> {
+    let is_others = |id: &RevisionId| {
+        let known = loaded.provenance.get(id).map(|known| &known.provenance);
+        known.is_some_and(|made| made.node != Some(record.node) && made.origin != Origin::Merge)
+    };
+    let beneath: BTreeSet<RevisionId> =
+        loaded.history.ancestry(record.node_head).into_iter().filter(is_others).collect();
+    let newest = loaded.history.maximal(&beneath);
+    newest.into_iter().max_by_key(|id| loaded.provenance.get(id).map(|known| (known.provenance.at, *id)))
 }
 
 fn takes_back(record: &ForkRecord, bodies: &[Option<&Value>]) -> Vec<Path> {

@@ -16,9 +16,9 @@ use atoll_domain::sharing::revision::Revision;
 use serde_json::Value;
 
 pub use list::{ProposalView, differences, list};
-pub(super) use offered::{Offered, carried_to, offered_among, offered_to};
+pub(super) use offered::{Offered, delivery_of, mode_at, offered_among, offered_to};
 pub use rebase::rebase_all;
-pub(super) use rebase::{rebase, rebuild_merge, said_of};
+pub(super) use rebase::{made_again, rebase, said_of};
 pub(super) use through::write_through;
 
 use super::history::{Loaded, load};
@@ -133,7 +133,11 @@ pub async fn give_back(services: &Services, node: NodeId, caller: &Caller) -> Re
             let together = rebase::held_now(&tx, &loaded, &mut fork, caller).await?;
             fork_put(&tx, &fork).await?;
             let decision = decision(&tx, &loaded, &fork, together).await?;
-            let decision = about(&tx, &loaded, &fork, decision, fork.node_head).await?;
+            let own = match fork.head == fork.node_head && decision.merged.is_none() {
+                true => None,
+                false => kept(&tx, &loaded, fork.node_head).await?.map(Box::new),
+            };
+            let decision = ForkDecision { own, ..about(&tx, &loaded, &fork, decision, fork.node_head).await? };
             offer::put_again(services, &mut tx, Audience::Node(node), DocumentKind::Fork, key(&fork), &decision)
                 .await?;
         }
@@ -173,6 +177,7 @@ async fn decision(tx: &Tx, loaded: &Loaded, fork: &ForkRecord, together: Option<
         is_held,
         message: fork.message.clone(),
         merged,
+        own: None,
     })
 }
 

@@ -3,6 +3,7 @@
 use atoll_domain::fleet::name::GroupPath;
 use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::RevisionId;
+use atoll_domain::sharing::fork::Delivery;
 use atoll_domain::sharing::offer::EditMode;
 
 use crate::error::Result;
@@ -32,9 +33,22 @@ pub async fn offered_to(database: &impl Database, loaded: &Loaded, node: &NodeRe
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn carried_to(database: &impl Database, loaded: &Loaded, node: &NodeRecord) -> Result<Option<EditMode>> {
+pub async fn mode_at(database: &impl Database, loaded: &Loaded, node: &NodeRecord) -> Result<Option<EditMode>> {
     let publications = publication_list(database).await?;
+    if let Some(offered) = offered_among(database, loaded, (&node.group, &node.labels), &publications).await? {
+        return Ok(Some(offered.edit_mode));
+    }
     Ok(carrying(&publications, loaded, (&node.group, &node.labels)).first().map(|publication| publication.edit_mode))
+}
+
+/// What becomes of an edit by the edit mode of its resource.
+#[must_use]
+pub fn delivery_of(mode: EditMode) -> Delivery {
+    match mode {
+        EditMode::Locked => Delivery::Unapplied,
+        EditMode::Fork => Delivery::Kept,
+        EditMode::Propose | EditMode::WriteThrough => Delivery::Proposed,
+    }
 }
 
 /// The publications that carry a resource to a place, the strongest first.

@@ -10,16 +10,15 @@ use atoll_domain::sharing::offer::EditMode;
 
 use super::offered::offered_among;
 use super::{Offered, Together, close_question, offered_to, open_question, tell, write_through};
-use crate::clock;
 use crate::error::Result;
 use crate::service::sharing::history::{Loaded, load, read_ahead};
 use crate::service::{Caller, Services};
-use crate::store::Tx;
 use crate::store::fleet::{NodeRecord, node_get};
 use crate::store::sharing::{
-    ForkRecord, PublicationRecord, ReleaseRecord, ResourceState, fork_get, forks_open, publication_list, release_list,
-    resource_get, resource_lock,
+    ForkRecord, PublicationRecord, ReleaseRecord, ResourceState, fork_get, forks_between, forks_open, publication_list,
+    release_list, resource_get, resource_lock,
 };
+use crate::store::{Store, Tx};
 
 /// Forks that are put together in one transaction: other writers wait no longer than that takes.
 const BATCH: usize = 16;
@@ -74,7 +73,9 @@ async fn held_against(
         fork.on(ForkEvent::Accepted)?;
     }
     let Some(target) = target else { return Ok(None) };
-    let is_contained = loaded.history.descends(target, fork.head) && loaded.history.descends(target, fork.node_head);
+    // An edit that a restored manager has lost is in what was made of it.
+    let has_edit = loaded.history.descends(target, fork.node_head) || !loaded.history.contains(fork.node_head);
+    let is_contained = loaded.history.descends(target, fork.head) && has_edit;
     if is_contained && loaded.record.state != ResourceState::Deleted {
         fork.on(ForkEvent::Released)?;
         "now part of what is released".clone_into(&mut fork.message);
@@ -219,31 +220,48 @@ async fn rebase_one(
     tell(services, tx, loaded, &fork, together).await
 }
 
-/// A merge that the node was told and that the history does not hold, because nothing was built on it until now: it follows
-/// from the node's edits and the releases, so it is made again and kept. Whether it was found.
-pub async fn rebuild_merge(tx: &Tx, loaded: &mut Loaded, node: &NodeRecord, wanted: RevisionId) -> Result<bool> {
+/// Merges that a node was told and that the history does not hold, because nothing was built on them until now: they follow
+/// from the node's edits and the releases, so they can be made again. Made before anybody has to wait for it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn made_again(
+    store: &Store,
+    loaded: &Loaded,
+    node: &NodeRecord,
+    wanted: &[RevisionId],
+) -> Result<Vec<Together>> {
     let is_own =
         |id: &RevisionId| loaded.provenance.get(id).is_some_and(|record| record.provenance.node == Some(node.id));
-    let forks = crate::store::sharing::forks_between(tx, node.id, loaded.record.id).await?;
-    let mut edits: BTreeSet<RevisionId> = forks.iter().flat_map(|fork| [fork.head, fork.node_head]).collect();
-    let earlier: Vec<RevisionId> = edits.iter().flat_map(|id| loaded.history.ancestry(*id)).filter(is_own).collect();
+    let mut forks = forks_between(store, node.id, loaded.record.id).await?;
+    forks.sort_by_key(|fork| std::cmp::Reverse(fork.edit));
+    let heads = forks.iter().take(EDITS_TRIED).flat_map(|fork| [fork.head, fork.node_head]);
+    let mut edits: Vec<RevisionId> = heads.collect();
+    let newest = |id: &RevisionId| std::cmp::Reverse(loaded.provenance.get(id).map(|record| record.provenance.at));
+    let mut earlier: Vec<RevisionId> =
+        edits.iter().flat_map(|id| loaded.history.ancestry(*id)).filter(is_own).collect();
+    earlier.sort_by_key(newest);
     edits.extend(earlier);
-    for release in release_list(tx, loaded.record.id).await?.into_iter().take(REBUILD_LIMIT) {
-        for edit in edits.iter().take(REBUILD_LIMIT) {
-            if !loaded.history.contains(*edit) || !loaded.history.contains(release.revision) {
-                continue;
-            }
-            if let Meeting::Settled { revision, body } = loaded.meet(tx, *edit, release.revision).await?
-                && revision.id == wanted
+    let mut seen = BTreeSet::new();
+    edits.retain(|id| loaded.history.contains(*id) && seen.insert(*id));
+    edits.truncate(EDITS_TRIED);
+    let mut found = Vec::new();
+    for release in release_list(store, loaded.record.id).await?.into_iter().take(RELEASES_TRIED) {
+        for edit in edits.iter().filter(|_| loaded.history.contains(release.revision)) {
+            if let Meeting::Settled { revision, body } = loaded.meet(store, *edit, release.revision).await?
+                && wanted.contains(&revision.id)
             {
-                let provenance = loaded.merge_provenance(&revision.header.parents);
-                loaded.add(tx, revision, provenance, body.as_ref(), None, clock::now()).await?;
-                return Ok(true);
+                found.push(Together { revision, body });
+            }
+            if found.len() == wanted.len() {
+                return Ok(found);
             }
         }
     }
-    Ok(false)
+    Ok(found)
 }
 
-/// Releases and edits that are tried: a node is never behind by more than a few.
-const REBUILD_LIMIT: usize = 32;
+/// Releases and edits that are tried, newest first: a node is never behind by more than a few, and whoever names parents that
+/// nobody knows is not to keep the manager busy.
+const RELEASES_TRIED: usize = 8;
+const EDITS_TRIED: usize = 4;

@@ -3,7 +3,7 @@
 pub mod publication;
 pub mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use atoll_domain::fleet::name::{GroupPath, NodeName};
@@ -75,7 +75,8 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
             join_token::check_place(&services.store, group, name.as_ref()).await?;
             let confirmed = name.is_some();
             let (name, group, labels) = (name.clone(), group.clone(), labels.clone());
-            let after = Receiver { name, group, labels, confirmed, is_member: true, own: BTreeMap::new() };
+            let (own, kept) = (BTreeMap::new(), BTreeSet::new());
+            let after = Receiver { name, group, labels, confirmed, is_member: true, own, kept };
             of_node(services, &Receiver { is_member: false, ..after.clone() }, &after).await
         }
     }

@@ -16,6 +16,18 @@ use crate::service::sharing::history::Loaded;
 use crate::service::sharing::save;
 use crate::store::Tx;
 
+/// What a revision says of itself is kept for ever and read with every other of its resource.
+pub(super) fn check_header(revision: &Revision) -> Result<()> {
+    let size_bytes = serde_json::to_vec(&revision.header).map_err(Error::internal)?.len();
+    if size_bytes > HEADER_LIMIT_BYTES {
+        return Err(Error::invalid("BAD_REVISION", "the edit names more paths than a document of its size can have"));
+    }
+    Ok(())
+}
+
+/// Largest header of a revision: as large as a document that is accepted, since the paths of its content are in it.
+const HEADER_LIMIT_BYTES: usize = canonical::DOCUMENT_SIZE_LIMIT_BYTES;
+
 /// A revision names every place that it changes, and neither moves a sealed value nor brings one in the clear.
 pub(super) async fn check_revision(tx: &Tx, loaded: &Loaded, revision: &Revision, body: Option<&Value>) -> Result<()> {
     let lost = missing_parents(loaded, revision);

@@ -84,7 +84,7 @@ async fn take_offer(
             true => None,
             false => Some(graft_of(&tx, &loaded, offer, is_newest).await?),
         };
-        let (revision, provenance) = (revision.clone(), offer.provenance.clone());
+        let (revision, provenance) = (revision.clone(), offer.provenance.clone().bounded(offer.kind));
         let record = RevisionRecord { revision: revision.into(), provenance, stored_ms: now.0, graft };
         loaded.add_record(&tx, record, Some(&offer.body), None).await?;
     }
@@ -236,7 +236,7 @@ async fn take_decision(
     }
     if let (Some(revision), Some(said)) = (merged, &decision.merged) {
         let graft = (!missing_parents(&loaded, &revision).is_empty()).then(Graft::unknown);
-        let provenance = said.provenance.clone();
+        let provenance = said.provenance.clone().bounded(loaded.record.kind);
         let record = RevisionRecord { revision: revision.into(), provenance, stored_ms: now.0, graft };
         loaded.add_record(&tx, record, said.body.as_ref(), None).await?;
     }
@@ -267,6 +267,9 @@ async fn say_again(
     let forks = forks_between(tx, node.id, decision.resource).await?;
     let about = |fork: &ForkRecord| fork.node_head == decision.of && !fork.state.is_decided();
     let Some(mut known) = forks.into_iter().find(about) else {
+        if let Some(said) = taken_up(services, tx, loaded, node, decision, caller).await? {
+            return Ok(said);
+        }
         ask_what_it_held(services, tx, loaded, node, decision, caller).await?;
         return Ok("kept in the history".to_owned());
     };
@@ -291,6 +294,32 @@ async fn say_again(
     let said = fork::rebase(services, tx, loaded, known, caller).await?;
     ask_what_it_held(services, tx, loaded, node, decision, caller).await?;
     Ok(said)
+}
+
+/// An edit that nobody has any more, and that its node goes on running as what was made of it: that is its edit from now on.
+/// The word about it is what the node waits for; without one, nothing that is decided here would ever reach it.
+async fn taken_up(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &mut Loaded,
+    node: &NodeRecord,
+    decision: &ForkDecision,
+    caller: &Caller,
+) -> Result<Option<String>> {
+    let known = forks_between(tx, node.id, decision.resource).await?;
+    // What was decided about it stays decided, whatever the node tells again.
+    let is_new = !loaded.history.contains(decision.of) && known.iter().all(|fork| fork.node_head != decision.of);
+    let runs = decision.state.runs() && !decision.is_held && is_new;
+    let merged = decision.merged.as_ref().filter(|_| runs).map(|merged| merged.revision);
+    let Some(head) = merged.filter(|head| loaded.history.contains(*head)) else { return Ok(None) };
+    let Some(mode) = fork::mode_at(tx, loaded, node).await? else { return Ok(None) };
+    let delivery = fork::delivery_of(mode);
+    let made_ms = loaded.provenance.get(&head).map(|record| record.provenance.at.0);
+    let fresh = fresh_fork(loaded.record.id, node.id, head, delivery, caller);
+    let mut fork = ForkRecord { node_head: decision.of, made_ms, ..fresh };
+    fork.on(ForkEvent::Delivered(delivery))?;
+    fork.message = fork::said_of(delivery, "");
+    fork::rebase(services, tx, loaded, fork, caller).await.map(Some)
 }
 
 /// What a node's edit held before the restore, and nothing holds by now: a person's answer to a question is nobody's merge

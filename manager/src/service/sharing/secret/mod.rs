@@ -13,7 +13,7 @@ use atoll_domain::secret::{Plaintext, SealedValue, SymmetricKey, WrappedKey, ref
 use atoll_domain::time::Timestamp;
 use serde_json::Value;
 
-pub(super) use own::refresh_fork;
+pub(super) use own::{kept_values, refresh_fork};
 
 use super::history::{Loaded, load};
 use super::offer;
@@ -69,7 +69,8 @@ async fn reveal(services: &Services, tx: &Tx, version: SecretId) -> Result<Optio
 /// The audience of the nodes of a publication that lie in a scope.
 fn scope_audience(publication: &PublicationRecord, scope: &Scope) -> Result<Audience> {
     let text = serde_json::to_vec(scope).map_err(Error::internal)?;
-    Ok(Audience::Scope(publication.id, Digest::of(&text).short()))
+    // All of the digest: of two scopes of one name, either would read what is for the other.
+    Ok(Audience::Scope(publication.id, Digest::of(&text).to_string()))
 }
 
 /// Brings the sealed values of a publication up to date: each under the key of its scope's audience, that key with

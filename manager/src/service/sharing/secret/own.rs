@@ -9,22 +9,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_domain::document::{Audience, DocumentKind};
 use atoll_domain::id::{AudienceKeyId, NodeId, ResourceId, SecretId};
-use atoll_domain::secret::{SealedValue, SymmetricKey, WrappedKey, references, scoped_references};
+use atoll_domain::kind::variable_set::scope::Scope;
+use atoll_domain::secret::{SealedValue, SymmetricKey, WrappedKey, placed_references, references};
 use atoll_domain::sharing::fork::Delivery;
 use atoll_domain::sharing::offer::EditMode;
+use atoll_domain::sharing::path::Path;
 use serde_json::Value;
 
-use super::{is_meant_for, reveal};
+use super::{is_meant_for, reveal, secret_key};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::service::Services;
 use crate::service::sharing::fork::{Together, offered_to};
 use crate::service::sharing::history::{Loaded, load};
 use crate::service::sharing::offer;
-use crate::store::Tx;
-use crate::store::feed::document_keys;
+use crate::store::feed::{document_keys, memberships_of, rows_of_key};
 use crate::store::fleet::{NodeRecord, node_get};
 use crate::store::sharing::{ForkRecord, PublicationRecord, forks_between, forks_open, resource_get};
+use crate::store::{Database, Tx};
 
 /// Values that are taken away, each with the nodes that could read it.
 pub(super) type Withdrawn = BTreeMap<SecretId, BTreeSet<NodeId>>;
@@ -56,7 +58,8 @@ pub(super) async fn keep(
     Ok(())
 }
 
-/// After something was said about a node's edit: what nothing that runs there refers to any more is taken away.
+/// After something was said about a node's edit: what it goes on with stays, though it was withdrawn before the edit came in,
+/// and what nothing that runs there refers to any more is taken away.
 pub async fn refresh_fork(
     services: &Services,
     tx: &mut Tx,
@@ -64,12 +67,41 @@ pub async fn refresh_fork(
     fork: &ForkRecord,
     together: Option<&Together>,
 ) -> Result<()> {
-    if kept(tx, fork.node, Some(fork.resource)).await?.is_empty() {
+    let body = match together {
+        Some(together) => together.body.clone(),
+        None => loaded.body(tx, fork.head).await?,
+    };
+    let mut readable = BTreeSet::new();
+    for version in body.iter().flat_map(references).map(|(_, version)| version).collect::<BTreeSet<_>>() {
+        if runs(&fork) && could_read(tx, fork.node, version).await? {
+            readable.insert(version);
+        }
+    }
+    if readable.is_empty() && kept(tx, fork.node, Some(fork.resource)).await?.is_empty() {
         return Ok(());
     }
     let Some(node) = node_get(tx, fork.node).await? else { return Ok(()) };
     let instead = together.map(|together| (fork.id, together.body.as_ref()));
-    refresh(services, tx, loaded, &node, &BTreeSet::new(), instead).await
+    refresh(services, tx, loaded, &node, &readable, instead).await
+}
+
+/// Whether a node could read a value in the past or can now: it was in an audience that the value was sealed for while it was.
+/// What it cannot be told from is no.
+async fn could_read(tx: &Tx, node: NodeId, version: SecretId) -> Result<bool> {
+    let memberships = memberships_of(tx, node).await?;
+    let scopes = memberships.keys().filter(|audience| matches!(audience, Audience::Scope(..)));
+    let sealed = rows_of_key(tx, &secret_key(version), scopes).await?;
+    Ok(sealed.iter().any(|row| {
+        let Some(member) = memberships.get(&row.audience) else { return false };
+        match (member.is_active, row.is_deleted) {
+            (true, false) => true,
+            // It came before the value went.
+            (true, true) => member.sequence < row.sequence,
+            // The value was there before it left, or both went at once.
+            (false, false) => row.sequence < member.sequence,
+            (false, true) => row.sequence == member.sequence,
+        }
+    }))
 }
 
 /// After a node came to stand elsewhere: what is for others than it is taken away.
@@ -124,8 +156,11 @@ async fn wanted(
 ) -> Result<BTreeSet<SecretId>> {
     let offered = offered_to(tx, loaded, node).await?.filter(|offered| offered.edit_mode != EditMode::Locked);
     let Some(offered) = offered else { return Ok(BTreeSet::new()) };
+    let kind = loaded.record.kind;
     let offered = loaded.body(tx, offered.revision).await?;
-    let offered: BTreeSet<SecretId> = offered.iter().flat_map(references).map(|(_, version)| version).collect();
+    let offered: Vec<(Path, Scope, SecretId)> = offered.iter().flat_map(|body| placed_references(kind, body)).collect();
+    // What somebody has taken from the node at the same place is taken, whatever its edit says.
+    let is_taken = |path: &Path| offered.iter().any(|(own, scope, _)| own == path && !is_meant_for(scope, node));
     let mut wanted = BTreeSet::new();
     for fork in forks_between(tx, node.id, loaded.record.id).await?.iter().filter(runs) {
         let body = match instead {
@@ -133,10 +168,12 @@ async fn wanted(
             _ => loaded.body(tx, fork.head).await?,
         };
         let Some(body) = body else { continue };
-        let readable = scoped_references(loaded.record.kind, &body).into_iter();
-        wanted.extend(readable.filter(|(scope, _)| is_meant_for(scope, node)).map(|(_, version)| version));
+        let readable = placed_references(kind, &body).into_iter();
+        let readable = readable.filter(|(path, scope, _)| is_meant_for(scope, node) && !is_taken(path));
+        wanted.extend(readable.map(|(_, _, version)| version));
     }
-    wanted.retain(|version| among.contains(version) && !offered.contains(version));
+    let is_offered = |version: &SecretId| offered.iter().any(|(_, _, known)| known == version);
+    wanted.retain(|version| among.contains(version) && !is_offered(version));
     Ok(wanted)
 }
 
@@ -173,9 +210,21 @@ fn keys(resource: ResourceId, version: SecretId) -> [(DocumentKind, String); 2] 
 
 const SECRETS: &str = "own-secret/";
 
-/// The values that a node keeps for its own edits, of one resource or of all.
-async fn kept(tx: &Tx, node: NodeId, resource: Option<ResourceId>) -> Result<Vec<(ResourceId, SecretId)>> {
-    let keys = document_keys(tx, &Audience::Node(node)).await?;
+/// The values that a node keeps for its own edits.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn kept_values(database: &impl Database, node: NodeId) -> Result<BTreeSet<SecretId>> {
+    Ok(kept(database, node, None).await?.into_iter().map(|(_, version)| version).collect())
+}
+
+/// The same with their resources, of one or of all.
+async fn kept(
+    database: &impl Database,
+    node: NodeId,
+    resource: Option<ResourceId>,
+) -> Result<Vec<(ResourceId, SecretId)>> {
+    let keys = document_keys(database, &Audience::Node(node)).await?;
     let read = |(key, _): &(String, String)| {
         let (of, version) = key.strip_prefix(SECRETS)?.split_once('/')?;
         Some((of.parse().ok()?, version.parse().ok()?))

@@ -191,7 +191,7 @@ async fn a_pin_that_is_moved_reaches_every_node_and_says_where_an_edit_goes_on_w
 }
 
 #[tokio::test]
-async fn a_required_value_that_only_an_old_release_brings_is_missing() {
+async fn a_required_value_counts_as_long_as_it_can_be_read_and_not_where_it_exists_no_more() {
     let manager = TestManager::start().await;
     let set = |host: &str, value: Value| {
         json!({"Name": "db", "Variables": [
@@ -202,18 +202,32 @@ async fn a_required_value_that_only_an_old_release_brings_is_missing() {
     manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "db", None)]).await;
     let mut node = manager.node("node", "/", &[]).await;
     node.sync(&manager).await;
+    let mut other = manager.node("other", "/", &[]).await;
+    other.sync(&manager).await;
+    let backup = manager.backup();
     edit(&mut node, "db", |content| content["Variables"][0]["Value"] = json!("mine"));
     node.sync(&manager).await;
+    let id = node.id;
     let lacks = async || {
         manager.services.hub.refresh(&manager.services.store).await.unwrap();
         required::refresh(&manager.services).await.unwrap();
-        manager.services.required.missing(node.id).len()
+        manager.services.required.missing(id).len()
     };
     assert_eq!(lacks().await, 0);
-    // Its edit and the release clash, so it goes on with the old value's reference, which nobody gets any more.
+    // Its edit and the release clash, so it goes on with the old value, which it keeps.
     manager.written(SET, &set("h2", json!("two"))).await;
     manager.work().await;
-    assert_eq!(lacks().await, 1);
+    other.sync(&manager).await;
+    node.sync(&manager).await;
+    assert_eq!(lacks().await, 0);
+
+    // The manager goes back: its nodes bring the release again, and nobody has the value that it refers to.
+    let manager = TestManager::restored(&backup).await;
+    node.sync(&manager).await;
+    other.sync(&manager).await;
+    manager.services.hub.refresh(&manager.services.store).await.unwrap();
+    required::refresh(&manager.services).await.unwrap();
+    assert_eq!(manager.services.required.missing(other.id).len(), 1);
 }
 
 #[tokio::test]

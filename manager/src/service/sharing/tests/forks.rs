@@ -6,8 +6,10 @@ use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
 
+use crate::service::list::Options;
 use crate::service::sharing::conflict::Take;
 use crate::service::sharing::fork::decide::{Decision, decide};
+use crate::service::sharing::fork::list;
 use crate::service::sharing::release;
 use crate::testing::{TestManager, TestNode, reason};
 
@@ -273,4 +275,31 @@ async fn what_takes_something_back_says_so_again_when_it_is_told_again() {
     one.sync(&manager).await;
     one.tell_again();
     assert_eq!(told(&one), first);
+}
+
+#[tokio::test]
+async fn a_proposal_shows_its_own_changes_and_none_that_others_released() {
+    let (manager, mut node, _) = farm(EditMode::Propose).await;
+    let shown = || async {
+        let page = list(&manager.services, &Options::default()).await.unwrap();
+        let paths = page.items[0].differences.iter().map(|one| one.path.to_string());
+        paths.collect::<Vec<_>>()
+    };
+    let mut content = node.content("T");
+    content["Properties"]["a"] = json!("mine");
+    node.edit(KIND, EditBase::Running, &content).unwrap();
+    node.sync(&manager).await;
+    assert_eq!(shown().await, ["/Properties/a"]);
+    let mut released = manager.newest(KIND, "T").await;
+    released["Properties"]["b"] = json!("theirs");
+    manager.written(KIND, &released).await;
+    assert_eq!(shown().await, ["/Properties/a"], "what was released beside it is none of its changes");
+
+    // It is accepted, and everybody goes on.
+    let fork = manager.forks().await.remove(0);
+    manager.decide(&fork, true, true).await.unwrap();
+    let mut released = manager.newest(KIND, "T").await;
+    released["Properties"]["b"] = json!("theirs again");
+    manager.written(KIND, &released).await;
+    assert_eq!(shown().await, ["/Properties/a"], "and neither is what was released after it");
 }

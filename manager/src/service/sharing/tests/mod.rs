@@ -5,6 +5,7 @@ mod edits;
 mod forks;
 mod gets;
 mod history;
+mod hostile;
 mod pairs;
 mod proof;
 mod required;

