@@ -22,7 +22,7 @@ pub enum NodeCommand {
         node: String,
         #[arg(required = true)]
         labels: Vec<String>,
-        /// More nodes may read a sealed value by this, and that is meant.
+        /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
         /// Only say which publications and values the node would get and lose.
@@ -33,7 +33,7 @@ pub enum NodeCommand {
     Move {
         node: String,
         group: String,
-        /// More nodes may read a sealed value by this, and that is meant.
+        /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
         /// Only say which publications and values the node would get and lose.
@@ -44,7 +44,7 @@ pub enum NodeCommand {
     Rename {
         node: String,
         name: String,
-        /// More nodes may read a sealed value by this, and that is meant.
+        /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
         /// Say what would change, and do nothing.

@@ -34,10 +34,10 @@ pub enum ResourceCommand {
         /// Add to this publication.
         #[arg(long, default_value = "")]
         to: String,
-        /// More nodes may read a sealed value by this, and that is meant.
+        /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
-        /// Release with it what others have only drafted, and mean it.
+        /// Also release what others have drafted.
         #[arg(long)]
         with_drafts: bool,
     },
@@ -61,7 +61,7 @@ pub enum ResourceCommand {
         file: Option<PathBuf>,
         #[arg(short, long, default_value = "")]
         message: String,
-        /// More nodes may read a sealed value by this, and that is meant.
+        /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
     },
@@ -81,7 +81,7 @@ pub enum ResourceCommand {
         /// Wait until every node that is online has it.
         #[arg(long)]
         wait: bool,
-        /// More nodes may read a sealed value by this, and that is meant.
+        /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
         /// Only if its newest revision is still this one.
@@ -117,7 +117,7 @@ pub enum ResourceCommand {
         to: String,
         #[arg(short, long, default_value = "")]
         message: String,
-        /// More nodes may read a sealed value by this, and that is meant.
+        /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
         /// Only if its newest revision is still this one.
@@ -166,7 +166,7 @@ pub enum VarsCommand {
         /// Release at once.
         #[arg(long)]
         publish: bool,
-        /// Release with it what others have only drafted, and mean it.
+        /// Also release what others have drafted.
         #[arg(long)]
         with_drafts: bool,
     },

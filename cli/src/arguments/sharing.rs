@@ -23,7 +23,7 @@ pub enum PublicationCommand {
         templates: Vec<String>,
         #[arg(long = "vars")]
         sets: Vec<String>,
-        /// More nodes may read a sealed value by this, and that is meant.
+        /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
     },
@@ -61,7 +61,7 @@ pub struct PublicationArguments {
     /// Every step template and variable set there is.
     #[arg(long)]
     pub all: bool,
-    /// More nodes may read a sealed value by this, and that is meant.
+    /// Allow more nodes to read sensitive values.
     #[arg(long)]
     pub widen: bool,
 }
@@ -80,7 +80,7 @@ pub enum ProposalCommand {
         /// Release the result at once.
         #[arg(long)]
         publish: bool,
-        /// Release with it what others have only drafted, and mean it.
+        /// Also release what others have drafted.
         #[arg(long)]
         with_drafts: bool,
         /// The revision that was looked at, or * for any; the one that `show` has shown unless given.
@@ -100,18 +100,18 @@ pub enum ProposalCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum ConflictCommand {
-    /// List open questions.
+    /// List open conflicts.
     List(ListArguments),
-    /// One question, place by place.
+    /// One conflict, field by field.
     Show { id: String },
-    /// Answer a question.
+    /// Resolve a conflict.
     Resolve {
         id: String,
-        /// For every place without an answer of its own: ours, theirs, base, proposal, or a node's or the manager's side
+        /// For every field without a choice of its own: ours, theirs, base, proposal, or a node's or the manager's side
         /// as `node` and `manager`.
         #[arg(long, default_value = "")]
         take: String,
-        /// For one place: PATH=ours|theirs|base|proposal|node|manager, or PATH=value:JSON.
+        /// For one field: PATH=ours|theirs|base|proposal|node|manager, PATH=value:JSON, or PATH=nothing to take it out.
         #[arg(long = "choose")]
         choices: Vec<String>,
         /// The whole content instead, from a file.
@@ -122,10 +122,10 @@ pub enum ConflictCommand {
         /// Release the result at once.
         #[arg(long)]
         publish: bool,
-        /// More nodes may read a sealed value by this, and that is meant.
+        /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
-        /// Release with it what others have only drafted, and mean it.
+        /// Also release what others have drafted.
         #[arg(long)]
         with_drafts: bool,
         /// The etag of what was looked at, or * for any; that of what `show` has shown unless given.

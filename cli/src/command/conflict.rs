@@ -65,6 +65,14 @@ pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> 
             };
             let resolved = session.client.sharing.resolve_conflict(request).await?.into_inner();
             let revision = resolved.revision.unwrap_or_default();
+            let resource = resolved.resource.unwrap_or_default();
+            if resource.state == "conflict" {
+                say(&format!(
+                    "resolved; \"{}\" is still in conflict with another edit: see `atoll conflict list`",
+                    resource.name
+                ));
+                return Ok(());
+            }
             match resolved.release {
                 Some(release) => say(&format!("resolved, and released as {}", release.version)),
                 None => say(&format!(
@@ -85,7 +93,7 @@ async fn get(session: &mut Session, id: &str) -> Result<v1::Conflict> {
 fn show(conflict: &v1::Conflict) -> Result<()> {
     let resource = conflict.resource.clone().unwrap_or_default();
     print_line(&format!(
-        "{} ({}), {} since {}",
+        "{} ({}), {}; opened {}",
         resource.name,
         resource.kind,
         conflict.state,

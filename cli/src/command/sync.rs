@@ -63,7 +63,7 @@ pub async fn until_synced(
 fn sentence(status: &v1::GetSyncStatusResponse) -> String {
     let mut text = format!("{} of {} have it", grouped(status.have), grouped(status.expected));
     if status.offline > 0 {
-        let first = status.behind.iter().filter(|node| node.state != "online").map(|node| node.since_ms).min();
+        let first = status.behind.iter().filter(|node| node.state == "offline").map(|node| node.since_ms).min();
         let since = first.map(|since| format!(" since {}", time(since))).unwrap_or_default();
         text.push_str(&format!(", {} offline{since}", grouped(status.offline)));
     }

@@ -157,7 +157,11 @@ impl TestNode {
 
     /// Sends a report that the node's own program would not make.
     pub async fn send(&self, manager: &TestManager, report: RevisionReport) -> Outcome {
-        let report = serde_json::to_vec(&Report::Revision(Box::new(report))).unwrap();
+        self.send_any(manager, &Report::Revision(Box::new(report))).await
+    }
+
+    pub async fn send_any(&self, manager: &TestManager, report: &Report) -> Outcome {
+        let report = serde_json::to_vec(report).unwrap();
         let signature = sign(Purpose::Report, &report, &self.identity).to_vec();
         let node = node_get(&manager.services.store, self.id).await.unwrap().unwrap();
         let signed = SignedReport { number: 1_000, report, signature };

@@ -71,7 +71,7 @@ function LabelForm({ node, onClose }: ActProps) {
     >
       <ListField
         label="Labels"
-        description="They decide what is published to the node, and never grant a right. Enter ends each."
+        description="They decide what is published to this node, sensitive values included, and grant nobody a right at it. Press Enter after each."
         value={texts}
         onChange={setTexts}
         placeholder="environment=production"

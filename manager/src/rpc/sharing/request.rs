@@ -98,12 +98,13 @@ fn taken(take: &str, text: &str) -> Result<conflict::Take, Error> {
         "theirs" => conflict::Take::Theirs,
         "base" => conflict::Take::Base,
         "proposal" => conflict::Take::Proposal,
-        "value" if text.is_empty() => conflict::Take::Value(None),
-        "value" => conflict::Take::Value(Some(value(text)?)),
+        // Taking nothing out of a field is said in so many words: a slip of the pen must not empty one.
+        "nothing" if text.is_empty() => conflict::Take::Value(None),
+        "value" if !text.is_empty() => conflict::Take::Value(Some(value(text)?)),
         other => {
             return Err(Error::invalid(
                 "BAD_TAKE",
-                format!("\"{other}\" is not an answer; use ours, theirs, base, proposal or value"),
+                format!("\"{other}\" is not a choice; use ours, theirs, base, proposal, nothing, or a value"),
             ));
         }
     })

@@ -24,7 +24,7 @@ pub struct ExceptionView {
 
 /// The name of the resource that a resource id or the key of a document is about.
 pub(super) fn resource_of(names: &ResourceNames, subject: &str) -> String {
-    let id = subject.strip_prefix("resource/").unwrap_or(subject);
+    let id = subject.strip_prefix("resource/").or_else(|| subject.strip_prefix("edit/")).unwrap_or(subject);
     let name = id.parse().ok().and_then(|id| names.get(&id)).map(|(_, name)| name.clone());
     name.unwrap_or_else(|| subject.to_owned())
 }

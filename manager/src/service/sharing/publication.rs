@@ -263,6 +263,10 @@ async fn wished(
         items.insert(find(database, item.kind, &item.resource).await?.id, item.policy.clone());
     }
     let items = items.into_iter().map(|(resource, policy)| ItemRecord { resource, policy }).collect();
+    if before.is_none() && wish.add_items {
+        // A slip of the pen must not publish anything to the whole fleet.
+        return Err(Error::not_found("publication", &wish.name));
+    }
     Ok(match before {
         Some(before) if wish.add_items => PublicationRecord { items, ..before.clone() },
         _ => PublicationRecord {

@@ -28,8 +28,9 @@ use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
-    ExceptionRecord, ForkRecord, ReportProof, RevisionRecord, applied_put, exception_clear, exception_put,
-    forks_between, forks_of, quarantine_put, resource_get, resource_lock, revision_made_again, revision_report,
+    ExceptionRecord, ForkRecord, ReportProof, RevisionRecord, applied_put, exception_clear, exception_outdated,
+    exception_put, forks_between, forks_of, quarantine_put, resource_get, resource_lock, revision_made_again,
+    revision_report,
 };
 
 /// A report as it came.
@@ -126,6 +127,11 @@ fn missing_parents(loaded: &Loaded, revision: &Revision) -> Vec<RevisionId> {
     revision.header.parents.iter().filter(|id| !loaded.history.contains(**id)).copied().collect()
 }
 
+/// What an exception about an edit is about that was refused on its node.
+fn edit_subject(resource: ResourceId) -> String {
+    format!("edit/{resource}")
+}
+
 async fn receive_applied(services: &Services, node: NodeId, report: &AppliedReport) -> Result<Outcome> {
     // Of what is not there nothing is kept: a node may name as many as it likes.
     if resource_get(&services.store, report.resource).await?.is_none() {
@@ -137,6 +143,9 @@ async fn receive_applied(services: &Services, node: NodeId, report: &AppliedRepo
         ApplyOutcome::Applied => {
             applied_put(&tx, node, report.resource, report.revision, report.at.within_bounds().0).await?;
             exception_clear(&tx, node, &subject).await?;
+            // That the file is as it should be again says nothing of the edit that was put aside for it: whoever made that has
+            // to see it until something newer comes.
+            exception_outdated(&tx, node, &edit_subject(report.resource), &report.revision.to_string()).await?;
         }
         ApplyOutcome::Failed | ApplyOutcome::Deferred | ApplyOutcome::EditRefused => {
             let code = match report.outcome {
@@ -144,9 +153,10 @@ async fn receive_applied(services: &Services, node: NodeId, report: &AppliedRepo
                 ApplyOutcome::EditRefused => "EDIT_REFUSED",
                 ApplyOutcome::Deferred | ApplyOutcome::Applied => "DEFERRED",
             };
+            let is_edit = report.outcome == ApplyOutcome::EditRefused;
             let exception = ExceptionRecord {
                 node,
-                subject,
+                subject: if is_edit { edit_subject(report.resource) } else { subject },
                 code: code.to_owned(),
                 text: kept(&report.text, 2_000),
                 since_ms: report.at.within_bounds().0,

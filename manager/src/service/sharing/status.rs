@@ -10,6 +10,7 @@ use atoll_domain::link::feed::{Feed, RowKey};
 
 use super::history::find;
 use super::offer::resource_key;
+use super::required::Missing;
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::node::{self, NodeView, SyncState};
@@ -63,6 +64,7 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
     };
     let mut status = SyncStatus { sequence: services.hub.read(Feed::sequence), ..SyncStatus::default() };
     let limit = if question.behind_limit == 0 { 20 } else { question.behind_limit };
+    let mut expected = BTreeSet::new();
     for record in nodes {
         let wanted = services.hub.read(|feed| match &resource {
             Some(_) => wanted_of(feed, record.id, &keys),
@@ -72,7 +74,10 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
         status.expected += 1;
         let view = node::view(services, record);
         status.drifting += usize::from(view.sync_state == SyncState::Drift);
-        status.incomplete += usize::from(view.sync_state == SyncState::Incomplete);
+        let lacks = services.required.missing(view.record.id);
+        let is_meant = |one: &Missing| resource.as_ref().is_none_or(|resource| resource.id == one.set);
+        status.incomplete += usize::from(lacks.iter().any(is_meant));
+        expected.insert(view.record.id);
         status.unknown += usize::from(view.sync_state == SyncState::Unknown);
         // Of one resource it is known that the node has stored it; of everything together, that it runs it.
         let has_it = match &resource {
@@ -91,7 +96,7 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
             status.behind.push(view);
         }
     }
-    count_applied(services, resource.as_ref(), &mut status).await?;
+    count_applied(services, resource.as_ref(), &expected, &mut status).await?;
     Ok(status)
 }
 
@@ -114,19 +119,27 @@ fn wanted_of(feed: &Feed, node: NodeId, keys: &[RowKey]) -> Option<u64> {
         .max()
 }
 
-async fn count_applied(services: &Services, resource: Option<&ResourceRecord>, status: &mut SyncStatus) -> Result<()> {
+/// Counts what adapters made of it, among the nodes that should have it.
+async fn count_applied(
+    services: &Services,
+    resource: Option<&ResourceRecord>,
+    expected: &BTreeSet<NodeId>,
+    status: &mut SyncStatus,
+) -> Result<()> {
     let exceptions = exception_list(&services.store).await?;
     let failed: BTreeSet<NodeId> = exceptions
         .iter()
         .filter(|exception| matches!(exception.code.as_str(), "APPLY_FAILED" | "REJECTED"))
         .filter(|exception| resource.is_none_or(|resource| exception.subject.contains(&resource.id.to_string())))
         .map(|exception| exception.node)
+        .filter(|node| expected.contains(node))
         .collect();
     status.failed = failed.len();
     if let Some(resource) = resource
         && let Some((_, revision)) = resource.released
     {
-        status.applied = applied_nodes(&services.store, resource.id, revision).await?.len();
+        let applied = applied_nodes(&services.store, resource.id, revision).await?;
+        status.applied = applied.iter().filter(|node| expected.contains(*node)).count();
     }
     Ok(())
 }

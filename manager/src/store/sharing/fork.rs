@@ -219,6 +219,17 @@ pub async fn exception_clear(tx: &Tx, node: NodeId, subject: &str) -> Result<()>
     Ok(())
 }
 
+/// Forgets what was noticed while another revision ran.
+pub async fn exception_outdated(tx: &Tx, node: NodeId, subject: &str, revision: &str) -> Result<()> {
+    node_exception::Entity::delete_many()
+        .filter(node_exception::Column::Node.eq(node.to_string()))
+        .filter(node_exception::Column::Subject.eq(subject))
+        .filter(node_exception::Column::Revision.ne(revision))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
 /// Forgets what has not been noticed again since a moment.
 pub async fn exceptions_clear_older(tx: &Tx, code: &str, before_ms: i64) -> Result<()> {
     node_exception::Entity::delete_many()

@@ -21,7 +21,8 @@ export function resolveCommand(conflict: Conflict, draft: Draft): string {
 
 function takeWord(conflict: Conflict, answer: Answer): string {
   if (answer.take === "ours" || answer.take === "theirs") return sideWord(conflict, answer.take);
-  return answer.take === "hunks" || answer.take === "edit" ? `value:${answer.value ?? ""}` : answer.take;
+  if (answer.take !== "hunks" && answer.take !== "edit") return answer.take;
+  return answer.value ? `value:${answer.value}` : "nothing";
 }
 
 /** The path that people know, unless it would not be told apart. */

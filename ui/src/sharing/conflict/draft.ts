@@ -110,7 +110,7 @@ export function choicesOf(places: readonly ConflictPlace[], draft: Draft): Pick<
     const answer = draft.answers[place.key];
     if (!answer || stateOf(place, answer) !== "answered") return [];
     const isNamed = answer.take !== "hunks" && answer.take !== "edit";
-    return [{ path: place.key, take: isNamed ? answer.take : "value", value: isNamed ? "" : (answer.value ?? "") }];
+    return [{ path: place.key, take: isNamed ? answer.take : answer.value ? "value" : "nothing", value: isNamed ? "" : (answer.value ?? "") }];
   });
 }
 

@@ -1,8 +1,8 @@
-//! What a node says that its own program would not say.
+//! What a node says, also what its own program would not say.
 
 use std::collections::BTreeSet;
 
-use atoll_domain::document::RevisionReport;
+use atoll_domain::document::{AppliedReport, ApplyOutcome, Report, RevisionReport};
 use atoll_domain::id::{NodeId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::fork::ForkState;
@@ -11,8 +11,10 @@ use atoll_domain::sharing::revision::{AUTHOR_LIMIT, MESSAGE_LIMIT, Origin, Prove
 use atoll_domain::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::service::sharing::publication;
 use crate::service::sharing::receive::Outcome;
-use crate::testing::{TestManager, TestNode};
+use crate::store::sharing::exception_list;
+use crate::testing::{TestManager, TestNode, reason};
 
 const KIND: Kind = Kind::StepTemplate;
 
@@ -137,4 +139,34 @@ async fn a_node_that_proposes_without_end_fills_nobodys_list() {
     let forks = manager.forks().await;
     assert_eq!(forks.iter().filter(|fork| fork.state.waits()).count(), 100);
     assert_eq!(forks.iter().filter(|fork| fork.state == ForkState::Rejected).count(), 3, "and no edit is lost");
+}
+
+#[tokio::test]
+async fn a_refused_edit_is_listed_until_something_newer_comes() {
+    let (manager, _, mut good) = farm().await;
+    let tell = async |good: &TestNode, outcome: ApplyOutcome| {
+        let running = good.runs("T").unwrap();
+        let (resource, revision) = (running.resource, running.revision);
+        let report = AppliedReport { resource, revision, outcome, text: "put aside".to_owned(), at: Timestamp(1) };
+        good.send_any(&manager, &Report::Applied(report)).await;
+        let all = exception_list(&manager.services.store).await.unwrap();
+        all.into_iter().map(|exception| exception.code).collect::<Vec<_>>()
+    };
+    assert_eq!(tell(&good, ApplyOutcome::EditRefused).await, ["EDIT_REFUSED"]);
+    assert_eq!(
+        tell(&good, ApplyOutcome::Applied).await,
+        ["EDIT_REFUSED"],
+        "the file is as it should be, and the edit is not"
+    );
+    manager.written(KIND, &template("2")).await;
+    good.sync(&manager).await;
+    assert!(tell(&good, ApplyOutcome::Applied).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_publication_that_is_not_there_is_not_made_by_adding_to_it() {
+    let (manager, ..) = farm().await;
+    let mut wish = manager.wish("evrywhere", "/", 3, EditMode::Propose, &[(KIND, "T", None)]);
+    wish.add_items = true;
+    assert_eq!(reason(publication::save(&manager.services, &manager.caller, wish).await), "NOT_FOUND");
 }

@@ -1304,7 +1304,7 @@ export type Proposal = Message<"atoll.v1.Proposal"> & {
   revision?: Revision | undefined;
 
   /**
-   * Places that differ from what is released.
+   * What it changes: of one that can be accepted, of what is released; of any other, of what the node made it from.
    *
    * @generated from field: repeated atoll.v1.Difference differences = 6;
    */
@@ -1879,14 +1879,14 @@ export type Choice = Message<"atoll.v1.Choice"> & {
   path: string;
 
   /**
-   * `ours`, `theirs`, `base`, `proposal` or `value`.
+   * `ours`, `theirs`, `base`, `proposal`, `value`, or `nothing` to take out what is there.
    *
    * @generated from field: string take = 2;
    */
   take: string;
 
   /**
-   * For `value`: the value as JSON; empty removes what is there.
+   * For `value`: the value as JSON.
    *
    * @generated from field: string value = 3;
    */
