@@ -22,7 +22,7 @@ struct Command {
 enum Action {
     /// Run the manager.
     Serve(Options),
-    /// Check the settings and say what they come to.
+    /// Check the settings and print the effective configuration.
     CheckConfig(Options),
 }
 

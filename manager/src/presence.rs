@@ -118,7 +118,7 @@ impl Presence {
         let (at_ms, version) = (hello.since_ms, hello.agent_version.clone());
         let before = self.seen.insert(node, hello);
         self.mark(node);
-        self.happened(node, at_ms, "connected", "it called, and follows".to_owned());
+        self.happened(node, at_ms, "connected", "connected".to_owned());
         match before {
             Some(before) if before.agent_version != version && !before.agent_version.is_empty() => {
                 let text = format!("it runs version {version} now; it ran {} before", before.agent_version);

@@ -97,7 +97,7 @@ pub enum ResourceCommand {
         #[command(flatten)]
         list: ListArguments,
     },
-    /// The nodes it is published to, and what each of them has.
+    /// The nodes it is published to, and what each of them is offered, and whether it has it.
     Usages {
         name: String,
         #[command(flatten)]
@@ -179,7 +179,7 @@ pub enum VarsCommand {
         #[arg(short, long, default_value = "")]
         message: String,
     },
-    /// What a node or a place gets for each name, and why.
+    /// Effective values of a node or a scope, and why.
     Effective {
         /// A set; every set of the node unless given.
         set: Option<String>,

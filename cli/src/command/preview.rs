@@ -15,7 +15,7 @@ pub async fn change(session: &mut Session, change: Change) -> Result<()> {
     let request = v1::PreviewChangeRequest { change: Some(change) };
     let seen = session.client.sharing.preview_change(request).await?.into_inner();
     say(&match seen.nodes {
-        0 => "nothing that is published changes for any node".to_owned(),
+        0 => "no node gets anything else".to_owned(),
         1 => "one node would get something else than now".to_owned(),
         count => format!("{count} nodes would get something else than now"),
     });

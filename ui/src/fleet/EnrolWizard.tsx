@@ -77,7 +77,7 @@ function Describe({ onMade }: { onMade: (made: CreateJoinTokenResponse) => void 
     <form className="form wizard" onSubmit={send}>
       <Steps active={0} />
       <GroupField label="Home group" value={group} onChange={setGroup} description="What is published to it is what the node gets." />
-      <ListField label="Labels" value={labels} onChange={setLabels} placeholder="environment=production" description="Enter ends each." />
+      <ListField label="Labels" value={labels} onChange={setLabels} placeholder="environment=production" description="Press Enter after each." />
       <TextField label="What is it for" value={description} onChange={setDescription} placeholder="web servers in the new rack" maxLength={200} />
       <NumberInput label="How many nodes may join with it" allowDecimal={false} allowNegative={false} clampBehavior="strict" min={1} max={100_000} value={uses} onChange={(value) => setUses(Number(value) || 1)} />
       <Select label="It works for" value={hours} onChange={setHours} choices={LIFETIMES} />

@@ -192,7 +192,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
 }
 
 function syncReason(node: Node): string {
-  if (node.inSync) return "It has proved to run just what it should.";
+  if (node.inSync) return "It has proved to run the expected configuration.";
   if (node.syncState === "incomplete") return "It runs what it should, and a required variable has no value for it. See below which.";
   if (node.syncState === "drift") return "It goes on running something else than it should. Look at what is not as usual below.";
   if (node.syncState === "unknown") return "Its program does not tell what it runs.";

@@ -168,7 +168,7 @@ it("goes on to the next question about the same resource, and sends once on a do
   const resolve = screen.getByRole("button", { name: /Resolve the conflict/ });
   fireEvent.click(resolve);
   fireEvent.click(resolve);
-  expect(await screen.findByText("One more question about Restart a service is open")).toBeTruthy();
+  expect(await screen.findByText("Restart a service has another open conflict")).toBeTruthy();
   await waitFor(() => expect(history.location.pathname).toBe("/conflicts/0190-next"));
   expect(sent).toHaveLength(1);
 });

@@ -100,7 +100,7 @@ function Shown({ proposal }: { proposal: Proposal }) {
           <dd>
             <NodeLink name={proposal.node} />
           </dd>
-          <dt>Claims to be by</dt>
+          <dt>Reported author</dt>
           <dd>
             <bdi>{revision?.author || "nobody"}</bdi>
             {revision ? (

@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<Proposal>[] = [
   { id: "node", header: "Node", width: "minmax(9rem, 1fr)", sortKey: "node", cell: (proposal) => <NodeLink name={proposal.node} /> },
   { id: "state", header: "State", width: "minmax(8rem, 0.8fr)", sortKey: "state", cell: (proposal) => <State of={proposal.state} /> },
   { id: "differs", header: "Differs in", width: "minmax(7rem, 0.6fr)", cell: (proposal) => differenceCount(proposal.differences.length) },
-  { id: "by", header: "Claims to be by", width: "minmax(8rem, 0.8fr)", cell: (proposal) => <bdi>{proposal.revision?.author ?? ""}</bdi> },
+  { id: "by", header: "Reported author", width: "minmax(8rem, 0.8fr)", cell: (proposal) => <bdi>{proposal.revision?.author ?? ""}</bdi> },
   { id: "since", header: "Since", width: "minmax(8rem, 0.8fr)", sortKey: "since_ms", cell: (proposal) => <Time at={proposal.sinceMs} /> },
 ];
 

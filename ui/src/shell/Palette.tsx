@@ -1,4 +1,4 @@
-// Search and do: places, acts, and whatever in the fleet has the typed name.
+// Search or run a command: places, acts, and whatever in the fleet has the typed name.
 import { Modal, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -56,7 +56,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
     event.preventDefault();
   };
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} size="lg" padding={0} aria-label="Search and do" transitionProps={{ duration: 0 }}>
+    <Modal opened onClose={onClose} withCloseButton={false} size="lg" padding={0} aria-label="Search or run a command" transitionProps={{ duration: 0 }}>
       <TextInput
         data-autofocus
         size="md"
@@ -64,7 +64,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
         px="md"
         value={typed}
         placeholder="Type a name, or what you want to do"
-        aria-label="Search and do"
+        aria-label="Search or run a command"
         role="combobox"
         aria-expanded={entries.length > 0}
         aria-controls={listId}

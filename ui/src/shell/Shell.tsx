@@ -44,7 +44,7 @@ export function Shell() {
           <img src="/icon.svg" alt="" width={24} height={24} /> Atoll
         </Link>
         <UnstyledButton className="shell-search" onClick={() => setSearching(true)} aria-haspopup="dialog">
-          <Search size={15} aria-hidden /> Search and do <Kbd size="xs">Ctrl K</Kbd>
+          <Search size={15} aria-hidden /> Search or run a command <Kbd size="xs">Ctrl K</Kbd>
         </UnstyledButton>
         <span className="shell-spacer" />
         <LiveIndicator />

@@ -33,7 +33,7 @@ export function OverviewPage() {
                   <SyncChart />
                 </Suspense>
               </Section>
-              <Section title="Versions of the node program">
+              <Section title="Agent versions">
                 <Versions />
               </Section>
               <Section title="Last changes">
@@ -124,7 +124,7 @@ function Versions() {
         if (values.length === 0) return <Empty title="No node has reported its version yet" />;
         return (
           <Breakdown
-            label="Versions of the node program"
+            label="Agent versions"
             parts={values.map(({ value, count }) => ({
               name: value || "not reported yet",
               count: Number(count),

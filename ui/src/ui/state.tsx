@@ -47,7 +47,7 @@ const LOOKS: Record<string, Look> = {
   open: { label: "Open", icon: Split, color: "red" },
   resolved: { label: "Resolved", icon: CircleCheck, color: "teal" },
   revoked: { label: "Revoked", icon: CircleX, color: "gray" },
-  expired: { label: "Ran out", icon: Clock, color: "gray" },
+  expired: { label: "Expired", icon: Clock, color: "gray" },
   used_up: { label: "Used up", icon: CircleCheck, color: "gray" },
   valid: { label: "Valid", icon: CircleCheck, color: "teal" },
   joined: { label: "Joined", icon: CircleCheck, color: "teal" },

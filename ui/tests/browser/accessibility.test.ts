@@ -91,7 +91,7 @@ test("by keyboard alone: find a node and label it", async () => {
 test("by keyboard alone: the palette finds what has a name and goes there", async () => {
   const { page, context } = await signedIn(browser, fleet);
   await page.keyboard.press("Control+k");
-  await page.getByRole("combobox", { name: "Search and do" }).waitFor();
+  await page.getByRole("combobox", { name: "Search or run a command" }).waitFor();
   await page.keyboard.type("restart a");
   await page.getByRole("option", { name: "Restart a service Template" }).waitFor();
   await page.keyboard.press("Enter");
@@ -112,7 +112,7 @@ test("single keys can be switched off", async () => {
   await page.keyboard.press("g");
   await page.keyboard.press("n");
   await page.keyboard.press("Control+k");
-  await page.getByRole("combobox", { name: "Search and do" }).waitFor();
+  await page.getByRole("combobox", { name: "Search or run a command" }).waitFor();
   expect(new URL(page.url()).pathname).toBe("/");
   await context.close();
 });

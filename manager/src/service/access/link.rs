@@ -85,7 +85,7 @@ pub async fn create(
 fn refused() -> Error {
     Error::unauthenticated(
         "BAD_SIGN_IN_CODE",
-        "this link is wrong, was used already, or has run out; make another one with: atoll ui open",
+        "this link is wrong, was used already, or has expired; make another with: atoll ui open",
     )
 }
 

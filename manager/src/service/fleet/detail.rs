@@ -3,6 +3,7 @@
 use super::node::{NodeView, find, view};
 use crate::error::Result;
 use crate::service::Services;
+use crate::service::sharing::required;
 use crate::store::sharing::{ResourceNames, exceptions_of, forks_of, publication_list, resource_names};
 
 /// A node with what reaches it and what it did not take.
@@ -34,6 +35,9 @@ pub(super) fn resource_of(names: &ResourceNames, subject: &str) -> String {
 pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
     let database = &services.store;
     let record = find(database, name_or_id).await?;
+    // Whoever waits for a node to be well must not be told so before that was looked at.
+    services.hub.refresh(database).await?;
+    required::refresh(services).await?;
     let resources = resource_names(database).await?;
     let named = |subject: &str| resource_of(&resources, subject);
     let forks = forks_of(database, record.id).await?.into_iter();

@@ -108,9 +108,7 @@ fn refusal(values: &str, nodes: &[String]) -> Error {
     };
     Error::precondition(
         "WIDENS_SECRET",
-        format!(
-            "this lets more nodes read a sealed value: {values}; gained by: {who}; if that is meant, say so with --widen"
-        ),
+        format!("this exposes {values} to more nodes, gained by: {who}; to allow it, pass --widen"),
     )
 }
 

@@ -10,7 +10,7 @@ use atoll_domain::link::feed::{Feed, RowKey};
 
 use super::history::find;
 use super::offer::resource_key;
-use super::required::Missing;
+use super::required::{self, Missing};
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::node::{self, NodeView, SyncState};
@@ -54,6 +54,7 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
     };
     // What this process committed a moment ago counts, so nobody is told that all is well before it is.
     services.hub.refresh(&services.store).await?;
+    required::refresh(services).await?;
     let nodes: Vec<Arc<NodeRecord>> = match &question.node {
         Some(name) => vec![Arc::new(node::find(&services.store, name).await?)],
         None => services.nodes().await?.iter().cloned().collect(),

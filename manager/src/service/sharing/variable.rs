@@ -213,7 +213,7 @@ pub struct Asked {
     pub place: Place,
 }
 
-/// What a node or a place gets for each name, and why. For a node: what it holds, its own edits included.
+/// Effective values of a node or a scope, and why. For a node: what it holds, its own edits included.
 ///
 /// # Errors
 /// There is no such set or node, or the node does not get the set.

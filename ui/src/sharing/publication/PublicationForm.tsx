@@ -60,7 +60,7 @@ export function PublicationForm({ publication, onSaved, onClose }: PublicationFo
         <GroupField label="Group" value={wish.group} onChange={(group) => set({ group })} description="With everything below it." />
         <ListField
           label="Labels"
-          description="Nodes must have all of them. Enter ends each."
+          description="Nodes must have all of them. Press Enter after each."
           value={wish.labels}
           onChange={(labels) => set({ labels })}
           placeholder="environment=production"

@@ -19,7 +19,7 @@ export type Mode = {
 };
 
 export const MODES: readonly Mode[] = [
-  { value: "propose", label: "Propose", short: "run there, wait for a yes", sentence: "An edit on a node runs there at once, and becomes everybody's when an administrator accepts it." },
+  { value: "propose", label: "Propose", short: "run there, pending approval", sentence: "An edit on a node runs there at once, and becomes everybody's when an administrator accepts it." },
   { value: "fork", label: "Fork", short: "stay on the node", sentence: "An edit on a node stays its own; administrators see it." },
   { value: "locked", label: "Locked", short: "are refused", sentence: "A node refuses edits: what is released is what runs." },
   { value: "write_through", label: "Write through", short: "are for everybody", sentence: "An edit on a node is released to everybody at once, without asking." },

@@ -45,7 +45,7 @@ const COLUMNS: readonly Column<Usage>[] = [
     ),
   },
   { id: "group", header: "Group", width: "minmax(8rem, 1fr)", sortKey: "group", cell: (usage) => <bdi>{usage.group}</bdi> },
-  { id: "seen", header: "Last heard of", width: "minmax(8rem, 1fr)", cell: (usage) => <Time at={usage.lastSeenMs} /> },
+  { id: "seen", header: "Last seen", width: "minmax(8rem, 1fr)", cell: (usage) => <Time at={usage.lastSeenMs} /> },
 ];
 
 type UsagesProps = {
