@@ -43,23 +43,22 @@ const VOLATILE_LIMIT_BYTES: usize = 16 * 1024;
 /// its checks cover: anything else in it would be content that nobody was shown. What is larger than such fields ever are is
 /// dropped.
 pub(super) fn volatile(metadata: &Value, form: &Outside) -> Value {
-    let fields = metadata.as_object().into_iter().flatten();
-    let kept: Map<String, Value> = fields
-        .filter(|(key, _)| form.volatile.contains(&key.as_str()))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let kept: Map<String, Value> =
+        volatile_fields(metadata, form).map(|(key, value)| (key.clone(), value.clone())).collect();
     match serde_json::to_vec(&kept) {
         Ok(bytes) if bytes.len() <= VOLATILE_LIMIT_BYTES => Value::Object(kept),
         _ => Value::Object(Map::new()),
     }
 }
 
+fn volatile_fields<'a>(metadata: &'a Value, form: &'a Outside) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    metadata.as_object().into_iter().flatten().filter(|(key, _)| form.volatile.contains(&key.as_str()))
+}
+
 /// The outside form again, with the volatile fields, and nothing else of the metadata, among the others.
 pub(super) fn export(body: &Value, metadata: &Value, form: &Outside) -> Value {
     let mut out = Map::new();
-    let beside = metadata.as_object().into_iter().flatten();
-    let beside = beside.filter(|(key, _)| form.volatile.contains(&key.as_str()));
-    for (key, value) in body.as_object().into_iter().flatten().chain(beside) {
+    for (key, value) in body.as_object().into_iter().flatten().chain(volatile_fields(metadata, form)) {
         let is_list = keyed_list::is_keyed_list(value);
         let value = if is_list { Value::Array(keyed_list::denormalise(value)) } else { value.clone() };
         out.insert(key.clone(), value);

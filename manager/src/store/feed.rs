@@ -190,27 +190,29 @@ pub async fn memberships_of(database: &impl Database, node: NodeId) -> Result<BT
 #[derive(Debug, Clone)]
 pub struct RowRecord {
     pub audience: Audience,
+    pub key: String,
     pub sequence: u64,
     pub is_deleted: bool,
 }
 
-/// The documents of a key in some audiences.
-pub async fn rows_of_key<'a>(
+/// The documents of some keys in some audiences.
+pub async fn rows_of_keys<'a>(
     database: &impl Database,
-    key: &str,
+    keys: impl Iterator<Item = String>,
     audiences: impl Iterator<Item = &'a Audience>,
 ) -> Result<Vec<RowRecord>> {
     let audiences: Vec<String> = audiences.map(ToString::to_string).collect();
-    let rows: Vec<(String, i64, bool)> = feed_row::Entity::find()
+    use feed_row::Column::{Audience as InAudience, Deleted, Key, Sequence};
+    let rows: Vec<(String, String, i64, bool)> = feed_row::Entity::find()
         .select_only()
-        .columns([feed_row::Column::Audience, feed_row::Column::Sequence, feed_row::Column::Deleted])
-        .filter(feed_row::Column::Audience.is_in(audiences))
-        .filter(feed_row::Column::Key.eq(key))
+        .columns([InAudience, Key, Sequence, Deleted])
+        .filter(InAudience.is_in(audiences))
+        .filter(Key.is_in(keys))
         .into_tuple()
         .all(database.connection())
         .await?;
-    let read = |(audience, sequence, is_deleted): (String, i64, bool)| {
-        Ok(RowRecord { audience: stored("audience", &audience)?, sequence: unsigned(sequence), is_deleted })
+    let read = |(audience, key, sequence, is_deleted): (String, String, i64, bool)| {
+        Ok(RowRecord { audience: stored("audience", &audience)?, key, sequence: unsigned(sequence), is_deleted })
     };
     rows.into_iter().map(read).collect()
 }

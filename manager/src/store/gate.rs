@@ -1,7 +1,6 @@
 //! Two acts at the same moment, made certain: whoever is about to commit is held until the other has read all that it
 //! decides on too, or waits for a lock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Runs two acts at once.
-    pub async fn both(self: &Arc<Self>, one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    pub async fn both(&self, one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
         self.running.store(2, Ordering::SeqCst);
         let done = || {
             self.running.fetch_sub(1, Ordering::SeqCst);

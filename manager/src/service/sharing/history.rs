@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::sharing::{
-    ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_named,
+    KnownHistory, ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_named,
     revision_made_here, revision_put, revisions_after,
 };
 use crate::store::{Database, Store, Tx};
@@ -49,35 +49,13 @@ pub fn kind_word(kind: Kind) -> &'static str {
     }
 }
 
-/// Loads the history of a resource: what is known of it, and what has come since.
+/// Loads the history of a resource.
 ///
 /// # Errors
 /// The stored history is not closed under parents, which cannot happen.
 pub async fn load(database: &impl Database, record: ResourceRecord) -> Result<Loaded> {
-    let known = database.histories().get(record.id);
-    let mut added = revisions_after(database, record.id, known.position).await?;
-    let mut known = Arc::unwrap_or_clone(known);
-    known.position = added.iter().map(|one| one.position).max().unwrap_or_default().max(known.position);
-    known.size_bytes += added.iter().map(|one| one.size_bytes).sum::<usize>();
-    let is_new = !added.is_empty();
-    // Parents first; each round places at least one, so the rounds are bounded by the number of revisions.
-    while !added.is_empty() {
-        let before = added.len();
-        added.retain(|one| match place(&mut known.history, &one.record) {
-            Ok(()) => {
-                known.records.insert(one.record.revision.id, Arc::new(one.record.clone()));
-                false
-            }
-            Err(_) => true,
-        });
-        if added.len() == before {
-            return Err(Error::internal(format!("the history of {} has revisions without parents", record.id)));
-        }
-    }
-    if is_new && database.is_committed() {
-        database.histories().put(record.id, Arc::new(known.clone()));
-    }
-    Ok(Loaded { record, history: known.history, provenance: known.records })
+    let KnownHistory { history, records, .. } = Arc::unwrap_or_clone(known(database, record.id).await?);
+    Ok(Loaded { record, history, provenance: records })
 }
 
 /// Reads what has come to a resource's history, so that a transaction that loads it has little to read while others wait.
@@ -85,10 +63,38 @@ pub async fn load(database: &impl Database, record: ResourceRecord) -> Result<Lo
 /// # Errors
 /// As [`load`].
 pub async fn read_ahead(store: &Store, resource: ResourceId) -> Result<()> {
-    if let Some(record) = resource_get(store, resource).await? {
-        load(store, record).await?;
+    known(store, resource).await.map(drop)
+}
+
+/// What is known of a history, with what has come since.
+async fn known(database: &impl Database, resource: ResourceId) -> Result<Arc<KnownHistory>> {
+    let before = database.histories().get(resource);
+    let mut added = revisions_after(database, resource, before.position).await?;
+    if added.is_empty() {
+        return Ok(before);
     }
-    Ok(())
+    let mut known = Arc::unwrap_or_clone(before);
+    known.position = added.iter().map(|one| one.position).fold(known.position, i64::max);
+    known.size_bytes += added.iter().map(|one| one.size_bytes).sum::<usize>();
+    // Parents first; each round places at least one, so the rounds are bounded by the number of revisions.
+    while !added.is_empty() {
+        let before = added.len();
+        added.retain(|one| match place(&mut known.history, &one.record) {
+            Ok(()) => {
+                known.records.insert(one.record.revision.id, Arc::clone(&one.record));
+                false
+            }
+            Err(_) => true,
+        });
+        if added.len() == before {
+            return Err(Error::internal(format!("the history of {resource} has revisions without parents")));
+        }
+    }
+    let known = Arc::new(known);
+    if database.is_committed() {
+        database.histories().put(resource, Arc::clone(&known));
+    }
+    Ok(known)
 }
 
 fn place(history: &mut History, record: &RevisionRecord) -> std::result::Result<(), HistoryError> {

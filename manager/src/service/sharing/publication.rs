@@ -13,6 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::history::{find, load};
+use super::secret::secret_of;
 use super::{membership, offer, reach};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -327,7 +328,7 @@ pub async fn delete(services: &Services, caller: &Caller, name: &str, expected: 
             tx.put_membership(node, audience.clone(), false);
         }
         for (key, _) in document_keys(&tx, &audience).await? {
-            let kind = if key.starts_with("secret/") { DocumentKind::Secret } else { DocumentKind::Resource };
+            let kind = if secret_of(&key).is_some() { DocumentKind::Secret } else { DocumentKind::Resource };
             offer::remove(services, &mut tx, audience.clone(), kind, key).await?;
         }
     }

@@ -9,7 +9,7 @@ use atoll_domain::sharing::three_way::readable as readable_path;
 use serde_json::Value;
 
 use super::history::Loaded;
-use super::secret::in_scope;
+use super::secret::{in_scope, secret_of};
 use crate::error::{Error, Result};
 use crate::service::Caller;
 use crate::store::Tx;
@@ -150,7 +150,7 @@ pub async fn sealed(tx: &Tx, publications: &[PublicationRecord]) -> Result<Vec<S
     for publication in publications {
         for key in audience_keys_of(tx, publication.id).await? {
             let documents = document_keys(tx, &key.audience).await?;
-            let versions = documents.iter().filter_map(|(key, _)| key.strip_prefix("secret/")?.parse().ok()).collect();
+            let versions = documents.iter().filter_map(|(key, _)| secret_of(key)).collect();
             all.push(Sealed { publication: publication.clone(), key, versions });
         }
     }

@@ -35,7 +35,11 @@ pub struct Missing {
 
 /// What nodes lack, as of the last look.
 #[derive(Debug, Default)]
-pub struct Required(Mutex<Seen>);
+pub struct Required {
+    seen: Mutex<Seen>,
+    /// Whoever asks while somebody looks waits for what they see.
+    looking: tokio::sync::Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -57,7 +61,7 @@ impl Required {
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,6 +70,7 @@ impl Required {
 /// # Errors
 /// The database does not answer.
 pub async fn refresh(services: &Services) -> Result<()> {
+    let _looking = services.required.looking.lock().await;
     let (sequence, nodes) = (services.hub.read(Feed::sequence), services.nodes().await?);
     let is_same = |(known, before): &(u64, Arc<Nodes>)| *known == sequence && Arc::ptr_eq(before, &nodes);
     if services.required.seen().at.as_ref().is_some_and(is_same) {

@@ -40,7 +40,7 @@ pub struct StoredRevision {
     pub position: i64,
     /// About what it takes in memory.
     pub size_bytes: usize,
-    pub record: RevisionRecord,
+    pub record: Arc<RevisionRecord>,
 }
 
 /// What of a row belongs to the history; the report that brought it is read where somebody asks for it.
@@ -61,7 +61,7 @@ fn record((id, header, provenance, stored_ms, graft, position): HistoryRow) -> R
     let revision = Arc::new(Revision { id: stored("revision id", &id)?, header });
     let graft = graft.as_deref().map(|graft| stored_json("graft", graft)).transpose()?;
     let provenance = stored_json("provenance", &provenance)?;
-    let record = RevisionRecord { revision, provenance, stored_ms, graft };
+    let record = Arc::new(RevisionRecord { revision, provenance, stored_ms, graft });
     Ok(StoredRevision { position: position.unwrap_or_default(), size_bytes, record })
 }
 

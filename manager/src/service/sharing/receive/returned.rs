@@ -266,8 +266,8 @@ async fn say_again(
 ) -> Result<String> {
     let forks = forks_between(tx, node.id, decision.resource).await?;
     let about = |fork: &ForkRecord| fork.node_head == decision.of && !fork.state.is_decided();
-    let Some(mut known) = forks.into_iter().find(about) else {
-        if let Some(said) = taken_up(services, tx, loaded, node, decision, caller).await? {
+    let Some(mut known) = forks.iter().find(|fork| about(fork)).cloned() else {
+        if let Some(said) = taken_up(services, tx, loaded, node, (decision, &forks), caller).await? {
             return Ok(said);
         }
         ask_what_it_held(services, tx, loaded, node, decision, caller).await?;
@@ -303,12 +303,11 @@ async fn taken_up(
     tx: &mut Tx,
     loaded: &mut Loaded,
     node: &NodeRecord,
-    decision: &ForkDecision,
+    (decision, forks): (&ForkDecision, &[ForkRecord]),
     caller: &Caller,
 ) -> Result<Option<String>> {
-    let known = forks_between(tx, node.id, decision.resource).await?;
     // What was decided about it stays decided, whatever the node tells again.
-    let is_new = !loaded.history.contains(decision.of) && known.iter().all(|fork| fork.node_head != decision.of);
+    let is_new = !loaded.history.contains(decision.of) && forks.iter().all(|fork| fork.node_head != decision.of);
     let runs = decision.state.runs() && !decision.is_held && is_new;
     let merged = decision.merged.as_ref().filter(|_| runs).map(|merged| merged.revision);
     let Some(head) = merged.filter(|head| loaded.history.contains(*head)) else { return Ok(None) };

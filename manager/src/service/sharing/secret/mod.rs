@@ -174,7 +174,7 @@ async fn refresh_values(
     for (present, _) in &present {
         if !versions.iter().any(|version| *present == secret_key(*version)) {
             offer::remove(services, tx, record.audience.clone(), DocumentKind::Secret, present.clone()).await?;
-            gone.extend(present.strip_prefix(SECRETS).and_then(|version| version.parse::<SecretId>().ok()));
+            gone.extend(secret_of(present));
         }
     }
     for version in versions {
@@ -194,6 +194,11 @@ const SECRETS: &str = "secret/";
 
 fn secret_key(version: SecretId) -> String {
     format!("{SECRETS}{version}")
+}
+
+/// The sealed value that a document of an audience brings, by the document's key.
+pub(super) fn secret_of(key: &str) -> Option<SecretId> {
+    key.strip_prefix(SECRETS)?.parse().ok()
 }
 
 async fn refresh_members(
@@ -249,10 +254,8 @@ async fn wrap(
     key: &SymmetricKey,
     node: &NodeRecord,
 ) -> Result<()> {
-    let public: std::result::Result<[u8; 32], _> = node.sealing_key.as_slice().try_into();
-    let wrapped = public.ok().and_then(|public| WrappedKey::wrap(record.id, key, &public, clock::random()).ok());
     // What one node causes is that node's matter, and never the failure of what an administrator does for all.
-    let Some(wrapped) = wrapped else {
+    let Some(wrapped) = wrapped_for(node, record.id, key) else {
         let exception = ExceptionRecord {
             node: node.id,
             subject: "its sealing key".to_owned(),
@@ -265,6 +268,12 @@ async fn wrap(
         return exception_put(tx, &exception).await;
     };
     offer::put(services, tx, Audience::Node(node.id), DocumentKind::KeyWrap, wrap_key(record.id), &wrapped).await
+}
+
+/// A key that a node alone can open; `None` where the node's own key is none.
+fn wrapped_for(node: &NodeRecord, id: AudienceKeyId, key: &SymmetricKey) -> Option<WrappedKey> {
+    let public: [u8; 32] = node.sealing_key.as_slice().try_into().ok()?;
+    WrappedKey::wrap(id, key, &public, clock::random()).ok()
 }
 
 /// Brings new nodes that a publication reaches the keys of the scopes they lie in.

@@ -10,20 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use atoll_domain::document::{Audience, DocumentKind};
 use atoll_domain::id::{AudienceKeyId, NodeId, ResourceId, SecretId};
 use atoll_domain::kind::variable_set::scope::Scope;
-use atoll_domain::secret::{SealedValue, SymmetricKey, WrappedKey, placed_references, references};
+use atoll_domain::secret::{SealedValue, SymmetricKey, placed_references, references};
 use atoll_domain::sharing::fork::Delivery;
 use atoll_domain::sharing::offer::EditMode;
 use atoll_domain::sharing::path::Path;
 use serde_json::Value;
 
-use super::{is_meant_for, reveal, secret_key};
+use super::{is_meant_for, reveal, secret_key, secret_of, wrapped_for};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::service::Services;
 use crate::service::sharing::fork::{Together, offered_to};
 use crate::service::sharing::history::{Loaded, load};
 use crate::service::sharing::offer;
-use crate::store::feed::{document_keys, memberships_of, rows_of_key};
+use crate::store::feed::{RowRecord, document_keys, memberships_of, rows_of_keys};
 use crate::store::fleet::{NodeRecord, node_get};
 use crate::store::sharing::{ForkRecord, PublicationRecord, forks_between, forks_open, resource_get};
 use crate::store::{Database, Tx};
@@ -71,12 +71,8 @@ pub async fn refresh_fork(
         Some(together) => together.body.clone(),
         None => loaded.body(tx, fork.head).await?,
     };
-    let mut readable = BTreeSet::new();
-    for version in body.iter().flat_map(references).map(|(_, version)| version).collect::<BTreeSet<_>>() {
-        if runs(&fork) && could_read(tx, fork.node, version).await? {
-            readable.insert(version);
-        }
-    }
+    let refers_to = body.iter().flat_map(references).map(|(_, version)| version).filter(|_| runs(&fork));
+    let readable = could_read(tx, fork.node, refers_to.collect()).await?;
     if readable.is_empty() && kept(tx, fork.node, Some(fork.resource)).await?.is_empty() {
         return Ok(());
     }
@@ -85,13 +81,16 @@ pub async fn refresh_fork(
     refresh(services, tx, loaded, &node, &readable, instead).await
 }
 
-/// Whether a node could read a value in the past or can now: it was in an audience that the value was sealed for while it was.
-/// What it cannot be told from is no.
-async fn could_read(tx: &Tx, node: NodeId, version: SecretId) -> Result<bool> {
+/// Of some values those that a node could read in the past or can now: it was in an audience that the value was sealed for
+/// while it was. Where that cannot be told, it could not.
+async fn could_read(tx: &Tx, node: NodeId, versions: BTreeSet<SecretId>) -> Result<BTreeSet<SecretId>> {
+    if versions.is_empty() {
+        return Ok(versions);
+    }
     let memberships = memberships_of(tx, node).await?;
     let scopes = memberships.keys().filter(|audience| matches!(audience, Audience::Scope(..)));
-    let sealed = rows_of_key(tx, &secret_key(version), scopes).await?;
-    Ok(sealed.iter().any(|row| {
+    let sealed = rows_of_keys(tx, versions.into_iter().map(secret_key), scopes).await?;
+    let was_there = |row: &RowRecord| {
         let Some(member) = memberships.get(&row.audience) else { return false };
         match (member.is_active, row.is_deleted) {
             (true, false) => true,
@@ -101,7 +100,8 @@ async fn could_read(tx: &Tx, node: NodeId, version: SecretId) -> Result<bool> {
             (false, false) => row.sequence < member.sequence,
             (false, true) => row.sequence == member.sequence,
         }
-    }))
+    };
+    Ok(sealed.iter().filter(|row| was_there(row)).filter_map(|row| secret_of(&row.key)).collect())
 }
 
 /// After a node came to stand elsewhere: what is for others than it is taken away.
@@ -190,10 +190,8 @@ async fn put(
 ) -> Result<()> {
     let Some(plain) = reveal(services, tx, version).await? else { return Ok(()) };
     let (id, key) = (AudienceKeyId(clock::new_id()), SymmetricKey::new(clock::random()));
-    let public: std::result::Result<[u8; 32], _> = node.sealing_key.as_slice().try_into();
     // A node whose key is no key reads nothing anyway, and has its exception for that.
-    let wrapped = public.ok().and_then(|public| WrappedKey::wrap(id, &key, &public, clock::random()).ok());
-    let Some(wrapped) = wrapped else { return Ok(()) };
+    let Some(wrapped) = wrapped_for(node, id, &key) else { return Ok(()) };
     let sealed = SealedValue::seal(version, id, &key, &plain, clock::random()).map_err(Error::internal)?;
     let [(secret, secret_key), (wrap, wrap_key)] = keys(resource, version);
     offer::put(services, tx, Audience::Node(node.id), secret, secret_key, &sealed).await?;

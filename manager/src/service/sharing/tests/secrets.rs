@@ -1,5 +1,7 @@
 //! No sealed value reaches a node that nobody has let read it.
 
+use std::collections::BTreeSet;
+
 use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::offer::EditMode;
@@ -36,6 +38,19 @@ async fn farm(mode: EditMode, first: &Value) -> (TestManager, TestNode, TestNode
     (manager, inside, outside)
 }
 
+/// Somebody on a node changes what is beside the password.
+fn edit_other(node: &mut TestNode, value: &str) {
+    let mut content = node.content("db");
+    content["Variables"][1]["Value"] = json!(value);
+    let claimed = node.runs("db").unwrap().revision;
+    node.edit(SET, EditBase::Revision(claimed), &content).unwrap();
+}
+
+/// The values that a node can read.
+fn reads(node: &TestNode) -> BTreeSet<String> {
+    node.plaintexts().into_iter().collect()
+}
+
 #[tokio::test]
 async fn a_scope_from_one_side_and_a_value_from_the_other_are_a_question_and_leak_nothing() {
     // The value is plain and for production only; one person lets everybody have it while another seals it.
@@ -65,24 +80,17 @@ async fn who_goes_on_with_its_own_edit_goes_on_with_the_value_that_it_refers_to_
     let mut other = manager.node("other", "/", &[("environment", "production")]).await;
     other.sync(&manager).await;
     // It changes what a release changes too, and what it runs refers to the password of before.
-    let mut mine = inside.content("db");
-    mine["Variables"][1]["Value"] = json!("mine");
-    let claimed = inside.runs("db").unwrap().revision;
-    inside.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
+    edit_other(&mut inside, "mine");
     inside.sync(&manager).await;
     manager.written(SET, &set(&production(), &json!("new"), "theirs")).await;
     inside.sync(&manager).await;
     other.sync(&manager).await;
     assert_eq!(manager.conflicts().await.len(), 1);
-    let reads = |node: &TestNode| node.plaintexts().into_iter().collect::<std::collections::BTreeSet<_>>();
     assert!(reads(&inside).contains("old"), "what it runs needs the value");
     assert_eq!(reads(&other), ["new".to_owned()].into());
 
     // An edit on top of it needs the value as well.
-    let mut more = inside.content("db");
-    more["Variables"][1]["Value"] = json!("mine again");
-    let claimed = inside.runs("db").unwrap().revision;
-    inside.edit(SET, EditBase::Revision(claimed), &more).unwrap();
+    edit_other(&mut inside, "mine again");
     inside.sync(&manager).await;
     assert!(reads(&inside).contains("old"));
 
@@ -98,22 +106,15 @@ async fn who_goes_on_with_its_own_edit_goes_on_with_the_value_that_it_refers_to_
 #[tokio::test]
 async fn an_edit_that_comes_after_its_value_was_replaced_still_gets_it() {
     let (manager, mut inside, mut outside) = farm(EditMode::Propose, &set(&production(), &json!("old"), "1")).await;
-    let edited = |node: &mut TestNode| {
-        let mut mine = node.content("db");
-        mine["Variables"][1]["Value"] = json!("mine");
-        let claimed = node.runs("db").unwrap().revision;
-        node.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
-    };
     // Both are cut off and go on working while the value is replaced.
-    edited(&mut inside);
-    edited(&mut outside);
+    edit_other(&mut inside, "mine");
+    edit_other(&mut outside, "mine");
     manager.written(SET, &set(&production(), &json!("new"), "theirs")).await;
     // One comes to production only now: what was sealed before is nothing to it.
     manager.label(&outside, "environment", "production", true).await.unwrap();
     inside.sync(&manager).await;
     outside.sync(&manager).await;
     assert_eq!(manager.conflicts().await.len(), 2);
-    let reads = |node: &TestNode| node.plaintexts().into_iter().collect::<std::collections::BTreeSet<_>>();
     assert_eq!(reads(&inside), ["new".to_owned(), "old".to_owned()].into());
     assert_eq!(reads(&outside), ["new".to_owned()].into(), "it could not read the old one before, and cannot now");
 }
@@ -123,10 +124,7 @@ async fn the_value_of_an_edit_outlives_the_publication_that_brought_it() {
     let (manager, mut inside, _) = farm(EditMode::Propose, &set(&production(), &json!("old"), "1")).await;
     manager.publish("strong", "/", 9, EditMode::Propose, &[(SET, "db", Some("1.0.0"))]).await;
     inside.sync(&manager).await;
-    let mut mine = inside.content("db");
-    mine["Variables"][1]["Value"] = json!("mine");
-    let claimed = inside.runs("db").unwrap().revision;
-    inside.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
+    edit_other(&mut inside, "mine");
     inside.sync(&manager).await;
     manager.written(SET, &set(&production(), &json!("new"), "theirs")).await;
     inside.sync(&manager).await;
@@ -141,10 +139,7 @@ async fn the_value_of_an_edit_outlives_the_publication_that_brought_it() {
 #[tokio::test]
 async fn the_value_of_an_edit_goes_with_it() {
     let (manager, mut inside, _) = farm(EditMode::Propose, &set(&production(), &json!("old"), "1")).await;
-    let mut mine = inside.content("db");
-    mine["Variables"][1]["Value"] = json!("mine");
-    let claimed = inside.runs("db").unwrap().revision;
-    inside.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
+    edit_other(&mut inside, "mine");
     inside.sync(&manager).await;
     manager.written(SET, &set(&production(), &json!("new"), "theirs")).await;
     inside.sync(&manager).await;
@@ -155,10 +150,7 @@ async fn the_value_of_an_edit_goes_with_it() {
     assert_eq!(inside.plaintexts(), ["new"]);
 
     // One that merges runs with the new value, and keeps nothing of the old one.
-    let mut mine = inside.content("db");
-    mine["Variables"][1]["Value"] = json!("mine");
-    let claimed = inside.runs("db").unwrap().revision;
-    inside.edit(SET, EditBase::Revision(claimed), &mine).unwrap();
+    edit_other(&mut inside, "mine");
     inside.sync(&manager).await;
     manager.written(SET, &set(&production(), &json!("newest"), "theirs")).await;
     inside.sync(&manager).await;
