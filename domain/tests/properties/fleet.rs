@@ -136,6 +136,35 @@ pub fn link_step(node: usize) -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What happens to one resource that everybody edits, from the newest content and from old files, while the manager is
+/// restored again and again.
+pub fn step_around_one_resource() -> impl Strategy<Value = Step> {
+    let (node, publication) = (|| 0..NODES, || 0..PUBLICATIONS);
+    let changes = || proptest::collection::vec(change(), 1..3);
+    let base = proptest::option::weighted(0.4, 0..20_u8);
+    prop_oneof![
+        6 => (node(), base, changes(), crash())
+            .prop_map(|(node, base, changes, crash)| Step::EditAtNode { node, resource: 0, base, changes, crash }),
+        3 => changes().prop_map(|changes| Step::EditAtManager { resource: 0, changes }),
+        2 => node().prop_map(|node| Step::Accept { node, resource: 0 }),
+        2 => node().prop_map(|node| Step::Decline { node, resource: 0 }),
+        3 => (node(), publication(), prop::bool::weighted(0.7))
+            .prop_map(|(node, publication, active)| Step::Member { node, publication, active }),
+        1 => (publication(), prop::bool::weighted(0.7))
+            .prop_map(|(publication, carried)| Step::Carry { publication, resource: 0, carried }),
+        2 => node().prop_map(Step::Connect),
+        2 => node().prop_map(Step::Send),
+        3 => (node(), crash()).prop_map(|(node, crash)| Step::Receive(node, crash)),
+        1 => node().prop_map(Step::Acknowledge),
+        4 => (node(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.3), crash())
+            .prop_map(|(node, reversed, twice, answer_lost, crash)| {
+                Step::Push { node, reversed, twice, answer_lost, crash }
+            }),
+        2 => (0..8_usize).prop_map(|forget| Step::ManagerRestore { forget }),
+        4 => node().prop_map(Step::Calm),
+    ]
+}
+
 #[derive(Debug)]
 pub struct Fleet {
     pub manager: Manager,

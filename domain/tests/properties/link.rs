@@ -9,9 +9,9 @@ use atoll_domain::sharing::offer::EditMode;
 use proptest::prelude::*;
 
 use crate::cases;
-use crate::documents::{Content, PUBLICATIONS, RESOURCES, SECRETS, audience, offer_row, resource_id};
+use crate::documents::{Content, NODES, PUBLICATIONS, RESOURCES, SECRETS, audience, offer_row, resource_id};
 use crate::edits::{Change, change};
-use crate::fleet::{Fleet, Step, link_step, step};
+use crate::fleet::{Fleet, Step, link_step, step, step_around_one_resource};
 use crate::node::{Crash, Node, Parcel};
 
 /// How large the manager thinks a row is: small ones travel together, large ones in pairs or alone.
@@ -92,6 +92,27 @@ proptest! {
         mode in mode(), row_bytes in row_bytes(), steps in proptest::collection::vec(step(), 1..70),
     ) {
         let mut fleet = Fleet::new(mode, row_bytes);
+        for step in &steps {
+            fleet.step(step);
+            fleet.check_no_edit_lost();
+        }
+        fleet.heal();
+        fleet.check_converged();
+        fleet.check_no_edit_lost();
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn one_resource_loses_nothing_however_often_it_is_told_again(
+        mode in mode(), steps in proptest::collection::vec(step_around_one_resource(), 1..60),
+    ) {
+        let mut fleet = Fleet::new(mode, 100);
+        for (node, publication) in (0..NODES).flat_map(|node| (0..PUBLICATIONS).map(move |one| (node, one))) {
+            fleet.member(node, publication, true);
+        }
         for step in &steps {
             fleet.step(step);
             fleet.check_no_edit_lost();

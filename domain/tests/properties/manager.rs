@@ -10,6 +10,7 @@ use atoll_domain::sharing::fork::{Fork, ForkState};
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::offer::{EditMode, Offer};
 use atoll_domain::sharing::revision::{Origin, Revision};
+use atoll_domain::time::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -49,6 +50,8 @@ pub struct Manager {
     /// Edits that run nowhere and that administrators see beside the newest one.
     pub aside: BTreeSet<(NodeId, RevisionId)>,
     seen: BTreeSet<(NodeId, u64)>,
+    /// Under which number a node told of an edit first. One that was made again, at another time, is another edit.
+    told: BTreeMap<(NodeId, RevisionId, Timestamp), u64>,
     /// What a node has a reason to drop.
     pub droppable: BTreeSet<(NodeId, RowKey)>,
     row_bytes: usize,
@@ -68,6 +71,7 @@ impl Manager {
             proposals: BTreeMap::new(),
             aside: BTreeSet::new(),
             seen: BTreeSet::new(),
+            told: BTreeMap::new(),
             droppable: BTreeSet::new(),
             row_bytes,
         };
@@ -200,6 +204,11 @@ impl Manager {
         }
         self.seen.insert((node, number));
         let before = self.proposals.get(&(node, report.header.resource));
+        let told = *self.told.entry((node, report.id, report.provenance.at)).or_insert(number);
+        // What is told again after a restore is as old as it was: it takes no newer one's place.
+        if before.is_some_and(|before| told < before.number && before.own != report.id) {
+            return Taken::Duplicate;
+        }
         let newer = before.is_none_or(|before| before.number < number);
         // An edit without a known base never replaces one that runs.
         let takes_over = !report.base_unknown || before.is_none_or(|before| !runs(before.state));

@@ -177,7 +177,7 @@ impl Node {
             content: &content,
             author: "ann",
             message: "",
-            now: Timestamp(0),
+            now: Timestamp(self.edits.len() as i64),
         };
         let number_of_report = self.replica.next_report();
         match self.replica.plan_edit(self.id, &edit) {

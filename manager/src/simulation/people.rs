@@ -48,14 +48,19 @@ impl World {
         if self.is_wide && self.random.random_bool(0.1) {
             self.change_name(&mut content, &word);
         }
-        let base = EditBase::Revision(editor.claimed);
+        let is_fresh = editor.taken == self.nodes[at].saves.get(&resource).map_or(0, Vec::len);
+        // A tool that keeps the content and drops `$revision`.
+        let base = match self.is_wide && is_fresh && self.random.random_bool(0.08) {
+            true => EditBase::Unknown,
+            false => EditBase::Revision(editor.claimed),
+        };
         let made = self.nodes[at].node.edit_of(Some(self.ids[resource]), kind, base, &content);
         let said = match &made {
             Ok(Some(revision)) => format!("is {}", revision.short()),
             Ok(None) => "changes nothing".to_owned(),
             Err(error) => format!("is refused: {error}"),
         };
-        self.say(format!("{} saves {word} in {name} over {}: {said}", self.nodes[at].name, editor.claimed.short()));
+        self.say(format!("{} saves {word} in {name} over {base:?}: {said}", self.nodes[at].name));
         let Ok(Some(revision)) = made else { return };
         self.ledger.replaced(&editor.content, &content);
         // An editor that has this file open since has saved before: what stood in its earlier saves and does not stand in

@@ -201,7 +201,7 @@ impl Loaded {
     /// # Errors
     /// The database does not answer.
     pub async fn is_taken(&self, database: &impl Database, name: &str) -> Result<bool> {
-        if name == self.record.name {
+        if name == self.record.name && self.record.state != ResourceState::Deleted {
             return Ok(false);
         }
         let found = resource_named(database, self.record.kind, name).await?;

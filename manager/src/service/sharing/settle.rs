@@ -59,10 +59,10 @@ async fn next_merge(
     Ok(None)
 }
 
-/// Gives a resource the name that its content has by now. What a node brings back after a restore keeps its name beside
-/// another's: both were there, and refusing one would lose it.
+/// Gives a resource the name that its content has by now, or the one that it had before it was deleted. What a node brings
+/// back after a restore keeps its name beside another's: both were there, and refusing one would lose it.
 async fn rename(tx: &mut Tx, loaded: &mut Loaded, name: &str, caller: &Caller) -> Result<()> {
-    if name == loaded.record.name {
+    if name == loaded.record.name && loaded.record.state != ResourceState::Deleted {
         return Ok(());
     }
     let kind = loaded.record.kind;
@@ -76,6 +76,13 @@ async fn rename(tx: &mut Tx, loaded: &mut Loaded, name: &str, caller: &Caller) -
     };
     name.clone_into(&mut loaded.record.name);
     free_name(tx, caller).await
+}
+
+/// The name that the only head gives; `None` while there are several.
+async fn name_of(tx: &Tx, loaded: &Loaded, heads: &BTreeSet<RevisionId>) -> Result<Option<String>> {
+    let Some(only) = heads.first().filter(|_| heads.len() == 1) else { return Ok(None) };
+    let body = loaded.body(tx, *only).await?;
+    Ok(body.and_then(|body| body.get("Name")?.as_str().map(str::to_owned)))
 }
 
 /// A name is free: questions may be none any more.
@@ -122,6 +129,11 @@ pub async fn set_heads(
     if deleted {
         free_name(tx, caller).await?;
     }
+    if !deleted {
+        // While the state is the old one: whoever comes back to life needs its name again.
+        let name = name_of(tx, loaded, &heads).await?.unwrap_or_else(|| loaded.record.name.clone());
+        rename(tx, loaded, &name, caller).await?;
+    }
     loaded.record.heads = heads;
     loaded.record.state = match (is_open, deleted) {
         (true, _) => ResourceState::Conflict,
@@ -130,12 +142,6 @@ pub async fn set_heads(
     };
     loaded.record.changed_ms = caller.now.0;
     loaded.record.changed_by.clone_from(&caller.name);
-    if let [only] = loaded.record.heads.iter().collect::<Vec<_>>().as_slice()
-        && let Some(body) = loaded.body(tx, **only).await?
-        && let Some(name) = body.get("Name").and_then(serde_json::Value::as_str)
-    {
-        rename(tx, loaded, name, caller).await?;
-    }
     resource_update(tx, &mut loaded.record).await?;
     Ok(conflict.filter(|conflict| conflict.closed_by.is_none()).map(|conflict| conflict.id))
 }

@@ -258,3 +258,45 @@ async fn a_manager_that_is_restored_again_and_again_knows_its_nodes_edit_each_ti
     }
     decline(&manager, &mut node).await;
 }
+
+#[tokio::test]
+async fn an_edit_without_a_base_stays_a_question_when_its_node_tells_an_older_one_again() {
+    let (manager, mut node) = farm(EditMode::Propose).await;
+    node.edit(KIND, EditBase::Running, &template("2", "1")).unwrap();
+    node.sync(&manager).await;
+    // Its author had a file that nobody knows any more. It waits, and the one that was delivered goes on running.
+    node.edit(KIND, EditBase::Unknown, &template("2", "3")).unwrap();
+    let proposed = manager.forks().await.remove(0);
+    manager.decide(&proposed, true, true).await.unwrap();
+
+    // The node has not heard of that when the manager is restored, and says all that it holds.
+    let manager = TestManager::restored(&manager.backup()).await;
+    node.pull_some(&manager, usize::MAX, true).await;
+    node.sync(&manager).await;
+    let open: Vec<_> = manager.forks().await.into_iter().filter(|fork| !fork.state.is_closed()).collect();
+    assert_eq!(open.iter().map(|fork| fork.state).collect::<Vec<_>>(), [ForkState::Unapplied]);
+    assert_eq!(node.content("T"), template("2", "1"), "what was accepted");
+}
+
+#[tokio::test]
+async fn a_release_comes_back_though_its_resource_was_deleted_and_another_has_its_name() {
+    let (manager, mut node) = farm(EditMode::Propose).await;
+    let before = manager.backup();
+    manager.written(KIND, &template("2", "1")).await;
+    node.sync(&manager).await;
+    // The backup knows nothing of that release. There the template is deleted, and another one takes its name.
+    let manager = TestManager::restored(&before).await;
+    manager.delete(KIND, "T").await;
+    manager.written(KIND, &template("9", "9")).await;
+    let said = node.push(&manager).await;
+    node.sync(&manager).await;
+    assert!(node.rejected().is_empty(), "{said:?}");
+    let conflict = manager.conflicts().await.remove(0);
+    let kept = manager.loaded(KIND, &conflict.resource.to_string()).await;
+    let mut bodies = Vec::new();
+    for head in &conflict.heads {
+        bodies.extend(kept.body(&manager.services.store, *head).await.unwrap());
+    }
+    assert_eq!(bodies.len(), 1, "it is asked about beside its deletion");
+    assert_eq!(KIND.export(&bodies[0], &json!({})), template("2", "1"));
+}
