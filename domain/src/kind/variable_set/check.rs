@@ -21,6 +21,7 @@ pub(super) fn check(body: &Value) -> Vec<Problem> {
     }
     let mut by_name: BTreeMap<String, Vec<(String, Scope)>> = BTreeMap::new();
     for (key, variable) in variables(body) {
+        check_fields(&key, variable, &mut problems);
         check_variable(&key, variable, &mut by_name, &mut problems);
     }
     check_ties(&by_name, &mut problems);
@@ -29,6 +30,25 @@ pub(super) fn check(body: &Value) -> Vec<Problem> {
         problems.push(Problem { path, message });
     }
     problems
+}
+
+/// The fields that decide what a variable is and who reads it.
+const FIELDS: [&str; 6] = ["IsSensitive", "Name", "Required", "Scope", "Type", "Value"];
+
+/// A field that is nearly one of those would be carried along and mean nothing: a password marked `isSensitive` would be plain,
+/// and one with a `scope` for everybody.
+fn check_fields(key: &str, variable: &Value, problems: &mut Vec<Problem>) {
+    let path = [VARIABLES, ITEMS, key];
+    for field in variable.as_object().into_iter().flat_map(|fields| fields.keys()) {
+        let meant = FIELDS.into_iter().find(|meant| field.trim().eq_ignore_ascii_case(meant) && field != meant);
+        problems.extend(meant.map(|meant| at(&path, format!("a variable has a field \"{field}\"; write it {meant}"))));
+    }
+    if variable.get("IsSensitive").is_some_and(|sensitive| !sensitive.is_boolean() && !sensitive.is_null()) {
+        problems.push(at(&path, "IsSensitive of a variable must be true or false".to_owned()));
+    }
+    if variable.get("Type").is_some_and(|kind| !kind.is_string() && !kind.is_null()) {
+        problems.push(at(&path, "Type of a variable must be a text, such as String or Sensitive".to_owned()));
+    }
 }
 
 fn check_variable(
@@ -168,6 +188,30 @@ mod tests {
         let begun = Instant::now();
         assert_eq!(check(&many(14_400, |_| json!({"Role": ["web"]}))).len(), 14_400, "each is told of");
         assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn what_is_nearly_a_field_that_decides_who_reads_a_value_is_refused() {
+        let problems = |extra: Value| {
+            let mut variable = json!({"Name": "Password", "Value": "secret"});
+            variable.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            let body = Kind::VariableSet.import(&json!({"Name": "s", "Variables": [variable]}), None).unwrap().body;
+            check(&body).into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            problems(json!({"isSensitive": true})),
+            ["a variable has a field \"isSensitive\"; write it IsSensitive"]
+        );
+        assert_eq!(
+            problems(json!({"scope": {"Environment": ["x"]}})),
+            ["a variable has a field \"scope\"; write it Scope"]
+        );
+        assert_eq!(problems(json!({"type ": "Sensitive"})), ["a variable has a field \"type \"; write it Type"]);
+        assert_eq!(problems(json!({"IsSensitive": "true"})), ["IsSensitive of a variable must be true or false"]);
+        assert_eq!(problems(json!({"Type": ["Sensitive"]})).len(), 1);
+        assert!(
+            problems(json!({"IsSensitive": false, "Type": "String", "IsEditable": true, "Prompt": null})).is_empty()
+        );
     }
 
     #[test]

@@ -80,5 +80,5 @@ pub fn variables(body: &Value) -> Vec<(String, &Value)> {
 pub fn is_sensitive(variable: &Value) -> bool {
     variable.get("IsSensitive").and_then(Value::as_bool) == Some(true)
         // However it is written: what is meant to be secret must not depend on a capital letter.
-        || variable.get("Type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("Sensitive"))
+        || variable.get("Type").and_then(Value::as_str).is_some_and(|kind| kind.trim().eq_ignore_ascii_case("Sensitive"))
 }
