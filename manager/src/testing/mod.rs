@@ -87,6 +87,11 @@ impl TestManager {
         Self { services: Arc::new(services), caller, directory, lags: false }
     }
 
+    /// Another manager over the same database.
+    pub async fn beside(&self) -> Self {
+        Self::again(self.services.store.clone(), tempfile::tempdir().unwrap()).await
+    }
+
     /// A copy of its SQLite database while nothing writes.
     pub fn backup(&self) -> tempfile::TempDir {
         let copy = memory_directory();

@@ -183,13 +183,13 @@ impl TestNode {
         self.apply(writes);
     }
 
-    /// Connects, takes everything it is owed, and acknowledges.
-    pub async fn pull(&mut self, manager: &TestManager) {
-        self.pull_some(manager, usize::MAX, false).await;
+    /// Connects, takes everything it is owed, and acknowledges. Answers whether it was offered everything once more.
+    pub async fn pull(&mut self, manager: &TestManager) -> bool {
+        self.pull_some(manager, usize::MAX, false).await
     }
 
     /// Connects, and is cut off before it has stored more than some batches. A repair offers everything once more.
-    pub async fn pull_some(&mut self, manager: &TestManager, most: usize, repair: bool) {
+    pub async fn pull_some(&mut self, manager: &TestManager, most: usize, repair: bool) -> bool {
         let services = &manager.services;
         if repair {
             give_back(services, self.id, &manager.caller).await.unwrap();
@@ -208,7 +208,8 @@ impl TestNode {
         };
         let epoch = services.keys.epoch;
         let mut link = services.hub.begin(&services.store, self.id, (epoch, &known), repair).await.unwrap();
-        let writes = self.replica.connected(epoch, link.starts_over());
+        let starts_over = link.starts_over();
+        let writes = self.replica.connected(epoch, starts_over);
         self.apply(writes);
         let mut taken = 0;
         while let Some((batch, documents)) = services.hub.next_batch(&services.store, &mut link).await.unwrap() {
@@ -238,12 +239,13 @@ impl TestNode {
             if taken == most {
                 // Planned, and the process is gone before it is stored.
                 self.restart();
-                return;
+                break;
             }
             taken += 1;
             self.apply(writes);
             link.acknowledge(batch.nonce).unwrap();
         }
+        starts_over
     }
 
     /// Delivers and takes until nothing moves any more. At the end it runs just what the manager thinks that it runs.

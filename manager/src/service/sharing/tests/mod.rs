@@ -8,6 +8,7 @@ mod history;
 mod hostile;
 mod pairs;
 mod proof;
+mod replicas;
 mod required;
 mod returning;
 mod secrets;
