@@ -11,6 +11,7 @@ mod m20261201_000005_web;
 mod m20261205_000006_restore;
 mod m20261210_000007_proof;
 mod m20261215_000008_position;
+mod m20261222_000009_rejected;
 mod table;
 
 /// Every step, oldest first.
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261205_000006_restore::Migration),
             Box::new(m20261210_000007_proof::Migration),
             Box::new(m20261215_000008_position::Migration),
+            Box::new(m20261222_000009_rejected::Migration),
         ]
     }
 }

@@ -291,7 +291,7 @@ impl TestManager {
         record: &ConflictRecord,
         take: conflict::Take,
         widen: bool,
-    ) -> Result<conflict::Resolved> {
+    ) -> Result<conflict::resolve::Resolved> {
         let answer = conflict::Answer {
             take: Some(take),
             expected: conflict::etag(record),

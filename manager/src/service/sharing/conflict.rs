@@ -1,32 +1,27 @@
 //! Questions for a person: shown per place with base, both sides and who made them, and answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod resolve;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use atoll_domain::id::{Digest, ResourceId, RevisionId, SecretId};
-use atoll_domain::sharing::fork::{Delivery, ForkEvent};
+use atoll_domain::id::{Digest, ResourceId, RevisionId};
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::merge::Conflict;
-use atoll_domain::sharing::offer::EditMode;
-use atoll_domain::sharing::path::{Path, TouchedPaths};
-use atoll_domain::sharing::revision::{Origin, Revision};
+use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::three_way::readable;
-use atoll_domain::sharing::touched::difference;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+pub use self::resolve::{Answer, Take, resolve};
 use super::history::{Loaded, load};
-use super::release::{check_drafts, release_in};
-use super::{JOB_FORKS, fork, reach, save, secret};
 use crate::directory::Nodes;
 use crate::error::{Error, Result};
+use crate::service::Services;
 use crate::service::list::{Field, Listed, Options, Page, page};
-use crate::service::{Caller, Services};
-use crate::store::fleet::node_get;
+use crate::store::Database;
 use crate::store::sharing::{
-    ConflictRecord, ForkRecord, ReleaseRecord, ResourceRecord, RevisionRecord, conflict_list, conflict_put,
-    forks_between, resource_get, resource_list, resource_lock, resource_update,
+    ConflictRecord, ResourceRecord, RevisionRecord, conflict_list, resource_get, resource_list,
 };
-use crate::store::{Database, Tx};
 
 /// A question with everything that is needed to answer it.
 #[derive(Debug, Clone)]
@@ -223,231 +218,9 @@ async fn open_places(
     Ok(Some((places, merged.body)))
 }
 
-/// Which value a place is to have.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Take {
-    Ours,
-    Theirs,
-    Base,
-    Proposal,
-    Value(Option<Value>),
-}
-
-/// An answer.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// For every place without an answer of its own.
-    pub take: Option<Take>,
-    /// By readable path or by key.
-    pub choices: Vec<(String, Take)>,
-    /// Instead of choices: the whole content in the outside form.
-    pub content: Option<Value>,
-    pub message: String,
-    pub release: bool,
-    /// The etag of what was looked at, or `*`.
-    pub expected: String,
-}
-
 /// Changes whenever a side of the conflict does.
 #[must_use]
 pub fn etag(record: &ConflictRecord) -> String {
     let heads: Vec<String> = record.heads.iter().map(ToString::to_string).collect();
     Digest::of(heads.join(" ").as_bytes()).short()
-}
-
-/// What became of an answer.
-#[derive(Debug)]
-pub struct Resolved {
-    pub loaded: Loaded,
-    pub revision: RevisionId,
-    pub release: Option<ReleaseRecord>,
-}
-
-/// Answers a question: a revision with both sides as parents, which touches the open places and whatever else the
-/// answer changes.
-///
-/// # Errors
-/// A place is left open, the result breaks a rule, or somebody else answered first.
-pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Answer) -> Result<Resolved> {
-    let mut tx = services.store.begin_ordered().await?;
-    resource_lock(&tx, find(&tx, id).await?.resource).await?;
-    let record = find(&tx, id).await?;
-    if record.closed_by.is_some() {
-        return Err(Error::precondition("RESOLVED_ALREADY", "this conflict is resolved already; look at the resource"));
-    }
-    let present = etag(&record);
-    if answer.expected != "*" && answer.expected != present {
-        return Err(changed(&answer.expected, &present));
-    }
-    let resource = resource_get(&tx, record.resource).await?;
-    let mut loaded = load(&tx, resource.ok_or_else(|| Error::internal("the resource is not there"))?).await?;
-    let (places, merged) = open_places(&tx, &loaded, &record)
-        .await?
-        .ok_or_else(|| Error::precondition("RESOLVED_ALREADY", "the sides of this conflict merge by now"))?;
-    let body = match answered(&loaded, &places, &merged, &answer)? {
-        // An answer may bring a sensitive value in the clear, as any content that is written here.
-        Some(body) => {
-            let (body, fresh) =
-                secret::seal(services, &tx, loaded.record.kind, body, Some(&merged), caller.now).await?;
-            save::check(loaded.record.kind, &body)?;
-            check_reach(&tx, &loaded, &record, &merged, &body, &fresh, caller).await?;
-            Some(body)
-        }
-        None => None,
-    };
-    let mut touched: TouchedPaths = places.iter().map(|place| place.conflict.path.clone()).collect();
-    touched.extend(&difference(Some(&merged), body.as_ref()));
-    let parents = sides(&record).into_iter().collect();
-    let (resource, kind) = (loaded.record.id, loaded.record.kind);
-    let revision = Revision::writing(resource, kind, parents, body.as_ref(), touched);
-    let id = revision.id;
-    let metadata = loaded.merge_provenance(&revision.header.parents).metadata;
-    let said = save::provenance(caller, Origin::Resolution, answer.message.clone(), metadata);
-    loaded.add(&tx, revision, said, body.as_ref(), None, caller.now).await?;
-    conflict_put(&tx, &ConflictRecord { closed_by: Some(id), ..record.clone() }).await?;
-    let release = settle_with(services, caller, &mut tx, &mut loaded, &record, id, answer.release).await?;
-    let detail = json!({ "conflict": record.id, "revision": id, "message": answer.message });
-    caller.record(&mut tx, "conflict.resolve", &loaded.record.name, detail);
-    tx.commit().await?;
-    Ok(Resolved { loaded, revision: id, release })
-}
-
-fn changed(seen: &str, present: &str) -> Error {
-    if seen.is_empty() {
-        let text = format!("say which state of this conflict you looked at (its etag, now {present}), or * for any");
-        return Error::invalid("PRECONDITION_NEEDED", text);
-    }
-    Error::precondition(
-        "CHANGED_MEANWHILE",
-        "a side of this conflict has changed since you looked; look at it again and answer then",
-    )
-}
-
-/// What an answer brings from either side is the resource's own; who may read it must not grow unsaid.
-async fn check_reach(
-    tx: &Tx,
-    loaded: &Loaded,
-    record: &ConflictRecord,
-    merged: &Value,
-    body: &Value,
-    fresh: &BTreeSet<SecretId>,
-    caller: &Caller,
-) -> Result<()> {
-    let agreed = reach::agreed(tx, loaded).await?;
-    let mut own = agreed.clone();
-    own.push(merged.clone());
-    for side in sides(record) {
-        own.extend(loaded.body(tx, side).await?);
-    }
-    reach::check_own(&own.iter().collect::<Vec<_>>(), body, fresh)?;
-    reach::check(tx, loaded, &agreed, body, fresh, caller).await
-}
-
-/// The resolution becomes a head for all, or stays with the one node whose publication keeps edits where they are made.
-async fn settle_with(
-    services: &Services,
-    caller: &Caller,
-    tx: &mut Tx,
-    loaded: &mut Loaded,
-    record: &ConflictRecord,
-    id: RevisionId,
-    release: bool,
-) -> Result<Option<ReleaseRecord>> {
-    let mut resolved = None;
-    if let Some(node) = record.node {
-        let forks = forks_between(tx, node, record.resource).await?;
-        let is_asked = |fork: &ForkRecord| fork.conflict == Some(record.id) && !fork.state.is_closed();
-        if let (Some(mut fork), Some(node)) = (forks.into_iter().find(is_asked), node_get(tx, node).await?) {
-            let offered = fork::offered_to(tx, loaded, &node).await?;
-            let stays_on_node = offered.is_some_and(|offered| offered.edit_mode == EditMode::Fork);
-            fork.head = id;
-            fork.conflict = None;
-            fork.on(if stays_on_node { ForkEvent::Delivered(Delivery::Kept) } else { ForkEvent::Accepted })?;
-            fork.message = format!("resolved by {}", caller.name);
-            if stays_on_node {
-                fork::rebase(services, tx, loaded, fork, caller).await?;
-                return Ok(None);
-            }
-            resolved = Some(fork);
-        }
-    }
-    if release {
-        check_drafts(loaded, id, caller)?;
-    }
-    save::add_head(tx, loaded, id, caller).await?;
-    if let Some(fork) = resolved {
-        fork::rebase(services, tx, loaded, fork, caller).await?;
-    }
-    if !release || loaded.record.heads.len() != 1 {
-        return Ok(None);
-    }
-    let head = loaded.shown()?;
-    if loaded.history.get(head).is_some_and(|revision| revision.header.tombstone) {
-        loaded.record.released = None;
-        resource_update(tx, &mut loaded.record).await?;
-        super::offer::withdraw(services, tx, loaded.record.id).await?;
-        caller.queue(tx, JOB_FORKS, loaded.record.id);
-        return Ok(None);
-    }
-    release_in(services, caller, tx, loaded, None, head).await.map(Some)
-}
-
-/// The body that an answer makes; `None` is a deletion.
-fn answered(loaded: &Loaded, places: &[PlaceView], merged: &Value, answer: &Answer) -> Result<Option<Value>> {
-    if let Some(content) = &answer.content {
-        let imported = loaded
-            .record
-            .kind
-            .import(content, Some(merged))
-            .map_err(|problem| Error::invalid("BAD_CONTENT", problem))?;
-        return Ok(Some(imported.body));
-    }
-    let mut body = Some(merged.clone());
-    for place in places {
-        let value = chosen(place, answer)?;
-        if place.conflict.path == Path::root() {
-            body = value;
-        } else if let Some(body) = &mut body {
-            place.conflict.path.put(body, value);
-            keep_order(body, &place.conflict.path);
-        }
-    }
-    Ok(body)
-}
-
-fn chosen(place: &PlaceView, answer: &Answer) -> Result<Option<Value>> {
-    let (readable, key) = (place.readable.to_string(), place.conflict.path.to_string());
-    let own = answer.choices.iter().find(|(path, _)| *path == readable || *path == key).map(|(_, take)| take);
-    let take = own.or(answer.take.as_ref()).ok_or_else(|| {
-        Error::invalid(
-            "PLACE_LEFT_OPEN",
-            format!("{readable} has no answer; say for each place which side to take, or give one for all"),
-        )
-    })?;
-    Ok(match take {
-        Take::Ours => place.conflict.left.clone(),
-        Take::Theirs => place.conflict.right.clone(),
-        Take::Base => place.conflict.base.clone(),
-        Take::Proposal => Some(place.conflict.proposal.clone().ok_or_else(|| {
-            Error::invalid("NO_PROPOSAL", format!("{readable} has no proposed merge; take a side or give a value"))
-        })?),
-        Take::Value(value) => value.clone(),
-    })
-}
-
-/// An element that an answer brings back or takes away is in its list's order, or is not.
-fn keep_order(body: &mut Value, path: &Path) {
-    use atoll_domain::sharing::keyed_list::{ITEMS, ORDER};
-    let [list @ .., items, key] = path.0.as_slice() else { return };
-    if items != ITEMS {
-        return;
-    }
-    let present = path.get(body).is_some();
-    let order = Path(list.to_vec()).child(ORDER);
-    let Some(Value::Array(mut keys)) = order.get(body).cloned() else { return };
-    keys.retain(|other| present || other.as_str() != Some(key));
-    if present && !keys.iter().any(|other| other.as_str() == Some(key)) {
-        keys.push(Value::String(key.clone()));
-    }
-    order.put(body, Some(Value::Array(keys)));
 }

@@ -18,7 +18,6 @@ pub mod node_group;
 pub mod node_seen;
 pub mod publication;
 pub mod publication_item;
-pub mod quarantine;
 pub mod resource;
 pub mod resource_release;
 pub mod revision;

@@ -5,7 +5,7 @@ use atoll_domain::sharing::fork::{Delivery, ForkState};
 use atoll_domain::sharing::path::Path;
 use atoll_domain::terminal::kept;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -213,6 +213,31 @@ pub async fn exception_put(tx: &Tx, record: &ExceptionRecord) -> Result<()> {
         .await?;
     Ok(())
 }
+
+/// Forgets the oldest exceptions of one code of a node, until there are only so many.
+pub async fn exceptions_trim(tx: &Tx, node: NodeId, code: &str, most: u64) -> Result<()> {
+    use node_exception::Column::{Code, Node, SinceMs, Subject};
+    let of_code = || node_exception::Entity::find().filter(Node.eq(node.to_string())).filter(Code.eq(code));
+    let older: Vec<String> = of_code()
+        .select_only()
+        .column(Subject)
+        .order_by_desc(SinceMs)
+        .order_by_desc(Subject)
+        .offset(most)
+        .limit(TRIM_LIMIT)
+        .into_tuple()
+        .all(tx.connection())
+        .await?;
+    if older.is_empty() {
+        return Ok(());
+    }
+    let query = node_exception::Entity::delete_many().filter(Node.eq(node.to_string())).filter(Subject.is_in(older));
+    query.exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// As many names as one statement takes.
+const TRIM_LIMIT: u64 = 1_000;
 
 pub async fn exception_clear(tx: &Tx, node: NodeId, subject: &str) -> Result<()> {
     node_exception::Entity::delete_by_id((node.to_string(), subject.to_owned())).exec(tx.connection()).await?;

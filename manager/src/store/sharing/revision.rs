@@ -13,7 +13,7 @@ use sea_orm::{
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::store::entity::{body, quarantine, revision};
+use crate::store::entity::{body, revision};
 use crate::store::{Database, Tx, json, stored, stored_json};
 
 /// A revision with its provenance.
@@ -175,24 +175,4 @@ async fn body_put(tx: &Tx, hash: BodyHash, content: &Value) -> Result<()> {
 pub async fn body_get(database: &impl Database, hash: BodyHash) -> Result<Option<Value>> {
     let row = body::Entity::find_by_id(hash.to_string()).one(database.connection()).await?;
     row.map(|row| stored_json("body", &row.content)).transpose()
-}
-
-/// Keeps a report that could not be used, whole, for a person.
-pub async fn quarantine_put(
-    tx: &Tx,
-    id: uuid::Uuid,
-    node: NodeId,
-    report: &[u8],
-    reason: &str,
-    at_ms: i64,
-) -> Result<()> {
-    let row = quarantine::ActiveModel {
-        id: Set(id.to_string()),
-        node: Set(node.to_string()),
-        report: Set(report.to_vec()),
-        reason: Set(reason.to_owned()),
-        at_ms: Set(at_ms),
-    };
-    quarantine::Entity::insert(row).exec_without_returning(tx.connection()).await?;
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use atoll_domain::document::{AppliedReport, ApplyOutcome, Report, RevisionReport};
+use atoll_domain::document::{AppliedReport, ApplyOutcome, Purpose, Report, RevisionReport, sign};
 use atoll_domain::id::{NodeId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::fork::ForkState;
@@ -11,9 +11,11 @@ use atoll_domain::sharing::revision::{AUTHOR_LIMIT, MESSAGE_LIMIT, Origin, Prove
 use atoll_domain::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::service::sharing::publication;
-use crate::service::sharing::receive::Outcome;
-use crate::store::sharing::exception_list;
+use crate::service::sharing::receive::{Outcome, SignedReport, receive};
+use crate::store::fleet::node_get;
+use crate::store::sharing::{exception_list, exceptions_of};
 use crate::testing::{TestManager, TestNode, reason};
 
 const KIND: Kind = Kind::StepTemplate;
@@ -169,4 +171,21 @@ async fn a_publication_that_is_not_there_is_not_made_by_adding_to_it() {
     let mut wish = manager.wish("evrywhere", "/", 3, EditMode::Propose, &[(KIND, "T", None)]);
     wish.add_items = true;
     assert_eq!(reason(publication::save(&manager.services, &manager.caller, wish).await), "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_node_whose_reports_are_all_rejected_is_told_of_by_the_newest_of_them() {
+    let (manager, evil, _) = farm().await;
+    let node = node_get(&manager.services.store, evil.id).await.unwrap().unwrap();
+    for number in 0..103 {
+        let (report, now) = (format!("report {number}").into_bytes(), Timestamp(clock::now().0 + number));
+        let signature = sign(Purpose::Report, &report, &evil.identity).to_vec();
+        let signed = SignedReport { number: number.cast_unsigned(), report, signature };
+        let outcome = receive(&manager.services, &node, &signed, now).await.unwrap();
+        assert!(matches!(outcome, Outcome::Rejected(_)), "{outcome:?}");
+    }
+    let told = exceptions_of(&manager.services.store, evil.id).await.unwrap();
+    let subjects: BTreeSet<String> = told.into_iter().map(|exception| exception.subject).collect();
+    assert_eq!(subjects.len(), 100);
+    assert!(subjects.contains("report 102") && !subjects.contains("report 2"), "the newest ones");
 }

@@ -1,0 +1,218 @@
+//! What a stored edit of a node becomes.
+
+use std::collections::BTreeSet;
+
+use atoll_domain::document::RevisionReport;
+use atoll_domain::id::{NodeId, ResourceId, RevisionId};
+use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
+use atoll_domain::sharing::offer::EditMode;
+use atoll_domain::sharing::path::Path;
+use atoll_domain::sharing::revision::Revision;
+use atoll_domain::time::Timestamp;
+
+use crate::clock;
+use crate::error::Result;
+use crate::service::sharing::history::Loaded;
+use crate::service::sharing::{fork, settle};
+use crate::service::{Caller, Services};
+use crate::store::Tx;
+use crate::store::fleet::NodeRecord;
+use crate::store::sharing::{ForkRecord, forks_between, forks_of, revision_report};
+
+/// What is kept of the paths at which an edit says that it takes something back.
+pub(super) fn bounded(takes_back: &[Path]) -> Vec<Path> {
+    let size = |path: &Path| path.0.iter().map(String::len).sum::<usize>();
+    let short = |path: &Path| if size(path) > TAKES_BACK_PATH_LIMIT_BYTES { Path::root() } else { path.clone() };
+    takes_back.iter().take(TAKES_BACK_LIMIT).map(short).collect()
+}
+
+/// An edit of a node that is stored.
+pub(super) struct Edit<'a> {
+    pub node: &'a NodeRecord,
+    pub revision: &'a Revision,
+    pub report: &'a RevisionReport,
+    /// What it was made from cannot be looked at.
+    pub is_rootless: bool,
+}
+
+/// What is on record of a node's wish for a revision. The same edit made on two nodes is one revision and two wishes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    /// The node was heard about it.
+    is_heard: bool,
+    /// It was declined or taken back since, so that the same edit, made once more, is a new wish.
+    is_closed: bool,
+    /// What came is not made once more: the node made it when the one was made that is closed.
+    is_the_same: bool,
+}
+
+pub(super) async fn wish_of(
+    tx: &Tx,
+    loaded: &Loaded,
+    node: &NodeRecord,
+    revision: &Revision,
+    made: Timestamp,
+) -> Result<Wish> {
+    let own = forks_between(tx, node.id, loaded.record.id).await?;
+    Ok(Wish {
+        is_heard: own.iter().any(|fork| loaded.history.descends(fork.node_head, revision.id)),
+        is_closed: own.iter().any(|fork| fork.node_head == revision.id && fork.state.is_closed()),
+        is_the_same: own.iter().any(|fork| fork.node_head == revision.id && fork.made_ms == Some(made.0)),
+    })
+}
+
+/// Whether a report brings nothing new: it merely comes twice, or tells once more of an edit that is decided.
+pub(super) async fn is_settled(tx: &Tx, wish: Wish, revision: &Revision, report: &[u8]) -> Result<bool> {
+    if !wish.is_heard || !wish.is_closed {
+        return Ok(wish.is_heard);
+    }
+    if wish.is_the_same {
+        return Ok(true);
+    }
+    Ok(revision_report(tx, revision.id).await?.as_deref() == Some(report))
+}
+
+/// Decides what a stored edit of a node becomes, by its edit mode.
+pub(super) async fn judge(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &mut Loaded,
+    edit: &Edit<'_>,
+    mode: EditMode,
+    caller: &Caller,
+) -> Result<String> {
+    let delivery = match edit.report.base_unknown {
+        true => Delivery::Unapplied,
+        false => fork::delivery_of(mode),
+    };
+    let mut fork = fork_of(tx, loaded, edit, delivery, mode, caller).await?;
+    fork.on(ForkEvent::Delivered(delivery))?;
+    fork.message = match (delivery, edit.report.base_unknown) {
+        (Delivery::Unapplied, true) => {
+            "proposed; it does not run here because nobody knows what it was edited from".to_owned()
+        }
+        (Delivery::Unapplied, false) => "proposed; the resource is locked by its publication since".to_owned(),
+        _ => fork::said_of(delivery, &fork.takes_back_text()),
+    };
+    if fork.through {
+        return fork::write_through(services, tx, loaded, fork, edit.node, caller).await;
+    }
+    fork::rebase(services, tx, loaded, fork, caller).await
+}
+
+/// Edits of one node that wait without running. Each of those is a proposal of its own, so a program that saves in a loop
+/// would fill the list of everybody.
+pub(super) const WAITING_LIMIT: usize = 100;
+
+pub(super) async fn too_many_wait(tx: &Tx, node: &NodeRecord) -> Result<bool> {
+    let forks = forks_of(tx, node.id).await?;
+    Ok(forks.iter().filter(|fork| !fork.state.is_closed() && fork.delivery == Delivery::Unapplied).count()
+        >= WAITING_LIMIT)
+}
+
+/// A fork as it begins, whatever else is said with its edit.
+pub(super) fn fresh_fork(
+    resource: ResourceId,
+    node: NodeId,
+    head: RevisionId,
+    delivery: Delivery,
+    caller: &Caller,
+) -> ForkRecord {
+    ForkRecord {
+        id: clock::new_id(),
+        resource,
+        node,
+        head,
+        node_head: head,
+        state: ForkState::Local,
+        message: String::new(),
+        since_ms: caller.now.0,
+        conflict: None,
+        delivery,
+        through: false,
+        claimed: None,
+        takes_back: Vec::new(),
+        edit: clock::new_id(),
+        made_ms: None,
+    }
+}
+
+pub(super) fn fork_with(edit: &Edit<'_>, delivery: Delivery, through: bool, caller: &Caller) -> ForkRecord {
+    ForkRecord {
+        through,
+        claimed: edit.report.claimed,
+        takes_back: edit.report.takes_back.clone(),
+        made_ms: Some(edit.report.provenance.at.0),
+        ..fresh_fork(edit.revision.header.resource, edit.node.id, edit.revision.id, delivery, caller)
+    }
+}
+
+/// Paths that are kept of what an edit says it takes back.
+const TAKES_BACK_LIMIT: usize = 100;
+
+/// Longest of them that is kept; a longer one is said to be somewhere in the content.
+const TAKES_BACK_PATH_LIMIT_BYTES: usize = 1_000;
+
+/// The fork that an edit belongs to, moved on to it.
+async fn fork_of(
+    tx: &Tx,
+    loaded: &mut Loaded,
+    edit: &Edit<'_>,
+    delivery: Delivery,
+    mode: EditMode,
+    caller: &Caller,
+) -> Result<ForkRecord> {
+    // What takes something back waits for a person, and so does what nobody can hold against its parents.
+    let may_go_through = mode == EditMode::WriteThrough
+        && delivery == Delivery::Proposed
+        && !edit.is_rootless
+        && edit.report.takes_back.is_empty();
+    let fresh = fork_with(edit, delivery, may_go_through, caller);
+    // An edit that does not run is no part of the one that does, and the other way round.
+    let is_running = |fork: &ForkRecord| {
+        !fork.state.is_closed() && fork.delivery != Delivery::Unapplied && delivery != Delivery::Unapplied
+    };
+    let forks = forks_between(tx, edit.node.id, loaded.record.id).await?;
+    let mut open: Vec<ForkRecord> = forks.into_iter().filter(is_running).collect();
+    open.sort_by_key(|fork| std::cmp::Reverse(fork.edit));
+    let contained = open.iter().find(|fork| {
+        loaded.history.descends(edit.revision.id, fork.head)
+            || loaded.history.descends(edit.revision.id, fork.node_head)
+    });
+    if let Some(fork) = contained {
+        // What waits for a person is not carried through by the next edit on top of it.
+        let through = may_go_through && (fork.through || fork.state == ForkState::Accepted);
+        let (id, since_ms, conflict) = (fork.id, fork.since_ms, fork.conflict);
+        let mut takes_back = fork.takes_back.clone();
+        takes_back.extend(fresh.takes_back.iter().filter(|path| !fork.takes_back.contains(path)).cloned());
+        takes_back.truncate(TAKES_BACK_LIMIT);
+        let head = moved_head(tx, loaded, fork, edit, caller).await?;
+        if let Some(head) = head {
+            return Ok(ForkRecord { id, since_ms, conflict, through, takes_back, head, state: fork.state, ..fresh });
+        }
+    }
+    // Two edits beside each other: where they merge, both count. An older one that waits is never closed by a newer one.
+    if let Some(fork) = open.first().filter(|_| !may_go_through && contained.is_none()) {
+        let heads = settle::settle(tx, loaded, &BTreeSet::from([fork.head, edit.revision.id]), caller).await?;
+        if let (Some(head), 1) = (heads.first(), heads.len()) {
+            let (id, since_ms, conflict, state) = (fork.id, fork.since_ms, fork.conflict, fork.state);
+            return Ok(ForkRecord { id, since_ms, conflict, state, head: *head, ..fresh });
+        }
+    }
+    Ok(fresh)
+}
+
+/// The head of a fork after an edit on top of the node's earlier one. What a person made of that one stays part of it.
+async fn moved_head(
+    tx: &Tx,
+    loaded: &mut Loaded,
+    fork: &ForkRecord,
+    edit: &Edit<'_>,
+    caller: &Caller,
+) -> Result<Option<RevisionId>> {
+    if loaded.history.descends(edit.revision.id, fork.head) {
+        return Ok(Some(edit.revision.id));
+    }
+    let heads = settle::settle(tx, loaded, &BTreeSet::from([fork.head, edit.revision.id]), caller).await?;
+    Ok(heads.first().copied().filter(|_| heads.len() == 1))
+}
