@@ -1,0 +1,44 @@
+//! Telling the server that its files are new.
+
+use std::fs;
+
+use atoll_agent::config::{FileFormat, FilesConfig};
+use atoll_agent::files::handover::RETRY;
+use atoll_agent::files::{Handed, Handover};
+use atoll_node::domain::sharing::offer::EditMode;
+
+use super::farm::Server;
+
+#[tokio::test]
+async fn a_reload_command_that_failed_is_run_again_without_a_change() {
+    let mut server = Server::start(FileFormat::Json);
+    let mended = server.directory.path().join("mended");
+    let script = format!("test -e {} || {{ echo broken >&2; exit 1; }}", mended.display());
+    let reload_command = ["sh", "-c", &script].map(str::to_owned).to_vec();
+    let mut handover = Handover::new(&FilesConfig { reload_command, ..FilesConfig::default() });
+    server.publish("80", EditMode::Propose);
+    let batch = server.tick(true);
+    let Handed::Failed(text) = handover.hand_over(&batch).await else { panic!("it did not fail") };
+    assert!(text.contains("broken"), "{text}");
+    assert!(handover.problem().unwrap().contains("it is run again at"));
+
+    // Not in a circle, and without a word about what is known.
+    let batch = server.tick(false);
+    assert_eq!(handover.hand_over(&batch).await, Handed::Nothing);
+    tokio::time::sleep(RETRY.0).await;
+    assert_eq!(handover.hand_over(&batch).await, Handed::FailedAgain);
+    assert!(handover.problem().unwrap().contains("failed 2 times"));
+    // Something new does not wait.
+    server.publish("90", EditMode::Propose);
+    let batch = server.tick(true);
+    assert!(matches!(handover.hand_over(&batch).await, Handed::Failed(_)));
+
+    fs::write(&mended, "").unwrap();
+    tokio::time::sleep(RETRY.0).await;
+    let batch = server.tick(false);
+    assert_eq!(handover.hand_over(&batch).await, Handed::Done);
+    assert_eq!(handover.problem(), None);
+    server.adapter.settled(&batch);
+    let batch = server.tick(false);
+    assert_eq!(handover.hand_over(&batch).await, Handed::Nothing);
+}

@@ -1,0 +1,82 @@
+//! What others put beside the files of the agent.
+
+use std::fs;
+use std::path::PathBuf;
+
+use atoll_agent::config::FileFormat;
+use atoll_node::domain::sharing::offer::EditMode;
+
+use super::farm::{Server, adapter};
+
+/// Whoever may write beside the files leads the agent nowhere, and stops it for nobody.
+#[cfg(unix)]
+#[test]
+fn what_others_put_under_the_agents_names_is_neither_followed_nor_waited_for() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Locked);
+    server.tick(true);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let directory = server.file("json").parent().unwrap().to_owned();
+
+    // A link that leads to nothing yet, where an edit that is not taken will be kept.
+    symlink(elsewhere.path().join("planted"), server.file("json.rejected")).unwrap();
+    let edit = server.read().replace("80", "81");
+    fs::write(server.file("json"), &edit).unwrap();
+    fs::set_permissions(server.file("json"), fs::Permissions::from_mode(0o6755)).unwrap();
+    server.tick(false);
+    server.later();
+    server.tick(false);
+    assert_eq!(fs::read_to_string(server.file("json.rejected-2")).unwrap(), edit);
+
+    // A pipe where the next release is put together, and one in the place of the file itself.
+    let pipe = |path: PathBuf| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    pipe(directory.join(".web-settings.json.atoll-tmp"));
+    server.publish("82", EditMode::Locked);
+    server.tick(true);
+    assert!(server.read().contains("\"82\""));
+    fs::remove_file(server.file("json")).unwrap();
+    pipe(server.file("json"));
+    server.tick(true);
+    assert!(server.adapter.problems().values().any(|problem| problem.contains("not a plain file")));
+    fs::remove_file(server.file("json")).unwrap();
+
+    // A yard that is a link to somebody else's directory: nothing is fetched from there, and nothing goes there.
+    fs::write(elsewhere.path().join("server.key"), "secret").unwrap();
+    fs::write(elsewhere.path().join("server.2"), "secret").unwrap();
+    let yard = server.directory.path().join("files/.atoll");
+    let _ = fs::remove_dir_all(&yard);
+    fs::create_dir(&yard).unwrap();
+    symlink(elsewhere.path(), yard.join("variable_set")).unwrap();
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Json);
+    server.tick(true);
+    server.later();
+    server.tick(true);
+    for value in ["83", "84"] {
+        server.publish(value, EditMode::Locked);
+        server.tick(true);
+        server.later();
+        server.tick(true);
+    }
+    assert!(server.file("json").exists());
+    let mut names: Vec<String> = fs::read_dir(elsewhere.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["server.2", "server.key"]);
+}
+
+#[test]
+fn a_file_of_somebody_elses_beside_ours_is_not_touched() {
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    fs::write(server.file("json.error"), "notes of an operator").unwrap();
+    server.tick(false);
+    server.saved("json", "{ half");
+    server.tick(true);
+    assert_eq!(fs::read_to_string(server.file("json.error")).unwrap(), "notes of an operator");
+}

@@ -1,0 +1,76 @@
+//! Environment files and whatever is left of them.
+
+use std::fs;
+
+use atoll_agent::config::FileFormat;
+use atoll_node::domain::sharing::offer::EditMode;
+
+use super::farm::{Server, adapter, walk};
+
+#[test]
+fn an_environment_file_is_written_only_and_leaves_no_old_values_behind() {
+    let mut server = Server::start(FileFormat::Env);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    let written = fs::read_to_string(server.file("env")).unwrap();
+    assert!(written.contains("Port=80\n"), "{written}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(server.file("env")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    server.saved("env", "Port=1\n");
+    assert_eq!(fs::read_to_string(server.file("env")).unwrap(), written);
+    assert_eq!(fs::read_to_string(server.file("env.rejected")).unwrap(), "Port=1\n");
+    assert!(server.edits().is_empty());
+
+    // The copy may hold what the node has lost by now.
+    server.publish("90", EditMode::Propose);
+    server.tick(true);
+    let names: Vec<String> = fs::read_dir(server.file("env").parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(names, ["web-settings.env"]);
+    let yard = server.directory.path().join("files/.atoll/variable_set");
+    assert_eq!(fs::read_dir(yard).map_or(0, Iterator::count), 0, "nor is anything that was swapped out");
+}
+
+#[test]
+fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
+    for goes in ["replaced", "gone", "replaced while the agent was down", "crashed while keeping"] {
+        let mut server = Server::start(FileFormat::Env);
+        server.publish("hunter2", EditMode::Propose);
+        server.tick(true);
+        let touched = fs::read_to_string(server.file("env")).unwrap() + "# note\n";
+        match goes {
+            "replaced while the agent was down" => {
+                fs::write(server.file("env"), &touched).unwrap();
+                server.publish("sesame", EditMode::Propose);
+            }
+            "crashed while keeping" => {
+                server.saved("env", &touched);
+                // What was remembered before the copy was made is all that a new process has.
+                server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
+                server.publish("sesame", EditMode::Propose);
+            }
+            "gone" => {
+                server.saved("env", &touched);
+                server.unpublish();
+            }
+            _ => {
+                fs::write(server.file("env"), &touched).unwrap();
+                server.tick(false);
+                server.publish("sesame", EditMode::Propose);
+            }
+        }
+        for _ in 0..3 {
+            server.tick(true);
+            server.later();
+        }
+        for entry in walk(&server.directory.path().join("files")) {
+            let text = fs::read_to_string(&entry).unwrap();
+            assert!(!text.contains("hunter2"), "{goes}: {} holds {text}", entry.display());
+        }
+    }
+}
