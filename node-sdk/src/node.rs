@@ -75,7 +75,8 @@ impl Node {
         self.inner.replica().running()
     }
 
-    /// Edits of this node that the manager rejected, the newest of each resource: nobody else may have them.
+    /// Edits of this node that the manager rejected and that were not put elsewhere yet: nobody else may have them. The newest
+    /// of each resource stays among them until another edit takes its place.
     #[must_use]
     pub fn rejected(&self) -> Vec<Rejected> {
         self.inner.replica().rejected()
@@ -130,6 +131,14 @@ impl Node {
             })
         })
         .await
+    }
+
+    /// Says that a rejected edit is kept elsewhere now, where its author finds it.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn put_elsewhere(&self, revision: RevisionId) -> Result<(), NodeError> {
+        self.blocking(move |inner| inner.change(|replica| Ok((replica.plan_put_elsewhere(revision), ())))).await
     }
 
     /// Reports what became of a resource on this server. It is durably in the outbox when this returns.

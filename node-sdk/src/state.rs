@@ -257,12 +257,17 @@ impl LinkState {
 /// Whether somebody who watches what the node runs wants to know.
 fn is_visible(write: &Write) -> bool {
     match write {
-        Write::PutDocument(..) | Write::RemoveDocument(_) | Write::PutFork(_) | Write::RemoveFork(_) => true,
+        Write::PutDocument(..)
+        | Write::RemoveDocument(_)
+        | Write::PutFork(_)
+        | Write::RemoveFork(_)
+        | Write::PutRejected(..) => true,
         Write::SetCursor(..)
         | Write::SetHeard(..)
         | Write::SetEpoch(_)
         | Write::PutReport(..)
         | Write::RemoveReport(_)
+        | Write::RemoveRejected(_)
         | Write::SetMark(..)
         | Write::PutContent(..)
         | Write::RemoveContent(..) => false,

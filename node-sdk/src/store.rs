@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use atoll_domain::document::{Audience, Lane, Report};
 use atoll_domain::id::{ManagerEpoch, ResourceId};
 use atoll_domain::link::replica::trail::Content;
-use atoll_domain::link::replica::{DocumentKey, Replica, Stored, Write};
+use atoll_domain::link::replica::{DocumentKey, Rejected, Replica, Stored, Write};
 use atoll_domain::sharing::fork::Fork;
 use atoll_proto::v1::SignedDocument;
 use prost::Message as _;
@@ -25,6 +25,8 @@ const TRAIL: Bytes = TableDefinition::new("trail");
 const META: Bytes = TableDefinition::new("meta");
 const MARKS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("marks");
 const CURSORS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("cursors");
+/// Edits that the manager rejected, by the number of their report.
+const REJECTED: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("rejected");
 const REPORTS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("reports");
 
 const EPOCH: &str = "epoch";
@@ -65,6 +67,7 @@ impl Store {
             transaction.open_table(META)?;
             transaction.open_table(CURSORS)?;
             transaction.open_table(REPORTS)?;
+            transaction.open_table(REJECTED)?;
             Ok(())
         })?;
         Ok(store)
@@ -136,6 +139,10 @@ impl Store {
             let (number, value) = entry?;
             writes.push(Write::PutReport(number.value(), Box::new(from_json::<Report>(value.value())?)));
         }
+        for entry in transaction.open_table(REJECTED)?.iter()? {
+            let (number, value) = entry?;
+            writes.push(Write::PutRejected(number.value(), Box::new(from_json::<Rejected>(value.value())?)));
+        }
         let cursors = transaction.open_table(CURSORS)?;
         for lane in Lane::ALL {
             if let Some(sequence) = cursors.get(lane_name(lane))? {
@@ -198,6 +205,12 @@ fn put(transaction: &WriteTransaction, write: &Write) -> Result<(), redb::Error>
         Write::RemoveReport(number) => {
             transaction.open_table(REPORTS)?.remove(*number)?;
             count_on(transaction, *number)?;
+        }
+        Write::PutRejected(number, rejected) => {
+            transaction.open_table(REJECTED)?.insert(*number, json(rejected)?.as_slice())?;
+        }
+        Write::RemoveRejected(number) => {
+            transaction.open_table(REJECTED)?.remove(*number)?;
         }
         Write::PutContent(resource, number, content) => {
             transaction

@@ -9,6 +9,7 @@ use atoll_node::domain::canonical::DOCUMENT_SIZE_LIMIT_BYTES;
 use atoll_node::domain::id::Digest;
 use atoll_node::file::{sync_parent, temporary_path, write_new};
 
+use super::anchor::{Anchor, YARD};
 use super::plan::Observed;
 
 /// A file changed within this time of its last look may change again under the same time stamp.
@@ -44,7 +45,8 @@ struct Stamp {
 /// # Errors
 /// As the file system says, or the file is no file or far too large.
 pub fn look(path: &Path, seen: &mut Option<Seen>, now: Instant) -> io::Result<Observed> {
-    let metadata = match fs::symlink_metadata(path) {
+    let found = Anchor::of(path).and_then(|(_anchor, place)| fs::symlink_metadata(place));
+    let metadata = match found {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(note(seen, None, None, now)),
         Err(error) => return Err(error),
@@ -67,7 +69,12 @@ pub fn look(path: &Path, seen: &mut Option<Seen>, now: Instant) -> io::Result<Ob
 /// # Errors
 /// As the file system says, or the file is no plain file or far too large.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
+    let (_anchor, place) = Anchor::of(path)?;
+    read_place(&place)
+}
+
+fn read_place(place: &Path) -> io::Result<Vec<u8>> {
+    let file = open(place)?;
     // Of what was opened, and not of what has its name by now.
     stamp(&file.metadata()?)?;
     let mut bytes = Vec::new();
@@ -90,19 +97,23 @@ fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Refuses a directory that is none: whoever may write beside the files could otherwise lead them anywhere.
-fn plain_directory(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() {
-        return Ok(());
+/// Makes the directory of files of a kind, or of what was swapped out of it, and opens it.
+fn make_plain(path: &Path) -> io::Result<Anchor> {
+    if let Some(yard) = path.parent().filter(|parent| parent.ends_with(YARD)) {
+        // The name is the agent's: what somebody put there that is no directory is in the way of all files.
+        if fs::symlink_metadata(yard).is_ok_and(|found| !found.is_dir()) {
+            fs::remove_file(yard)?;
+        }
     }
-    let text = format!("{} is a link or no directory; the agent writes into plain directories only", path.display());
-    Err(io::Error::other(text))
+    fs::create_dir_all(path)?;
+    Anchor::at(path)
 }
 
-/// Makes the directory of files of a kind, or of what was swapped out of it, and checks that it is one.
-fn make_plain(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)?;
-    plain_directory(path)
+/// The directory of a file, made where it is not there, and the file's place in it.
+fn make_place(path: &Path) -> io::Result<(Anchor, PathBuf)> {
+    let anchor = make_plain(path.parent().unwrap_or(Path::new(".")))?;
+    let place = anchor.path().join(path.file_name().unwrap_or_default());
+    Ok((anchor, place))
 }
 
 fn note(seen: &mut Option<Seen>, stamp: Option<Stamp>, hash: Option<Digest>, now: Instant) -> Observed {
@@ -144,9 +155,8 @@ fn entry_of(_metadata: &Metadata) -> (u64, (i64, i64)) {
 /// # Errors
 /// As the file system says; the place then holds the old or the new file.
 pub fn replace(path: &Path, content: &[u8], mode: u32, yard: &Path) -> io::Result<Option<PathBuf>> {
-    if let Some(parent) = path.parent() {
-        make_plain(parent)?;
-    }
+    let (_anchor, path) = make_place(path)?;
+    let path = path.as_path();
     let temporary = temporary_path(path);
     write_new(&temporary, content, mode)?;
     let displaced = match exchange(&temporary, path) {
@@ -181,8 +191,9 @@ pub fn replace(path: &Path, content: &[u8], mode: u32, yard: &Path) -> io::Resul
 /// # Errors
 /// As the file system says.
 pub fn remove(path: &Path, yard: &Path) -> io::Result<PathBuf> {
-    let kept = displace(path, yard)?;
-    sync_parent(path)?;
+    let (_anchor, place) = Anchor::of(path)?;
+    let kept = displace(&place, yard)?;
+    sync_parent(&place)?;
     Ok(kept)
 }
 
@@ -192,13 +203,18 @@ pub fn remove(path: &Path, yard: &Path) -> io::Result<PathBuf> {
 /// # Errors
 /// As the file system says.
 pub fn left_over(path: &Path, ours: &[Digest], yard: &Path) -> io::Result<Option<PathBuf>> {
-    let temporary = temporary_path(path);
+    let (_anchor, place) = match Anchor::of(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let temporary = temporary_path(&place);
     match fs::symlink_metadata(&temporary) {
         // The name is the agent's: a link or a pipe under it is nobody's edit, and only the name goes.
         Ok(found) if !found.is_file() && !found.is_dir() => return fs::remove_file(&temporary).map(|()| None),
         _ => {}
     }
-    match read(&temporary) {
+    match read_place(&temporary) {
         Ok(bytes) if ours.contains(&Digest::of(&bytes)) => fs::remove_file(&temporary).map(|()| None),
         Ok(_) => displace(&temporary, yard).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -208,16 +224,13 @@ pub fn left_over(path: &Path, ours: &[Digest], yard: &Path) -> io::Result<Option
 
 /// Moves a file out of everybody's sight to a free name in a yard. Whoever has it open goes on writing into it there.
 fn displace(from: &Path, yard: &Path) -> io::Result<PathBuf> {
-    if let Some(parent) = yard.parent() {
-        make_plain(parent)?;
-    }
-    make_plain(yard)?;
+    let anchor = make_plain(yard)?;
     let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = name.trim_start_matches('.').trim_end_matches(TEMPORARY).to_owned();
-    let kept = free(|number| yard.join(format!("{name}.{number}")))?;
+    let kept = free(|number| anchor.path().join(format!("{name}.{number}")))?;
     fs::rename(from, &kept)?;
     sync_parent(&kept)?;
-    Ok(kept)
+    Ok(yard.join(kept.file_name().unwrap_or_default()))
 }
 
 /// How a file ends that is about to take its place.
@@ -229,11 +242,12 @@ const TEMPORARY: &str = ".atoll-tmp";
 /// # Errors
 /// As the file system says; the file then stays where it is.
 pub fn put_aside(from: &Path, place: &Path) -> io::Result<PathBuf> {
-    let kept = free_name(place)?;
-    place.parent().map_or(Ok(()), make_plain)?;
+    let (_yard, from) = Anchor::of(from)?;
+    let (_anchor, at) = make_place(place)?;
+    let kept = free_beside(&at)?;
     fs::rename(from, &kept)?;
     sync_parent(&kept)?;
-    Ok(kept)
+    Ok(place.with_file_name(kept.file_name().unwrap_or_default()))
 }
 
 /// Keeps what stands in a place beside it under a free name, while it goes on standing there.
@@ -241,20 +255,23 @@ pub fn put_aside(from: &Path, place: &Path) -> io::Result<PathBuf> {
 /// # Errors
 /// As the file system says.
 pub fn keep_copy(place: &Path, kept: &Path, mode: u32) -> io::Result<()> {
-    place.parent().map_or(Ok(()), plain_directory)?;
-    // A link rather than a copy: whoever still writes into the file writes into what is kept.
-    if fs::hard_link(place, kept).is_err() {
-        let bytes = read(place)?;
+    let (anchor, place) = Anchor::of(place)?;
+    let kept = anchor.path().join(kept.file_name().unwrap_or_default());
+    let is_closed = mode & 0o077 == 0;
+    // A link rather than a copy: whoever still writes into the file writes into what is kept. A link allows what the file
+    // allows, though, which is for its owner alone where it holds values in the clear.
+    if is_closed || fs::hard_link(&place, &kept).is_err() {
+        let bytes = read_place(&place)?;
         // Nothing that has taken the name meanwhile is written into, and what the file allows is not taken over.
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-        let mut file = options.open(kept)?;
+        let mut file = options.open(&kept)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
     }
-    sync_parent(kept)
+    sync_parent(&kept)
 }
 
 /// Keeps a text beside a place that something else stands in.
@@ -262,10 +279,28 @@ pub fn keep_copy(place: &Path, kept: &Path, mode: u32) -> io::Result<()> {
 /// # Errors
 /// As the file system says.
 pub fn keep_text(place: &Path, text: &[u8]) -> io::Result<PathBuf> {
-    let kept = free_name(place)?;
-    place.parent().map_or(Ok(()), make_plain)?;
+    let (_anchor, at) = make_place(place)?;
+    let kept = free_beside(&at)?;
     atoll_node::file::write_atomically(&kept, text, 0o644)?;
-    Ok(kept)
+    Ok(place.with_file_name(kept.file_name().unwrap_or_default()))
+}
+
+/// Writes a note beside a file.
+///
+/// # Errors
+/// As the file system says.
+pub fn write_note(path: &Path, text: &str) -> io::Result<()> {
+    let (_anchor, place) = Anchor::of(path)?;
+    atoll_node::file::write_atomically(&place, text.as_bytes(), 0o644)
+}
+
+/// Takes a file away for good.
+///
+/// # Errors
+/// As the file system says.
+pub fn forget(path: &Path) -> io::Result<()> {
+    let (_anchor, place) = Anchor::of(path)?;
+    fs::remove_file(place)
 }
 
 /// Whether a plain file begins with a text.
@@ -279,6 +314,11 @@ pub fn begins_with(path: &Path, text: &str) -> bool {
 /// # Errors
 /// Too much is kept there already.
 pub fn free_name(place: &Path) -> io::Result<PathBuf> {
+    let (_anchor, at) = make_place(place)?;
+    Ok(place.with_file_name(free_beside(&at)?.file_name().unwrap_or_default()))
+}
+
+fn free_beside(place: &Path) -> io::Result<PathBuf> {
     let first = beside(place, ".rejected");
     if fs::symlink_metadata(&first).is_err() {
         return Ok(first);

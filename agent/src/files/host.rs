@@ -15,6 +15,12 @@ pub trait Host: Send + 'static {
     /// Edits of the node that the manager rejected.
     fn rejected(&self) -> Vec<Rejected>;
 
+    /// A rejected edit is kept beside its file now.
+    ///
+    /// # Errors
+    /// Says why that cannot be noted.
+    fn put_elsewhere(&self, revision: RevisionId) -> Result<(), NodeError>;
+
     /// Counts up with every change of what the node runs.
     fn version(&self) -> u64;
 
@@ -45,6 +51,10 @@ impl Host for NodeHost {
 
     fn rejected(&self) -> Vec<Rejected> {
         self.node.rejected()
+    }
+
+    fn put_elsewhere(&self, revision: RevisionId) -> Result<(), NodeError> {
+        self.runtime.block_on(self.node.put_elsewhere(revision))
     }
 
     fn version(&self) -> u64 {

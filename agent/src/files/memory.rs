@@ -1,6 +1,6 @@
 //! What the adapter has written: it survives a restart, so that an edit made meanwhile is still seen as one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -46,7 +46,10 @@ pub struct Memory {
     /// By where they lie.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub displaced: BTreeMap<PathBuf, Displaced>,
-    /// Edits that the manager rejected and that were kept beside their file: the newest of each resource.
+    /// Edits that the manager rejected and that were kept beside their file, as long as the node tells of them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kept: BTreeSet<RevisionId>,
+    /// The same, of the version before: the newest of each resource.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rejected: BTreeMap<ResourceId, RevisionId>,
 }

@@ -4,6 +4,7 @@
 //! remembered by hash, so a file that somebody changed is always told from one that is only old.
 
 pub mod adapter;
+pub mod anchor;
 pub mod content;
 pub mod disk;
 pub mod environment;

@@ -4,6 +4,7 @@ use std::fs;
 
 use atoll_agent::config::FileFormat;
 use atoll_node::domain::document::Report;
+use atoll_node::domain::link::replica::Write;
 use atoll_node::domain::sharing::offer::EditMode;
 
 use super::farm::Server;
@@ -77,7 +78,7 @@ fn an_edit_that_the_manager_rejects_is_kept_beside_the_file_once() {
     {
         let mut replica = server.node.0.lock().unwrap();
         let report = replica.outbox().values().find(|report| matches!(report, Report::Revision(_))).unwrap().clone();
-        let writes = replica.plan_rejection(&mut replica.own_edits(), &report, "a sensitive value was moved");
+        let writes = replica.plan_rejection(&mut replica.own_edits(), 0, &report, "a sensitive value was moved");
         replica.apply(writes);
     }
     for _ in 0..3 {
@@ -100,7 +101,7 @@ fn a_rejected_edit_is_kept_where_its_file_was_when_the_resource_is_gone() {
     {
         let mut replica = server.node.0.lock().unwrap();
         let report = replica.outbox().values().find(|report| matches!(report, Report::Revision(_))).unwrap().clone();
-        let writes = replica.plan_rejection(&mut replica.own_edits(), &report, "there is another of this name");
+        let writes = replica.plan_rejection(&mut replica.own_edits(), 0, &report, "there is another of this name");
         replica.apply(writes);
     }
     for _ in 0..3 {
@@ -109,4 +110,71 @@ fn a_rejected_edit_is_kept_where_its_file_was_when_the_resource_is_gone() {
     assert!(!server.file("json").exists());
     assert!(fs::read_to_string(server.file("json.rejected")).unwrap().contains("\"81\""));
     assert!(!server.file("json.rejected-2").exists());
+}
+
+/// Two people save one file while the node is cut off, and the manager rejects what each of them made.
+#[test]
+fn every_edit_that_the_manager_rejects_is_kept_and_not_only_the_newest() {
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    let published = server.read();
+    server.saved("json", &published.replace("80", "81"));
+    server.saved("json", &published.replace("80", "82"));
+    for number in [0, 1] {
+        let mut replica = server.node.0.lock().unwrap();
+        let report = replica.outbox()[&number].clone();
+        let mut writes =
+            replica.plan_rejection(&mut replica.own_edits(), number, &report, "it moves a sensitive value");
+        writes.push(Write::RemoveReport(number));
+        replica.apply(writes);
+    }
+    assert_eq!(server.node.0.lock().unwrap().rejected().len(), 2);
+    for _ in 0..3 {
+        server.tick(true);
+    }
+    assert_eq!(server.read(), published, "what is released stands again");
+    let kept = ["json.rejected", "json.rejected-2"].map(|ending| fs::read_to_string(server.file(ending)).unwrap());
+    assert!(kept[0].contains("\"81\"") && kept[1].contains("\"82\""), "{kept:?}");
+    assert!(!server.file("json.rejected-3").exists());
+}
+
+/// Somebody has a file open across a release and saves into it slowly, and somebody else does so where edits are locked.
+#[test]
+fn what_is_saved_into_a_replaced_file_is_waited_for_and_told_of_where_it_is_not_taken() {
+    use std::io::Write as _;
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    let (edit, open) = (server.read().replace("80", "8080"), |server: &Server| {
+        fs::OpenOptions::new().write(true).truncate(false).open(server.file("json")).unwrap()
+    });
+    let mut file = open(&server);
+    server.publish("90", EditMode::Propose);
+    server.tick(true);
+    file.set_len(0).unwrap();
+    file.write_all(&edit.as_bytes()[..40]).unwrap();
+    for _ in 0..3 {
+        server.later();
+        server.tick(false);
+    }
+    assert!(server.edits().is_empty() && !server.file("json.rejected").exists(), "half of it is no edit");
+    assert!(server.adapter.problems().values().any(|text| text.contains("is not taken yet")));
+    file.write_all(&edit.as_bytes()[40..]).unwrap();
+    server.tick(false);
+    server.later();
+    server.tick(false);
+    assert_eq!(server.edits().len(), 1);
+    assert!(server.adapter.problems().is_empty(), "{:?}", server.adapter.problems());
+
+    let mut file = open(&server);
+    server.publish("95", EditMode::Locked);
+    server.tick(true);
+    file.set_len(0).unwrap();
+    file.write_all(edit.replace("8080", "9090").as_bytes()).unwrap();
+    server.tick(false);
+    server.later();
+    let told = server.tick(false).refused;
+    assert!(fs::read_to_string(server.file("json.rejected")).unwrap().contains("9090"));
+    assert!(told.iter().any(|(_, _, text)| text.contains("json.rejected") && text.contains("locked")), "{told:?}");
 }

@@ -34,6 +34,12 @@ impl Host for Memory {
     fn rejected(&self) -> Vec<Rejected> {
         self.0.lock().unwrap().rejected()
     }
+    fn put_elsewhere(&self, revision: RevisionId) -> Result<(), NodeError> {
+        let mut replica = self.0.lock().unwrap();
+        let writes = replica.plan_put_elsewhere(revision);
+        replica.apply(writes);
+        Ok(())
+    }
     fn version(&self) -> u64 {
         0
     }

@@ -80,3 +80,52 @@ fn a_file_of_somebody_elses_beside_ours_is_not_touched() {
     server.tick(true);
     assert_eq!(fs::read_to_string(server.file("json.error")).unwrap(), "notes of an operator");
 }
+
+/// The directory of a kind is a link to somebody else's: what lies there is nobody's edit.
+#[cfg(unix)]
+#[test]
+fn what_lies_behind_a_linked_directory_is_neither_read_nor_written() {
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let secret = server.read().replace("80", "of somebody else");
+    fs::write(elsewhere.path().join("web-settings.json"), &secret).unwrap();
+    let directory = server.file("json").parent().unwrap().to_owned();
+    fs::rename(&directory, directory.with_file_name("away")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &directory).unwrap();
+    for value in ["81", "82"] {
+        server.tick(false);
+        server.later();
+        server.tick(false);
+        server.publish(value, EditMode::Propose);
+        server.tick(true);
+    }
+    assert!(server.edits().is_empty(), "nothing of it left the server");
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(elsewhere.path().join("web-settings.json")).unwrap(), secret);
+    assert!(server.adapter.problems().values().any(|text| text.contains("a link or no directory")));
+    fs::remove_file(&directory).unwrap();
+    fs::rename(directory.with_file_name("away"), &directory).unwrap();
+    server.tick(true);
+    assert!(server.read().contains("\"82\""), "and it goes on when it is gone");
+}
+
+/// A plain file in the place of the directory for what is swapped out would be in the way of every release.
+#[test]
+fn a_file_in_the_place_of_the_agents_directory_stops_nothing() {
+    let mut server = Server::start(FileFormat::Json);
+    let yard = server.directory.path().join("files/.atoll");
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    for value in ["81", "82"] {
+        let _ = fs::remove_dir_all(&yard);
+        fs::write(&yard, "x").unwrap();
+        server.publish(value, EditMode::Propose);
+        server.tick(true);
+        assert!(server.read().contains(value));
+        assert!(server.adapter.problems().is_empty(), "{:?}", server.adapter.problems());
+    }
+    let left: Vec<_> = fs::read_dir(server.file("json").parent().unwrap()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}

@@ -100,7 +100,7 @@ pub fn plan_settling(replica: &Replica, answers: &[(u64, Answer)], order: &Order
             Answer::Rejected(reason) => {
                 settled.delivered.insert(*number);
                 if let Some(report) = replica.outbox().get(number) {
-                    writes.extend(replica.plan_rejection(&mut forks, report, reason));
+                    writes.extend(replica.plan_rejection(&mut forks, *number, report, reason));
                 }
             }
             Answer::NeedParents(missing) => {

@@ -188,7 +188,7 @@ impl Node {
                     self.edits.push(TakenEdit { resource, revision, number: number_of_report });
                 }
             }
-            Ok(None) | Err(EditError::Invalid(_) | EditError::Locked(_)) => {}
+            Ok(None) | Err(EditError::Invalid(_) | EditError::Locked(_) | EditError::OfAnother { .. }) => {}
             Err(error) => panic!("{error}"),
         }
     }

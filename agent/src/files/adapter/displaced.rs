@@ -7,6 +7,7 @@ use atoll_node::clock;
 use atoll_node::domain::id::Digest;
 
 use super::Adapter;
+use crate::files::anchor::YARD;
 use crate::files::content::Form;
 use crate::files::disk;
 use crate::files::memory::Displaced;
@@ -14,8 +15,6 @@ use crate::files::{Host, plan};
 
 /// A program may have a file open for so long after it was replaced, and save into what was swapped out.
 pub const DISPLACED_FOR_MS: i64 = 10 * 60_000;
-/// The directory, among the files, for what was swapped out.
-const YARD: &str = ".atoll";
 /// Files that nobody asked for and that are named as problems.
 const STRAY_LIMIT: usize = 20;
 
@@ -24,7 +23,7 @@ impl<H: Host> Adapter<H> {
     /// edits of it are not taken anyway, and the values may be gone from this node.
     pub(super) fn displaced(&mut self, path: &str, lies: PathBuf) {
         if Form::of(path) == Form::Env {
-            if let Err(error) = fs::remove_file(&lies) {
+            if let Err(error) = disk::forget(&lies) {
                 self.problem(path, format!("an old state lies in {}: {error}", lies.display()));
             }
             return;
@@ -61,7 +60,7 @@ impl<H: Host> Adapter<H> {
                 edited |= self.take_displaced(&lies, &displaced, hash);
                 is_changed = true;
             } else if displaced.until <= clock::now() {
-                if let Err(error) = fs::remove_file(&lies) {
+                if let Err(error) = disk::forget(&lies) {
                     tracing::warn!(path = name, %error, "a file that was swapped out cannot be removed");
                 }
                 self.memory.displaced.remove(&lies);
@@ -75,20 +74,37 @@ impl<H: Host> Adapter<H> {
         edited
     }
 
-    /// An edit that was saved into a file that had been swapped out: it counts as any other.
+    /// An edit that was saved into a file that had been swapped out: it counts as any other. What cannot be read may be half
+    /// written, and is waited for as long as its writer may have it open.
     fn take_displaced(&mut self, lies: &Path, displaced: &Displaced, hash: Digest) -> bool {
         let path = displaced.path.as_str();
-        let taken = disk::read(lies).is_ok_and(|bytes| self.edit(path, &bytes).is_ok());
-        if taken {
-            tracing::info!(path, "took an edit that was saved into a file that had been replaced");
-            let until = clock::now().plus_ms(DISPLACED_FOR_MS);
-            self.memory.displaced.insert(lies.to_owned(), Displaced { hash, until, ..displaced.clone() });
-            return true;
+        // Told of by itself: the file that has its place now is as it should be.
+        let name = lies.strip_prefix(&self.config.directory).unwrap_or(lies).display().to_string();
+        let Ok(bytes) = disk::read(lies) else { return false };
+        let refused = match self.edit(path, &bytes) {
+            Ok(_) => {
+                self.clear(&name);
+                tracing::info!(path, "took an edit that was saved into a file that had been replaced");
+                let until = clock::now().plus_ms(DISPLACED_FOR_MS);
+                self.memory.displaced.insert(lies.to_owned(), Displaced { hash, until, ..displaced.clone() });
+                return true;
+            }
+            Err(refused) => refused,
+        };
+        let may_pass = refused.is_temporary() || refused.is_of_content();
+        if may_pass && (refused.is_temporary() || displaced.until > clock::now()) {
+            self.problem(
+                &name,
+                format!("what was saved into {path} while it was replaced is not taken yet: {refused}"),
+            );
+            return false;
         }
+        self.clear(&name);
         match disk::put_aside(lies, &self.config.directory.join(path)) {
             Ok(kept) => {
-                tracing::warn!(path, kept = %kept.display(), "an edit that was saved while the file was replaced is kept aside");
+                tracing::warn!(path, kept = %kept.display(), reason = %refused, "an edit that was saved while the file was replaced is kept aside");
                 self.memory.displaced.remove(lies);
+                self.tell_of_refusal(path, &kept, &refused);
             }
             Err(error) => self.problem(path, format!("an edit lies in {}: {error}", lies.display())),
         }

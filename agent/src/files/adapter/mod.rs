@@ -189,9 +189,10 @@ impl<H: Host> Adapter<H> {
             }
         }
         self.targets = targets;
-        for rejected in self.host.rejected() {
-            self.keep_rejected(&rejected);
-        }
+        let rejected = self.host.rejected();
+        rejected.iter().for_each(|rejected| self.keep_rejected(rejected));
+        let told: BTreeSet<RevisionId> = rejected.iter().map(|rejected| rejected.revision).collect();
+        self.memory.kept.retain(|revision| told.contains(revision));
     }
 
     /// Keeps an edit that the manager rejected beside its file, whose place what is released has taken, or beside where it
@@ -199,7 +200,9 @@ impl<H: Host> Adapter<H> {
     fn keep_rejected(&mut self, rejected: &Rejected) {
         let (id, Some(body)) = (rejected.resource, &rejected.body) else { return };
         let form = self.form_of(rejected.kind);
-        if form == Form::Env || self.memory.rejected.get(&id) == Some(&rejected.revision) {
+        let is_kept =
+            self.memory.kept.contains(&rejected.revision) || self.memory.rejected.get(&id) == Some(&rejected.revision);
+        if form == Form::Env || is_kept {
             return;
         }
         let own = self.targets.iter().find(|(_, target)| target.resource == id).map(|(path, _)| path.clone());
@@ -214,8 +217,12 @@ impl<H: Host> Adapter<H> {
             Ok(kept) => {
                 let reason = rejected.message.as_str();
                 tracing::warn!(path, kept = %kept.display(), reason, "an edit was rejected and is kept aside");
-                self.memory.rejected.insert(id, rejected.revision);
+                self.memory.kept.insert(rejected.revision);
                 self.save();
+                // A crash before this keeps it twice.
+                if let Err(error) = self.host.put_elsewhere(rejected.revision) {
+                    tracing::warn!(path, %error, "that a rejected edit is kept aside could not be noted");
+                }
             }
             Err(error) => self.problem(&path, format!("an edit that was rejected cannot be kept: {error}")),
         }

@@ -82,10 +82,7 @@ impl<H: Host> Adapter<H> {
                 if self.problems.get(path) != Some(&text) {
                     let note = disk::beside(&full, ".error");
                     let is_ours = std::fs::symlink_metadata(&note).is_err() || disk::begins_with(&note, NOT_TAKEN);
-                    if is_ours
-                        && let Err(error) =
-                            atoll_node::file::write_atomically(&note, format!("{text}\n").as_bytes(), 0o644)
-                    {
+                    if is_ours && let Err(error) = disk::write_note(&note, &format!("{text}\n")) {
                         tracing::warn!(path, %error, "the note beside the file cannot be written");
                     }
                 }
@@ -104,17 +101,19 @@ impl<H: Host> Adapter<H> {
                     tracing::warn!(path, kept = %kept.display(), reason = %error, "an edit was not taken and is kept aside");
                     // It is safe, so what stands there may go.
                     self.ours(path, hash);
-                    if let Some(target) = self.targets.get(path) {
-                        let name = kept.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                        let text = format!(
-                            "an edit of {path} on the server was not taken and is kept there as {name}: {error}"
-                        );
-                        self.refusals.push((target.resource, target.revision, text));
-                    }
+                    self.tell_of_refusal(path, &kept, error);
                 }
                 Err(error) => self.problem(path, format!("an edit that is not taken cannot be put aside: {error}")),
             },
         }
+    }
+
+    /// Has the manager hear of an edit that was put aside, so that whoever made it is told there too.
+    pub(super) fn tell_of_refusal(&mut self, path: &str, kept: &Path, reason: &Refused) {
+        let Some(target) = self.targets.get(path) else { return };
+        let name = kept.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let text = format!("an edit of {path} on the server was not taken and is kept there as {name}: {reason}");
+        self.refusals.push((target.resource, target.revision, text));
     }
 
     /// Keeps what stands in a place beside it. A copy of an environment file holds values in the clear: it is remembered
@@ -149,10 +148,15 @@ pub(super) enum Refused {
 impl Refused {
     /// No edit of the file will be taken, however it is mended.
     fn is_for_good(&self) -> bool {
-        matches!(self, Self::Node(NodeError::Edit(EditError::Locked(_))))
+        matches!(self, Self::Node(NodeError::Edit(EditError::Locked(_) | EditError::OfAnother { .. })))
     }
 
-    fn is_temporary(&self) -> bool {
+    /// What was read is no document, or not a whole one.
+    pub(super) fn is_of_content(&self) -> bool {
+        matches!(self, Self::Content(_) | Self::Node(NodeError::Edit(EditError::Malformed(_) | EditError::Invalid(_))))
+    }
+
+    pub(super) fn is_temporary(&self) -> bool {
         matches!(self, Self::Node(error) if error.is_temporary())
     }
 }

@@ -30,6 +30,10 @@ pub enum EditError {
     Ambiguous { kind: Kind, name: String },
     #[error("\"{0}\" is locked by its publication; change it at the manager, or ask for another edit mode")]
     Locked(String),
+    #[error(
+        "it was made from \"{other}\", and would replace \"{name}\"; save it under the name of what it was made from"
+    )]
+    OfAnother { name: String, other: String },
     #[error("{0}")]
     Malformed(String),
     #[error("the edit breaks a rule: {}", list(.0))]
@@ -78,8 +82,8 @@ struct Prior {
     content: Option<Value>,
     /// The revision's own body.
     body: Option<Value>,
-    /// The claimed base, where something was taken from it since.
-    overtaken: Option<Option<Value>>,
+    /// The claimed base, and what was taken from it since before the last save.
+    overtaken: Vec<Option<Value>>,
     is_unknown: bool,
 }
 
@@ -99,6 +103,9 @@ impl Replica {
         }
         let fork = self.forks.get(&offer.resource).filter(|fork| fork.runs());
         let prior = self.prior(offer, fork, edit.base);
+        if let Some(other) = self.base_of_another(offer, &prior, edit.base) {
+            return Err(EditError::OfAnother { name: edit.name.to_owned(), other });
+        }
         let imported = edit.kind.import(edit.content, prior.content.as_ref()).map_err(EditError::Malformed)?;
         crate::canonical::check(&imported.body).map_err(|error| EditError::Malformed(error.to_string()))?;
         let saved = imported.body;
@@ -160,7 +167,7 @@ impl Replica {
                 (fork.head, fork.body.clone(), own.cloned())
             }
         };
-        let current = Prior { revision, content, body, overtaken: None, is_unknown: false };
+        let current = Prior { revision, content, body, overtaken: Vec::new(), is_unknown: false };
         let claimed = match base {
             EditBase::Running => return current,
             EditBase::Revision(id) if id == current.revision => return current,
@@ -169,7 +176,8 @@ impl Replica {
         };
         match self.trail(offer.resource).and_then(|trail| trail.since(claimed)) {
             Some((handed, taken)) => {
-                let (last, overtaken) = (taken.unwrap_or(handed), taken.map(|_| handed.body.clone()));
+                let last = taken.unwrap_or(handed);
+                let overtaken = self.overtaken(offer.resource, claimed);
                 // What the editor has is what runs, under a newer revision, such as the answer that took this node's side: the
                 // file was not rewritten for it, and the edit goes on from there.
                 let prior = if last.body == current.content { current } else { prior_of(last) };
@@ -177,10 +185,34 @@ impl Replica {
             }
             None if claimed == offer.revision => {
                 let body = Some(offer.body.clone());
-                Prior { revision: claimed, content: body.clone(), body, overtaken: None, is_unknown: false }
+                Prior { revision: claimed, content: body.clone(), body, overtaken: Vec::new(), is_unknown: false }
             }
             None => Prior { is_unknown: true, ..current },
         }
+    }
+
+    fn overtaken(&self, resource: ResourceId, claimed: RevisionId) -> Vec<Option<Value>> {
+        let trail = self.trail(resource).into_iter();
+        trail.flat_map(|trail| trail.overtaken(claimed)).map(|content| content.body.clone()).collect()
+    }
+
+    /// The name of another resource that the revision is of that an edit was made from: a file was saved under a name that
+    /// has come to be another's.
+    fn base_of_another(&self, offer: &Offer, prior: &Prior, base: EditBase) -> Option<String> {
+        let EditBase::Revision(claimed) = base else { return None };
+        if !prior.is_unknown {
+            return None;
+        }
+        let offers = self.offers();
+        let others =
+            offers.values().filter_map(|offers| winning(offers)).filter(|other| other.resource != offer.resource);
+        let is_of = |other: &&Offer| {
+            let fork = self.forks.get(&other.resource);
+            other.revision == claimed
+                || fork.is_some_and(|fork| fork.own_head == claimed || fork.head == claimed)
+                || self.trail(other.resource).is_some_and(|trail| trail.since(claimed).is_some())
+        };
+        others.into_iter().find(is_of).map(|other| other.name.clone())
     }
 
     /// Whether a revision is part of what the node has already: making it once more would be nothing new.
@@ -202,10 +234,10 @@ impl Replica {
             EditBase::Running => Some(prior.revision),
             EditBase::Unknown => None,
         };
-        let takes_back: Vec<Path> = match &prior.overtaken {
-            Some(claimed) if !is_unknown => taken_back(claimed.as_ref(), prior.content.as_ref(), Some(&saved)),
-            _ => Vec::new(),
-        };
+        let earlier = prior.overtaken.iter().filter(|_| !is_unknown);
+        let paths: BTreeSet<Path> =
+            earlier.flat_map(|earlier| taken_back(earlier.as_ref(), prior.content.as_ref(), Some(&saved))).collect();
+        let takes_back: Vec<Path> = paths.into_iter().collect();
         // What runs until the manager answers: the edit over what runs now, with the editor's own value where they clash.
         let local = match running == prior.content.as_ref() || is_unknown {
             true => saved.clone(),
@@ -263,7 +295,7 @@ fn prior_of(content: &Content) -> Prior {
         revision: content.revision,
         content: content.body.clone(),
         body: content.revision_body().cloned(),
-        overtaken: None,
+        overtaken: Vec::new(),
         is_unknown: false,
     }
 }

@@ -54,6 +54,9 @@ pub enum Write {
     RemoveFork(ResourceId),
     PutReport(u64, Box<Report>),
     RemoveReport(u64),
+    /// An edit that the manager rejected, by the number of its report: nobody else may have it.
+    PutRejected(u64, Box<Rejected>),
+    RemoveRejected(u64),
     /// A content that somebody may have in an editor, by its number in the resource's trail.
     PutContent(ResourceId, u64, Box<trail::Content>),
     RemoveContent(ResourceId, u64),
@@ -102,6 +105,7 @@ pub struct Replica {
     standing: BTreeMap<ResourceId, RevisionId>,
     outbox: BTreeMap<u64, Report>,
     next_report: u64,
+    rejected: BTreeMap<u64, Rejected>,
     /// Parts of what is not complete yet. Lanes overtake each other, so each has its own.
     staged: BTreeMap<Option<Lane>, Vec<Arrived>>,
     /// While starting over: what has been offered again. The rest goes when the replica is complete.
@@ -228,6 +232,12 @@ impl Replica {
                 Write::RemoveReport(number) => {
                     self.next_report = self.next_report.max(number + 1);
                     self.outbox.remove(&number);
+                }
+                Write::PutRejected(number, rejected) => {
+                    self.rejected.insert(number, *rejected);
+                }
+                Write::RemoveRejected(number) => {
+                    self.rejected.remove(&number);
                 }
                 Write::PutContent(resource, number, content) => {
                     self.trails.entry(resource).or_default().put(number, *content);

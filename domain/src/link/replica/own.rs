@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::running::rejection;
 use super::{Content, Held, Replica, Write, trail};
 use crate::document::Report;
 use crate::id::ResourceId;
@@ -12,20 +13,19 @@ pub type OwnEdits = BTreeMap<ResourceId, Fork>;
 
 impl Replica {
     /// Plans what a rejected report means here: the edit that it brought runs no longer, and the one before it does again.
-    /// It stays readable until the next edit of the resource takes its place.
+    /// It is kept until somebody has put it elsewhere, also where a newer edit has taken its place or it never ran.
     #[must_use]
-    pub fn plan_rejection(&self, forks: &mut OwnEdits, report: &Report, reason: &str) -> Vec<Write> {
+    pub fn plan_rejection(&self, forks: &mut OwnEdits, number: u64, report: &Report, reason: &str) -> Vec<Write> {
         let Report::Revision(report) = report else { return Vec::new() };
-        let Some(fork) = forks.get(&report.header.resource) else { return Vec::new() };
-        let Ok(state) = fork.state.after(ForkEvent::Rejected) else { return Vec::new() };
-        if fork.own_head != report.id {
-            return Vec::new();
-        }
+        let mut writes = self.keep_rejected(number, report, reason);
+        let Some(fork) = forks.get(&report.header.resource).filter(|fork| fork.own_head == report.id) else {
+            return writes;
+        };
+        let Ok(state) = fork.state.after(ForkEvent::Rejected) else { return writes };
         let trail = self.trail(fork.resource).into_iter().flat_map(trail::Trail::iter);
         let taken = trail.filter(|(_, content)| content.taken && content.revision == report.id);
-        let mut writes: Vec<Write> = taken.map(|(number, _)| Write::RemoveContent(fork.resource, number)).collect();
-        let message = format!("the manager rejected this edit: {reason}");
-        let after = Fork { state, message, aside: None, ..fork.clone() }.in_place();
+        writes.extend(taken.map(|(number, _)| Write::RemoveContent(fork.resource, number)));
+        let after = Fork { state, message: rejection(reason), aside: None, ..fork.clone() }.in_place();
         forks.insert(after.resource, after.clone());
         writes.push(Write::PutFork(Box::new(after)));
         writes

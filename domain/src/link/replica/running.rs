@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Replica;
+use super::{Replica, Write};
+use crate::document::RevisionReport;
 use crate::id::{ResourceId, RevisionId};
 use crate::kind::Kind;
 use crate::link::digest::StateDigest;
@@ -29,7 +31,7 @@ pub struct Running {
 }
 
 /// An edit of this node that the manager rejected: nobody else may have it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rejected {
     pub resource: ResourceId,
     pub kind: Kind,
@@ -57,11 +59,39 @@ impl Replica {
         running
     }
 
-    /// The newest edit of each resource where the manager rejected it, whether an earlier one runs or none, and whether
-    /// the resource still comes here or not.
+    /// The edits that the manager rejected and that nobody has put elsewhere yet, oldest first; and the newest of each resource
+    /// where it was rejected, whether an earlier one runs or none, and whether the resource still comes here or not.
     #[must_use]
     pub fn rejected(&self) -> Vec<Rejected> {
-        self.forks.values().filter_map(rejected).collect()
+        let mut all: Vec<Rejected> = self.rejected.values().cloned().collect();
+        let newest = self.forks.values().filter_map(rejected);
+        let is_new = |one: &Rejected| self.rejected.values().all(|known| known.revision != one.revision);
+        all.extend(newest.filter(is_new));
+        all
+    }
+
+    /// Plans that a rejected edit is kept elsewhere now: beside its file, or wherever its author finds it.
+    #[must_use]
+    pub fn plan_put_elsewhere(&self, revision: RevisionId) -> Vec<Write> {
+        let numbers = self.rejected.iter().filter(|(_, rejected)| rejected.revision == revision);
+        numbers.map(|(number, _)| Write::RemoveRejected(*number)).collect()
+    }
+
+    /// Keeps the edit of a rejected report, whatever was made on top of it since.
+    pub(super) fn keep_rejected(&self, number: u64, report: &RevisionReport, reason: &str) -> Vec<Write> {
+        let name = report.body.as_ref().and_then(|body| body.get("Name")).and_then(Value::as_str).unwrap_or_default();
+        let rejected = Rejected {
+            resource: report.header.resource,
+            kind: report.header.kind,
+            name: name.to_owned(),
+            message: rejection(reason),
+            revision: report.id,
+            body: report.body.clone(),
+            metadata: report.provenance.metadata.clone(),
+        };
+        let over = (self.rejected.len() + 1).saturating_sub(REJECTED_LIMIT);
+        let oldest = self.rejected.keys().take(over).map(|number| Write::RemoveRejected(*number));
+        oldest.chain([Write::PutRejected(number, Box::new(rejected))]).collect()
     }
 
     /// What the node runs, as one number. `verified` are the revisions that an adapter has found to stand where they
@@ -78,6 +108,13 @@ impl Replica {
             })
         })
     }
+}
+
+/// Rejected edits that a node keeps until they are put elsewhere; the oldest goes when another comes.
+pub const REJECTED_LIMIT: usize = 256;
+
+pub(super) fn rejection(reason: &str) -> String {
+    format!("the manager rejected this edit: {reason}")
 }
 
 fn running(effective: &Effective<'_>, fork: Option<&Fork>) -> Option<Running> {

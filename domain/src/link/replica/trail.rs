@@ -95,6 +95,21 @@ impl Trail {
         Some((&self.0.get(at)?.1, taken))
     }
 
+    /// What an editor that started from a revision may have had before it saved last: what was handed out, and all that was
+    /// taken since but the last. Nothing where nothing was taken.
+    pub fn overtaken(&self, claimed: RevisionId) -> impl Iterator<Item = &Content> {
+        let of_it = |content: &Content| content.revision == claimed;
+        let handed = self.0.iter().rposition(|(_, content)| of_it(content) && !content.taken);
+        let at = handed.or_else(|| self.0.iter().rposition(|(_, content)| of_it(content))).unwrap_or(self.0.len());
+        let last = self.0.iter().rposition(|(_, content)| content.taken).unwrap_or(0);
+        let between = self
+            .0
+            .iter()
+            .enumerate()
+            .filter(move |(index, (_, content))| *index < last && (*index == at || (*index > at && content.taken)));
+        between.map(|(_, (_, content))| content)
+    }
+
     /// Numbers of contents to forget when another of this size comes. What stands in a file is never forgotten.
     #[must_use]
     pub fn outdated(&self, coming_bytes: usize, standing: Option<RevisionId>, now: Timestamp) -> Vec<u64> {

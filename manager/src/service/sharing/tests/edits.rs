@@ -1,7 +1,7 @@
 //! Editors that do not reload, reports that are rejected, and nodes that say again what is known.
 
 use atoll_domain::kind::Kind;
-use atoll_domain::link::replica::EditBase;
+use atoll_domain::link::replica::{EditBase, EditError};
 use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
@@ -197,4 +197,36 @@ async fn a_node_whose_data_went_back_is_told_what_counts_now() {
     copy.pull(&manager).await;
     assert_eq!(copy.content("T"), template("3", "1", "one\ntwo\nthree\n"), "its own newer edit came back");
     copy.runs_what_it_should(&manager);
+}
+
+#[tokio::test]
+async fn a_buffer_from_between_two_saves_asks_before_it_takes_the_later_one_back() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    let base = opened(&one);
+    for value in ["2", "3"] {
+        one.edit(KIND, base, &template(value, "1", "one\n")).unwrap();
+        one.sync(&manager).await;
+    }
+    // An editor that was opened between the two saves; the file names the same revision all the time.
+    one.edit(KIND, base, &template("2", "9", "one\n")).unwrap();
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!(one.content("T"), template("2", "9", "one\n"), "it runs where it was saved");
+    assert_eq!(other.content("T"), template("3", "1", "one\n"), "and the later save is everybody's still");
+    let fork = manager.forks().await.pop().unwrap();
+    assert_eq!((fork.state, fork.takes_back.len()), (ForkState::Proposed, 1));
+}
+
+#[tokio::test]
+async fn what_was_made_from_one_resource_is_no_edit_of_another() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    let other = json!({"Name": "U", "ActionType": "Octopus.Script", "Properties": {"a": "other"}});
+    manager.written(KIND, &other).await;
+    manager.publish("more", "/", 0, EditMode::Propose, &[(KIND, "U", None)]).await;
+    one.sync(&manager).await;
+    let id = manager.loaded(KIND, "U").await.record.id;
+    // The two names were swapped while an editor had the file of the one open: it saves under the name of the other.
+    let refused = one.edit_of(Some(id), KIND, opened(&one), &template("2", "1", "one\n"));
+    assert!(matches!(&refused, Err(EditError::OfAnother { other, .. }) if other == "T"), "{refused:?}");
+    assert!(manager.forks().await.is_empty());
 }
