@@ -145,6 +145,12 @@ impl TouchedPaths {
         (0..=path.0.len()).any(|length| self.0.contains(&Path(path.0[..length].to_vec())))
     }
 
+    /// Whether this place was touched, or one inside it.
+    #[must_use]
+    pub fn reaches(&self, path: &Path) -> bool {
+        self.0.contains(path) || self.reaches_into(path)
+    }
+
     /// Whether a place inside this one was touched. Extensions of a path follow it directly in the set's order.
     fn reaches_into(&self, path: &Path) -> bool {
         self.0

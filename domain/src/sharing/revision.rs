@@ -109,6 +109,8 @@ pub enum RevisionError {
     TooManyParents(usize),
     #[error("the revision does not admit that it changes {0}; a revision must name every place it writes")]
     UndeclaredChange(String),
+    #[error("the revision names {0}, which it does not change")]
+    UnchangedPlace(String),
     #[error("the revision belongs to another resource than its parent {0:?}")]
     ForeignParent(RevisionId),
 }
@@ -179,6 +181,18 @@ impl Revision {
             return Err(RevisionError::ForgedBody);
         }
         Ok(revision)
+    }
+
+    /// Checks that a revision names no place that it does not change. What it names is kept for ever, and read with every
+    /// other of its resource.
+    ///
+    /// # Errors
+    /// Names the first such place.
+    pub fn check_named(&self, changed: &TouchedPaths) -> Result<(), RevisionError> {
+        match self.header.touched.iter().find(|path| !changed.reaches(path)) {
+            Some(path) => Err(RevisionError::UnchangedPlace(path.to_string())),
+            None => Ok(()),
+        }
     }
 
     /// Checks that an edit of one parent names every place it changes.

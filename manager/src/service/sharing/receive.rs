@@ -13,12 +13,11 @@ use atoll_domain::fleet::enrolment::identity_key;
 use atoll_domain::id::RevisionId;
 use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
 use atoll_domain::sharing::history::Graft;
-use atoll_domain::sharing::offer::EditMode;
 use atoll_domain::sharing::revision::Revision;
 use atoll_domain::time::Timestamp;
 use serde_json::json;
 
-use self::judge::{Edit, WAITING_LIMIT, bounded, fork_with, fresh_fork, is_settled, judge, too_many_wait, wish_of};
+use self::judge::{Edit, bounded, fork_with, fresh_fork, is_settled, judge, too_many, wish_of};
 use super::fork;
 use super::history::{Loaded, load};
 use crate::error::{Error, ErrorKind, Result};
@@ -214,9 +213,7 @@ async fn receive_revision(
         );
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
     };
-    if (report.base_unknown || mode == EditMode::Locked) && too_many_wait(&tx, node).await? {
-        let reason =
-            format!("{WAITING_LIMIT} edits of this node wait for an administrator already; decide about those first");
+    if let Some(reason) = too_many(&tx, &loaded, &edit, mode).await? {
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
     }
     let said = judge(services, &mut tx, &mut loaded, &edit, mode, &caller).await?;

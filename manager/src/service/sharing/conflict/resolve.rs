@@ -135,6 +135,23 @@ async fn check_reach(
     reach::check(tx, loaded, &agreed, body, fresh, caller).await
 }
 
+/// Whether an answer takes nothing of a node's edit: it is what the other side had.
+async fn is_turned_down(
+    tx: &Tx,
+    loaded: &Loaded,
+    record: &ConflictRecord,
+    fork: &ForkRecord,
+    answer: RevisionId,
+) -> Result<bool> {
+    let answer = loaded.body(tx, answer).await?;
+    for side in record.heads.iter().filter(|side| **side != fork.head && loaded.history.contains(**side)) {
+        if loaded.body(tx, *side).await? == answer && loaded.body(tx, fork.head).await? != answer {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The resolution becomes a head for all, or stays with the one node whose publication keeps edits where they are made.
 async fn settle_with(
     services: &Services,
@@ -152,15 +169,30 @@ async fn settle_with(
         if let (Some(mut fork), Some(node)) = (forks.into_iter().find(is_asked), node_get(tx, node).await?) {
             let offered = fork::offered_to(tx, loaded, &node).await?;
             let stays_on_node = offered.is_some_and(|offered| offered.edit_mode == EditMode::Fork);
-            fork.head = id;
-            fork.conflict = None;
-            fork.on(if stays_on_node { ForkEvent::Delivered(Delivery::Kept) } else { ForkEvent::Accepted })?;
-            fork.message = format!("resolved by {}", caller.name);
-            if stays_on_node {
-                fork::rebase(services, tx, loaded, fork, caller).await?;
-                return Ok(None);
+            if stays_on_node && release {
+                return Err(Error::precondition(
+                    "STAYS_ON_NODE",
+                    "edits of this resource stay on their nodes, so this answer publishes nothing; resolve it without publishing",
+                ));
             }
-            resolved = Some(fork);
+            fork.conflict = None;
+            if is_turned_down(tx, loaded, record, &fork, id).await? {
+                fork.on(ForkEvent::Declined)?;
+                fork.message = format!("turned down by {}, who resolved the conflict without it", caller.name);
+                fork::tell(services, tx, loaded, &fork, None).await?;
+                if stays_on_node {
+                    return Ok(None);
+                }
+            } else {
+                fork.head = id;
+                fork.on(if stays_on_node { ForkEvent::Delivered(Delivery::Kept) } else { ForkEvent::Accepted })?;
+                fork.message = format!("resolved by {}", caller.name);
+                if stays_on_node {
+                    fork::rebase(services, tx, loaded, fork, caller).await?;
+                    return Ok(None);
+                }
+                resolved = Some(fork);
+            }
         }
     }
     if release {

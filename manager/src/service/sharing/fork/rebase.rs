@@ -34,6 +34,7 @@ pub async fn rebase(
     let Some(node) = node_get(tx, fork.node).await? else { return Ok(fork.message) };
     let offered = offered_to(tx, loaded, &node).await?;
     let together = held_against(tx, loaded, &mut fork, offered, caller).await?;
+    say_where_it_runs(loaded, &mut fork, offered);
     tell(services, tx, loaded, &fork, together).await?;
     Ok(fork.message)
 }
@@ -217,7 +218,26 @@ async fn rebase_one(
         return Ok(());
     }
     let together = held_against(tx, loaded, &mut fork, offered, caller).await?;
+    say_where_it_runs(loaded, &mut fork, offered);
     tell(services, tx, loaded, &fork, together).await
+}
+
+const RUNS_NOWHERE: &str = "does not run here";
+
+/// An edit that waits runs only where its resource comes to its node, and is not locked there.
+fn say_where_it_runs(loaded: &Loaded, fork: &mut ForkRecord, offered: Option<Offered>) {
+    if !fork.state.runs() || fork.delivery == Delivery::Unapplied || loaded.record.state == ResourceState::Deleted {
+        return;
+    }
+    fork.message = match offered.map(|offered| offered.edit_mode) {
+        None => format!("{RUNS_NOWHERE} while nothing of \"{}\" is published to this node", loaded.record.name),
+        Some(EditMode::Locked) => format!("{RUNS_NOWHERE} while its publication locks \"{}\"", loaded.record.name),
+        Some(_) if fork.message.starts_with(RUNS_NOWHERE) => match fork.state {
+            ForkState::Accepted => "accepted; it runs everywhere with the next release".to_owned(),
+            _ => said_of(fork.delivery, &fork.takes_back_text()),
+        },
+        Some(_) => return,
+    };
 }
 
 /// Merges that a node was told and that the history does not hold, because nothing was built on them until now: they follow

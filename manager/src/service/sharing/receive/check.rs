@@ -7,7 +7,9 @@ use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
 use atoll_domain::secret::{is_in_the_clear, keeps_sealed, references};
 use atoll_domain::sharing::history::Meeting;
+use atoll_domain::sharing::path::TouchedPaths;
 use atoll_domain::sharing::revision::{Revision, RevisionError};
+use atoll_domain::sharing::touched::difference;
 use serde_json::Value;
 
 use super::missing_parents;
@@ -59,20 +61,32 @@ pub(super) fn check_rules(kind: Kind, body: Option<&Value>) -> Result<()> {
 
 async fn check_places(tx: &Tx, loaded: &Loaded, revision: &Revision, body: Option<&Value>) -> Result<()> {
     let parents: Vec<RevisionId> = revision.header.parents.iter().copied().collect();
-    if let [one, other] = parents[..]
-        && brings_together(loaded.meet(tx, one, other).await?, revision, body)
-    {
-        return Ok(());
-    }
+    let (mut changed, mut undeclared) = (TouchedPaths::default(), None);
     if parents.is_empty() {
-        return revision.check_touched(None, body).map_err(bad_revision);
+        undeclared = revision.check_touched(None, body).err();
+        changed = difference(None, body);
     }
-    for parent in parents {
-        let parent_body = loaded.body(tx, parent).await?;
-        revision.check_touched(parent_body.as_ref(), body).map_err(bad_revision)?;
+    for parent in &parents {
+        let parent_body = loaded.body(tx, *parent).await?;
+        undeclared = undeclared.or(revision.check_touched(parent_body.as_ref(), body).err());
+        changed.extend(&difference(parent_body.as_ref(), body));
     }
-    Ok(())
+    if let [one, other] = parents[..] {
+        // What was asked when it was made may be settled by now: some places are named that it does not change.
+        if revision.header.touched.len() > changed.len() + NAMED_LIMIT {
+            return Err(bad_revision(RevisionError::UnchangedPlace(format!("more than {NAMED_LIMIT} places"))));
+        }
+        if brings_together(loaded.meet(tx, one, other).await?, revision, body) {
+            return Ok(());
+        }
+    } else {
+        revision.check_named(&changed).map_err(bad_revision)?;
+    }
+    undeclared.map_or(Ok(()), |error| Err(bad_revision(error)))
 }
+
+/// Places that an answer to a conflict names although the content there is as it was.
+const NAMED_LIMIT: usize = 1_000;
 
 /// Whether this is what rules make of two parents, or a person's answer to what they leave open.
 fn brings_together(meeting: Meeting, revision: &Revision, body: Option<&Value>) -> bool {

@@ -100,14 +100,43 @@ pub(super) async fn judge(
     fork::rebase(services, tx, loaded, fork, caller).await
 }
 
+/// Why an edit is one too many of its node that wait, if it is.
+pub(super) async fn too_many(tx: &Tx, loaded: &Loaded, edit: &Edit<'_>, mode: EditMode) -> Result<Option<String>> {
+    let runs = !edit.report.base_unknown && mode != EditMode::Locked;
+    if runs && too_many_beside(tx, loaded, edit).await? {
+        let name = &loaded.record.name;
+        let reason = format!("{BESIDE_LIMIT} edits of \"{name}\" by this node wait already; decide about those first");
+        return Ok(Some(reason));
+    }
+    if !runs && too_many_wait(tx, edit.node).await? {
+        let reason =
+            format!("{WAITING_LIMIT} edits of this node wait for an administrator already; decide about those first");
+        return Ok(Some(reason));
+    }
+    Ok(None)
+}
+
 /// Edits of one node that wait without running. Each of those is a proposal of its own, so a program that saves in a loop
 /// would fill the list of everybody.
-pub(super) const WAITING_LIMIT: usize = 100;
+const WAITING_LIMIT: usize = 100;
 
-pub(super) async fn too_many_wait(tx: &Tx, node: &NodeRecord) -> Result<bool> {
+async fn too_many_wait(tx: &Tx, node: &NodeRecord) -> Result<bool> {
     let forks = forks_of(tx, node.id).await?;
     Ok(forks.iter().filter(|fork| !fork.state.is_closed() && fork.delivery == Delivery::Unapplied).count()
         >= WAITING_LIMIT)
+}
+
+/// Edits of one node beside each other that wait at one resource, each of them running.
+const BESIDE_LIMIT: usize = 20;
+
+/// Whether an edit would stand beside too many others of its node that wait already. One on top of them goes on.
+async fn too_many_beside(tx: &Tx, loaded: &Loaded, edit: &Edit<'_>) -> Result<bool> {
+    let mut open = forks_between(tx, edit.node.id, loaded.record.id).await?;
+    open.retain(|fork| !fork.state.is_closed() && fork.delivery != Delivery::Unapplied);
+    let is_on_top = |fork: &ForkRecord| {
+        [fork.head, fork.node_head].into_iter().any(|head| loaded.history.descends(edit.revision.id, head))
+    };
+    Ok(open.len() >= BESIDE_LIMIT && !open.iter().any(is_on_top))
 }
 
 /// A fork as it begins, whatever else is said with its edit.

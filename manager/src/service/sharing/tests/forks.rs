@@ -303,3 +303,48 @@ async fn a_proposal_shows_its_own_changes_and_none_that_others_released() {
     manager.written(KIND, &released).await;
     assert_eq!(shown().await, ["/Properties/a"], "and neither is what was released after it");
 }
+
+#[tokio::test]
+async fn an_answer_that_takes_nothing_of_an_edit_turns_it_down() {
+    for mode in [EditMode::Propose, EditMode::WriteThrough, EditMode::Fork] {
+        let (manager, mut one, mut other) = farm(mode).await;
+        one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+        manager.written(KIND, &template("3", "1", "1")).await;
+        one.sync(&manager).await;
+        let conflict = manager.conflicts().await.remove(0);
+        let fork = manager.forks().await.pop().unwrap();
+        let sides: Vec<_> = conflict.heads.iter().copied().collect();
+        let take = if sides[0] == fork.head { Take::Theirs } else { Take::Ours };
+        manager.resolve(&conflict, take, false).await.unwrap();
+        one.sync(&manager).await;
+        other.sync(&manager).await;
+        let fork = manager.forks().await.pop().unwrap();
+        assert_eq!(fork.state, ForkState::Declined, "{mode}: nobody took it");
+        assert!(fork.message.contains("turned down"), "{mode}: {}", fork.message);
+        assert_eq!((one.content("T"), other.content("T")), (template("3", "1", "1"), template("3", "1", "1")));
+    }
+}
+
+#[tokio::test]
+async fn an_edit_that_waits_says_where_it_does_not_run() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    let said = async |manager: &TestManager| manager.forks().await.remove(0).message;
+    assert!(said(&manager).await.starts_with("runs here"));
+    manager.publish("all", "/", 0, EditMode::Locked, &[(KIND, "T", None)]).await;
+    manager.work().await;
+    one.sync(&manager).await;
+    assert_eq!(one.content("T"), template("1", "1", "1"));
+    assert!(said(&manager).await.contains("does not run here"), "{}", said(&manager).await);
+    manager.publish("all", "/", 0, EditMode::Propose, &[]).await;
+    manager.work().await;
+    one.sync(&manager).await;
+    assert!(one.runs("T").is_none());
+    assert!(said(&manager).await.contains("nothing of \"T\" is published"), "{}", said(&manager).await);
+    manager.publish("all", "/", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
+    manager.work().await;
+    one.sync(&manager).await;
+    assert_eq!(one.content("T"), template("2", "1", "1"));
+    assert!(said(&manager).await.starts_with("runs here"), "{}", said(&manager).await);
+}

@@ -7,6 +7,7 @@ use atoll_domain::id::{NodeId, RevisionId};
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::offer::EditMode;
+use atoll_domain::sharing::path::{Path, TouchedPaths};
 use atoll_domain::sharing::revision::{AUTHOR_LIMIT, MESSAGE_LIMIT, Origin, Provenance, Revision};
 use atoll_domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -116,7 +117,7 @@ async fn what_a_node_says_is_kept_within_bounds() {
     said.provenance.author.clone_from(&long);
     said.provenance.message.clone_from(&long);
     said.provenance.at = Timestamp(9_007_199_254_740_991);
-    said.takes_back = vec![atoll_domain::sharing::path::Path(vec![long]); 10];
+    said.takes_back = vec![Path(vec![long]); 10];
     let id = said.id;
     assert!(matches!(evil.send(&manager, said).await, Outcome::Stored(_)));
     let loaded = manager.loaded(KIND, "T").await;
@@ -188,4 +189,37 @@ async fn a_node_whose_reports_are_all_rejected_is_told_of_by_the_newest_of_them(
     let subjects: BTreeSet<String> = told.into_iter().map(|exception| exception.subject).collect();
     assert_eq!(subjects.len(), 100);
     assert!(subjects.contains("report 102") && !subjects.contains("report 2"), "the newest ones");
+}
+
+#[tokio::test]
+async fn an_edit_that_names_what_it_does_not_change_is_refused() {
+    let (manager, evil, _) = farm().await;
+    let head = manager.loaded(KIND, "T").await.shown().unwrap();
+    let mut said = report(&manager, Some(evil.id), [head].into(), &template("2"), json!({})).await;
+    let invented = (0..10_000).map(|number| Path(vec!["Properties".to_owned(), format!("invented {number}")]));
+    let touched: TouchedPaths = said.header.touched.iter().cloned().chain(invented).collect();
+    let body = said.body.clone().unwrap();
+    let revision = Revision::writing(said.header.resource, KIND, [head].into(), Some(&body), touched);
+    (said.id, said.header) = (revision.id, revision.header);
+    let outcome = evil.send(&manager, said).await;
+    assert!(matches!(&outcome, Outcome::Rejected(reason) if reason.contains("does not change")), "{outcome:?}");
+    assert!(manager.forks().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_node_that_makes_edits_of_one_resource_beside_each_other_fills_nobodys_list() {
+    let (manager, evil, _) = farm().await;
+    let head = manager.loaded(KIND, "T").await.shown().unwrap();
+    for number in 0..23 {
+        let after = template(&format!("edit {number}"));
+        let said = report(&manager, Some(evil.id), [head].into(), &after, json!({})).await;
+        let outcome = evil.send(&manager, said).await;
+        assert_eq!(matches!(outcome, Outcome::Stored(_)), number < 20, "{number}: {outcome:?}");
+    }
+    let forks = manager.forks().await;
+    assert_eq!(forks.iter().filter(|fork| fork.state == ForkState::Rejected).count(), 3, "and no edit is lost");
+    // An edit on top of one that waits goes on.
+    let top = forks.iter().find(|fork| fork.state.waits()).unwrap().node_head;
+    let said = report(&manager, Some(evil.id), [top].into(), &template("on top"), json!({})).await;
+    assert!(matches!(evil.send(&manager, said).await, Outcome::Stored(_)));
 }
