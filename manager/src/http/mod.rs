@@ -1,5 +1,6 @@
 //! The admin port: gRPC and gRPC-Web behind one guard, sessions, the web UI, and probes; and the metrics port.
 
+mod activity;
 mod guard;
 mod protection;
 mod session;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware;
@@ -28,6 +30,7 @@ use tonic::transport::server::Connected as _;
 use tonic_web::GrpcWebLayer;
 use tower::ServiceExt as _;
 
+use self::activity::Activity;
 use crate::service::Services;
 use crate::tls::Connection;
 
@@ -37,6 +40,9 @@ const HEADERS: Duration = Duration::from_secs(30);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long open calls may finish after the port stops accepting.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long a connection that was idle may take to go.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Everything the admin port answers. Calls are behind the guard as a whole; beside them there are only probes, signing
 /// in and out, and the files of the web UI.
@@ -98,9 +104,12 @@ pub async fn serve(
     let tracker = TaskTracker::new();
     while let Some(Ok(connection)) = connections.next().await {
         let peer = connection.connect_info();
-        let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+        let activity = Arc::new(Activity::default());
+        let (router, calls) = (router.clone(), Arc::clone(&activity));
+        let service = tower::service_fn(move |request: Request<Incoming>| {
+            let (mut request, router, call) = (request.map(Body::new), router.clone(), calls.begin());
             request.extensions_mut().insert(peer.clone());
-            request
+            async move { router.oneshot(request).await.map(|response| call.until_sent(response)) }
         });
         let service = TowerToHyperService::new(service);
         let cancel = cancel.clone();
@@ -115,6 +124,10 @@ pub async fn serve(
                     if let Err(error) = result {
                         tracing::debug!(%error, "connection ended");
                     }
+                }
+                () = activity.idle() => {
+                    serving.as_mut().graceful_shutdown();
+                    let _ = tokio::time::timeout(LAST_WORDS, serving).await;
                 }
                 () = cancel.cancelled() => {
                     serving.as_mut().graceful_shutdown();

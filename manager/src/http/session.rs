@@ -21,7 +21,7 @@ use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::access::session::SESSION_LIFETIME_MS;
 use crate::service::access::{link, session};
-use crate::tls::Peer;
+use crate::tls::{Peer, network_of};
 
 /// Name of the cookie on the plain port.
 const COOKIE: &str = "atoll_session";
@@ -112,7 +112,7 @@ impl Door {
         if self.attempts.len() > ADDRESS_LIMIT {
             self.attempts.retain_recent();
         }
-        self.attempts.check_key(&address.ip()).map_err(|_| {
+        self.attempts.check_key(&network_of(address.ip())).map_err(|_| {
             let text = "too many attempts to sign in from this address; try again in a minute";
             Error::new(ErrorKind::Exhausted, "TOO_MANY_ATTEMPTS", text)
         })

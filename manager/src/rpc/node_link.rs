@@ -26,7 +26,7 @@ use crate::service::fleet::{certificate, credential, join};
 use crate::service::sharing::receive::{Outcome, SignedReport, receive};
 use crate::store::feed::FeedDocument;
 use crate::store::fleet::NodeRecord;
-use crate::tls::Peer;
+use crate::tls::{Peer, network_of};
 
 /// Most reports in one push.
 const PUSH_LIMIT: usize = 64;
@@ -57,7 +57,7 @@ impl Link {
         if self.joins.len() > 100_000 {
             self.joins.retain_recent();
         }
-        self.joins.check_key(&address.ip()).map_err(|_| {
+        self.joins.check_key(&network_of(address.ip())).map_err(|_| {
             Error::new(
                 ErrorKind::Exhausted,
                 "TOO_MANY_JOINS",

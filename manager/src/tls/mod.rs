@@ -32,6 +32,7 @@ use tonic::transport::server::Connected;
 use crate::authority::{NodeCertificate, read_node_certificate, validity_seconds};
 use crate::error::{Error, Result};
 
+pub use self::stranger::network_of;
 use self::stranger::{FIRST_BYTE, Place, STAY, Strangers};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

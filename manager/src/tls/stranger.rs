@@ -83,8 +83,8 @@ impl Drop for Place {
     }
 }
 
-/// The address, or the /64 that one of IPv6 lies in.
-fn network_of(address: IpAddr) -> IpAddr {
+/// The address, or the /64 that one of IPv6 lies in: whoever has one address of it has all of them.
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => match six.to_ipv4_mapped() {

@@ -144,7 +144,7 @@ impl Prepared<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn gets(&self, tx: &Tx) -> Result<Gets> {
-        Gets::load(tx, self.publications.clone(), |_| true).await
+        Gets::load(tx, self.publications.clone(), Box::new(|_| true)).await
     }
 
     pub fn publications(&self) -> impl Iterator<Item = &str> {

@@ -59,11 +59,18 @@ pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
     }));
     exceptions.extend(services.required.missing(record.id).into_iter().map(|missing| ExceptionView {
         resource: named(&missing.set.to_string()),
-        code: "REQUIRED_MISSING".to_owned(),
-        text: format!(
-            "{} is required and no value of it applies to this node; give it one (atoll vars set) and publish that",
-            missing.name
-        ),
+        code: if missing.is_lost { "VALUE_LOST" } else { "REQUIRED_MISSING" }.to_owned(),
+        text: match missing.is_lost {
+            true => format!(
+                "the value of {} was lost when the manager's database was restored; set it again (atoll vars set \
+                 --sensitive) and publish that",
+                missing.name
+            ),
+            false => format!(
+                "{} is required and no value of it applies to this node; give it one (atoll vars set) and publish that",
+                missing.name
+            ),
+        },
         since_ms: missing.since_ms,
     }));
     let publications = publication_list(database)

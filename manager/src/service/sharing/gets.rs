@@ -98,24 +98,22 @@ pub struct Resolved<'a> {
     pub names: Vec<Effective>,
 }
 
+/// Which contents count.
+pub type Counts = Box<dyn Fn(&Value) -> bool + Send + Sync>;
+
 /// The published variable sets, read once for many nodes.
-#[derive(Debug)]
 pub struct Gets {
     publications: Vec<PublicationRecord>,
     sets: Vec<Loaded>,
     /// Which contents count: nodes get nothing of the others here.
-    counts: fn(&Value) -> bool,
+    counts: Counts,
     bodies: BTreeMap<RevisionId, Option<Value>>,
 }
 
 impl Gets {
     /// # Errors
     /// The database does not answer.
-    pub async fn load(
-        database: &impl Database,
-        publications: Vec<PublicationRecord>,
-        counts: fn(&Value) -> bool,
-    ) -> Result<Self> {
+    pub async fn load(database: &impl Database, publications: Vec<PublicationRecord>, counts: Counts) -> Result<Self> {
         let items = publications.iter().flat_map(|publication| &publication.items);
         let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
         let sets = sets_among(database, &carried).await?;
@@ -124,7 +122,7 @@ impl Gets {
 
     /// Of some sets alone.
     #[must_use]
-    pub fn of_sets(sets: Vec<Loaded>, publications: Vec<PublicationRecord>, counts: fn(&Value) -> bool) -> Self {
+    pub fn of_sets(sets: Vec<Loaded>, publications: Vec<PublicationRecord>, counts: Counts) -> Self {
         Self { publications, sets, counts, bodies: BTreeMap::new() }
     }
 
@@ -160,7 +158,7 @@ impl Gets {
                         Some(body) => Some(body),
                         None => set.body(database, revision).await?,
                     };
-                    new.insert(body.filter(self.counts));
+                    new.insert(body.filter(|body| (self.counts)(body)));
                 }
             }
             offers.push((&set.record, offered.revision, runs.0));

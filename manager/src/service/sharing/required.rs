@@ -7,10 +7,10 @@ use atoll_domain::id::{NodeId, ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::Outcome;
 use atoll_domain::link::feed::Feed;
-use atoll_domain::secret::reference;
+use atoll_domain::secret::{reference, references};
 use serde_json::Value;
 
-use super::gets::{Gets, Receiver, Resolved, is_for_targets};
+use super::gets::{Counts, Gets, Receiver, Resolved, is_for_targets};
 use super::history::Loaded;
 use super::secret::kept_values;
 use crate::clock;
@@ -29,6 +29,8 @@ const NAMED: usize = 5;
 pub struct Missing {
     pub set: ResourceId,
     pub name: String,
+    /// It had one: the manager's database was restored to before that.
+    pub is_lost: bool,
     /// Since when it is known.
     pub since_ms: i64,
 }
@@ -77,10 +79,10 @@ pub async fn refresh(services: &Services) -> Result<()> {
         return Ok(());
     }
     let publications = publication_list(&services.store).await?;
-    let mut gets = Gets::load(&services.store, publications, requires_something).await?;
+    let existing = Arc::new(secret_ids(&services.store).await?);
+    let mut gets = Gets::load(&services.store, publications, concerns(&existing)).await?;
     let mut missing: BTreeMap<NodeId, Vec<Missing>> = BTreeMap::new();
     let mut own = own_edits(services).await?;
-    let existing = secret_ids(&services.store).await?;
     for node in nodes.iter() {
         let known = services.required.missing(node.id);
         let own = own.remove(&node.id).unwrap_or_default();
@@ -89,11 +91,11 @@ pub async fn refresh(services: &Services) -> Result<()> {
             false => kept_values(&services.store, node.id).await?,
         };
         let who = Receiver { own, kept, ..Receiver::from(&**node) };
-        let lacking = lacking(&mut gets, &services.store, &who, &existing).await?.into_iter().map(|(set, name)| {
-            let before = known.iter().find(|one| one.set == set && one.name == name);
-            Missing { since_ms: before.map_or_else(|| clock::now().0, |one| one.since_ms), set, name }
-        });
-        let lacking: Vec<Missing> = lacking.collect();
+        let mut lacking = lacking(&mut gets, &services.store, &who, &existing).await?;
+        for one in &mut lacking {
+            let before = known.iter().find(|before| before.set == one.set && before.name == one.name);
+            one.since_ms = before.map_or_else(|| clock::now().0, |before| before.since_ms);
+        }
         if !lacking.is_empty() {
             missing.insert(node.id, lacking);
         }
@@ -115,33 +117,30 @@ async fn own_edits(services: &Services) -> Result<BTreeMap<NodeId, BTreeMap<Reso
     Ok(own)
 }
 
-/// The required variables that have no value for a node, by set. One whose value is held back from it has none either.
+/// The required variables that have no value for a node, by set, and those whose value the manager has lost. One whose value is
+/// held back from it has none either.
 async fn lacking(
     gets: &mut Gets,
     database: &impl Database,
     who: &Receiver,
     existing: &BTreeSet<SecretId>,
-) -> Result<Vec<(ResourceId, String)>> {
+) -> Result<Vec<Missing>> {
     let mut missing = Vec::new();
     for Resolved { set, body, published, names } in gets.resolved(database, who).await? {
         for one in names {
-            let is_missing = match &one.outcome {
-                Outcome::RequiredMissing => true,
-                Outcome::Value { key, value } => {
-                    let version = reference(value);
-                    // Its own edit may refer to a value that is published no longer.
-                    let is_published = |own: &SecretId| published.as_ref().is_none_or(|known| known.contains(own));
-                    // A restored manager may have what refers to a value and not the value.
-                    let is_there = |own: &SecretId| existing.contains(own);
-                    let is_gone =
-                        version.is_some_and(|own| !is_there(&own) || !(is_published(&own) || who.kept.contains(&own)));
-                    let is_held_back = !who.confirmed && is_for_targets(body, key, value);
-                    (is_gone || is_held_back) && is_required(body, &one.name)
-                }
-                _ => false,
-            };
+            let (mut is_missing, mut is_lost) = (one.outcome == Outcome::RequiredMissing, false);
+            if let Outcome::Value { key, value } = &one.outcome {
+                let version = reference(value);
+                // Its own edit may refer to a value that is published no longer.
+                let is_published = |own: &SecretId| published.as_ref().is_none_or(|known| known.contains(own));
+                // A restored manager may have what refers to a value and not the value.
+                is_lost = version.is_some_and(|own| !existing.contains(&own));
+                let is_gone = version.is_some_and(|own| !(is_published(&own) || who.kept.contains(&own)));
+                let is_held_back = !who.confirmed && is_for_targets(body, key, value);
+                is_missing = is_lost || (is_gone || is_held_back) && is_required(body, &one.name);
+            }
             if is_missing {
-                missing.push((set.id, one.name));
+                missing.push(Missing { set: set.id, name: one.name, is_lost, since_ms: 0 });
             }
         }
     }
@@ -162,6 +161,14 @@ fn requires_something(body: &Value) -> bool {
     variables.iter().any(|(_, variable)| variable.get("Required").and_then(Value::as_bool) == Some(true))
 }
 
+/// What is looked at: contents that require something, or that refer to a value which is not there.
+fn concerns(existing: &Arc<BTreeSet<SecretId>>) -> Counts {
+    let existing = Arc::clone(existing);
+    Box::new(move |body| {
+        requires_something(body) || references(body).iter().any(|(_, version)| !existing.contains(version))
+    })
+}
+
 /// What is said when a set is released that leaves nodes without a required value.
 ///
 /// # Errors
@@ -171,21 +178,24 @@ pub async fn warnings(services: &Services, set: Loaded) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let (nodes, publications) = (services.nodes().await?, publication_list(&services.store).await?);
-    let mut gets = Gets::of_sets(vec![set], publications, requires_something);
-    let existing = secret_ids(&services.store).await?;
-    let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let existing = Arc::new(secret_ids(&services.store).await?);
+    let mut gets = Gets::of_sets(vec![set], publications, concerns(&existing));
+    let mut by_name: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
     for node in nodes.iter() {
-        for (_, name) in lacking(&mut gets, &services.store, &Receiver::from(&**node), &existing).await? {
-            by_name.entry(name).or_default().push(node.name.to_string());
+        for one in lacking(&mut gets, &services.store, &Receiver::from(&**node), &existing).await? {
+            by_name.entry((one.name, one.is_lost)).or_default().push(node.name.to_string());
         }
     }
-    let sentence = |(name, nodes): (String, Vec<String>)| {
+    let sentence = |((name, is_lost), nodes): ((String, bool), Vec<String>)| {
         let more = match nodes.len().saturating_sub(NAMED) {
             0 => String::new(),
             count => format!(" and {count} more"),
         };
         let named = nodes.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        format!("{name} is required and has no value for {named}{more}")
+        match is_lost {
+            true => format!("the value of {name} was lost when the manager was restored; {named}{more} get none"),
+            false => format!("{name} is required and has no value for {named}{more}"),
+        }
     };
     Ok(by_name.into_iter().map(sentence).collect())
 }

@@ -84,7 +84,7 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
 
 async fn of_node(services: &Services, before: &Receiver, after: &Receiver) -> Result<Foreseen> {
     let publications = publication_list(&services.store).await?;
-    let mut gets = Gets::load(&services.store, publications, |_| true).await?;
+    let mut gets = Gets::load(&services.store, publications, Box::new(|_| true)).await?;
     let mut values = ValueChanges::default();
     values.compare(&services.store, &mut gets, before, after).await?;
     Ok(Foreseen { nodes: usize::from(values.total > 0), values })
@@ -114,7 +114,7 @@ async fn of_resource(
     let mut foreseen = Foreseen { nodes: changed.len(), ..Foreseen::default() };
     if kind == Kind::VariableSet {
         loaded.record.released = now;
-        let mut gets = Gets::of_sets(vec![loaded], publications, |_| true);
+        let mut gets = Gets::of_sets(vec![loaded], publications, Box::new(|_| true));
         let receivers = changed.iter().map(|node| Receiver::from(&**node));
         foreseen.values =
             ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.release(id, released)).await?;

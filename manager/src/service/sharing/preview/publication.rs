@@ -99,6 +99,6 @@ async fn values(
     let sets = sets_among(&services.store, &carried).await?;
     let rest = all.iter().filter(|publication| before.is_none_or(|before| publication.id != before.id));
     let then: Vec<PublicationRecord> = rest.cloned().chain(after.clone()).collect();
-    let mut gets = Gets::of_sets(sets, all.to_vec(), |_| true);
+    let mut gets = Gets::of_sets(sets, all.to_vec(), Box::new(|_| true));
     ValueChanges::around(&services.store, &mut gets, receivers.into_iter(), |gets| gets.publish(then)).await
 }

@@ -231,6 +231,36 @@ async fn a_required_value_counts_as_long_as_it_can_be_read_and_not_where_it_exis
 }
 
 #[tokio::test]
+async fn a_value_that_a_restored_manager_has_lost_is_missed_whether_it_is_required_or_not() {
+    let manager = TestManager::start().await;
+    let set = |value: &str| json!({"Name": "db", "Variables": [{"Id": "p", "Name": "Password", "Type": "Sensitive", "Value": value}]});
+    manager.written(SET, &set("one")).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "db", None)]).await;
+    let mut node = manager.node("node", "/", &[]).await;
+    node.sync(&manager).await;
+    let backup = manager.backup();
+    manager.written(SET, &set("two")).await;
+    node.sync(&manager).await;
+    assert_eq!(node.plaintexts(), ["two"]);
+
+    // The node brings the release again, and nobody brings the value that it refers to.
+    let manager = TestManager::restored(&backup).await;
+    node.sync(&manager).await;
+    manager.services.hub.refresh(&manager.services.store).await.unwrap();
+    required::refresh(&manager.services).await.unwrap();
+    let missing = manager.services.required.missing(node.id);
+    assert_eq!(missing.iter().map(|one| (one.name.as_str(), one.is_lost)).collect::<Vec<_>>(), [("Password", true)]);
+
+    // Set again, nothing is missed any more.
+    manager.written(SET, &set("three")).await;
+    node.sync(&manager).await;
+    manager.services.hub.refresh(&manager.services.store).await.unwrap();
+    required::refresh(&manager.services).await.unwrap();
+    assert_eq!(manager.services.required.missing(node.id), []);
+    assert_eq!(node.plaintexts(), ["three"]);
+}
+
+#[tokio::test]
 async fn a_node_that_comes_back_into_a_publication_gets_what_was_released_meanwhile() {
     let manager = TestManager::start().await;
     manager.written(TEMPLATE, &template("T", "old", "n")).await;
