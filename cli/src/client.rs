@@ -21,7 +21,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 
 use crate::context::Target;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, UNAVAILABLE};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(120);
@@ -73,7 +73,9 @@ async fn channel(target: &Target) -> Result<Channel> {
         Failure::usage(format!("\"{}\" is not a server; write it like http://127.0.0.1:7400", target.server))
     })?;
     let unreachable = |error: &dyn std::fmt::Display| {
-        Failure::usage(format!("the manager at {} cannot be reached: {error}", target.server))
+        let text =
+            format!("the manager at {} cannot be reached: {error}; check that it runs, and --server", target.server);
+        Failure::new(UNAVAILABLE, text)
     };
     let is_secure = match uri.scheme_str() {
         Some("https") => true,

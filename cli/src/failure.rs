@@ -9,6 +9,7 @@ pub const NOT_FOUND: u8 = 3;
 pub const SIGN_IN: u8 = 4;
 pub const DENIED: u8 = 5;
 pub const CONFLICT: u8 = 6;
+pub const UNAVAILABLE: u8 = 7;
 pub const TIMED_OUT: u8 = 8;
 
 /// Ends the command.
@@ -43,6 +44,7 @@ impl From<Status> for Failure {
             Code::Unauthenticated => SIGN_IN,
             Code::PermissionDenied => DENIED,
             Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted => CONFLICT,
+            Code::Unavailable => UNAVAILABLE,
             Code::DeadlineExceeded => TIMED_OUT,
             _ => USAGE,
         };

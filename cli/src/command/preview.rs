@@ -28,7 +28,7 @@ pub fn values(session: &Session, values: &[v1::ValueChange], total: u64, not_loo
         say(&format!("of {total} values that change the first {} are shown", values.len()));
     }
     if values.iter().any(|change| change.sealed && change.after.is_some()) {
-        say("sensitive values would be gained: a label, a move or a name that does so takes --widen");
+        say("sensitive values would be gained (a label, a move or a new name takes --widen for that)");
     }
     if not_looked_at > 0 {
         say(&format!("{not_looked_at} more nodes were not looked at value by value"));

@@ -41,8 +41,12 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
                     ("by", "revision.author"),
                     ("at", "revision.atMs"),
                     ("message", "revision.message"),
+                    ("said", "message"),
                 ],
             )?;
+            for path in &proposal.takes_back {
+                print_text(&format!("takes back what was saved before at {path}"))?;
+            }
             show_differences(&proposal.differences)
         }
         ProposalCommand::Accept { id, message, publish, with_drafts, expect } => {

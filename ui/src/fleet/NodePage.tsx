@@ -118,7 +118,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
             <>
               <dt>Name</dt>
               <dd>
-                <State of="unconfirmed" /> Nobody has said that this is the server of that name, so it gets no value for that very target.
+                <State of="unconfirmed" /> Nobody has said that this is the server of that name, so it gets no sensitive value that is scoped to that name.
               </dd>
             </>
           )}

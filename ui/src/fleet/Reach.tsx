@@ -29,7 +29,7 @@ export function Reach({ frozen, act }: { frozen: Frozen | undefined; act: Act })
   if (asked.error) return <ProblemNote error={asked.error} />;
   return (
     <div className="panel reach" role="status" aria-label="What would change">
-      {asked.data ? <Changes preview={asked.data} /> : "Looking what would change…"}
+      {asked.data ? <Changes preview={asked.data} isRemoval={act.case === "remove"} /> : "Looking what would change…"}
     </div>
   );
 }
@@ -46,19 +46,20 @@ export function NodeReach({ node, act }: { node: string; act: Act }) {
   return <Reach frozen={frozen.data} act={act} />;
 }
 
-function Changes({ preview }: { preview: PreviewNodesResponse }) {
+function Changes({ preview, isRemoval }: { preview: PreviewNodesResponse; isRemoval: boolean }) {
   const { changes, valuesTotal, notLookedAt } = preview;
   const isNothing = changes.length === 0 && valuesTotal === 0n;
   if (isNothing && notLookedAt === 0n) return <>Nothing that is published changes for anybody.</>;
   return (
     <ul className="reach-list">
+      {isRemoval ? <li>A removed node keeps the files and values that it has. Replace the sensitive ones if it is not trusted any more.</li> : null}
       {isNothing ? <li>Nothing that is published changes for anybody who was looked at.</li> : null}
       {changes.map((change) => (
         <li key={change.publication}>
           <bdi>{change.publication}</bdi>: {words(change)}
         </li>
       ))}
-      <ValueLines of={preview} />
+      <ValueLines of={preview} isRemoval={isRemoval} />
     </ul>
   );
 }

@@ -54,7 +54,7 @@ it("shows what a publication would reach before it is saved, and why it cannot b
   fireEvent.change(within(dialog).getByRole("combobox", { name: "Which version of Say hello" }), { target: { value: "pin" } });
   await within(dialog).findByRole("option", { name: "1.2.0" });
   fireEvent.change(within(dialog).getByRole("combobox", { name: /stays at/ }), { target: { value: "1.2.0" } });
-  expect(await within(dialog).findByText("Reaches 120 nodes: the same as now.")).toBeTruthy();
+  expect(await within(dialog).findByText("Reaches 120 nodes: the same nodes as now.")).toBeTruthy();
   fireEvent.click(within(dialog).getByRole("button", { name: "Create the publication" }));
   await waitFor(() => expect(sent).toHaveLength(1));
   expect(sent[0]?.publication).toMatchObject({ name: "eu", priority: 10, editMode: "locked", items: [{ resourceId: "r1", policy: "pin", version: "1.2.0" }] });

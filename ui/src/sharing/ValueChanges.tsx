@@ -4,13 +4,19 @@ import type { ValueChange } from "../api/generated/atoll/v1/common_pb";
 /** What every preview says about values. */
 export type Foreseen = { values: readonly ValueChange[]; valuesTotal: bigint; notLookedAt: bigint };
 
-export function ValueLines({ of: { values, valuesTotal, notLookedAt } }: { of: Foreseen }) {
+type ValueLinesProps = {
+  of: Foreseen;
+  /** Nobody takes anything from a node that is removed. */
+  isRemoval?: boolean;
+};
+
+export function ValueLines({ of: { values, valuesTotal, notLookedAt }, isRemoval = false }: ValueLinesProps) {
   const more = valuesTotal - BigInt(values.length);
   return (
     <>
       {values.map((change) => (
         <li key={`${change.node} ${change.set} ${change.name}`}>
-          <bdi>{change.node}</bdi>: <bdi>{change.name}</bdi> of <bdi>{change.set}</bdi> {valueWords(change)}
+          <bdi>{change.node}</bdi>: <bdi>{change.name}</bdi> of <bdi>{change.set}</bdi> {isRemoval ? "stays with it" : valueWords(change)}
         </li>
       ))}
       {more > 0n ? <li>And {more.toLocaleString("en")} more values.</li> : null}

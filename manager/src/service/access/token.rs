@@ -186,11 +186,14 @@ pub async fn revoke(services: &Services, caller: &Caller, name_or_id: &str, keep
     let going = if keep_made { vec![record] } else { with_made(&tokens, record) };
     let ids: BTreeSet<TokenId> = going.iter().map(|token| token.id).collect();
     if tokens.iter().filter(|token| is_alive(token, caller.now)).all(|token| ids.contains(&token.id)) {
-        return Err(Error::precondition(
-            "LAST_TOKEN",
-            "no token that works would be left, since what was made with this one goes with it; create another one first, \
-             or keep those (--keep-made)",
-        ));
+        let text = match keep_made {
+            true => "this is the last token that works; create another one first",
+            false => {
+                "no token that works would be left, since what was made with this one goes with it; create another one \
+                 first, or keep those (--keep-made)"
+            }
+        };
+        return Err(Error::precondition("LAST_TOKEN", text));
     }
     let mut revoked = Revoked::default();
     for token in going.into_iter().filter(|token| !token.revoked) {

@@ -7,6 +7,13 @@ export function differenceCount(count: number): string {
 }
 
 export function stateWords(proposal: Proposal): string {
+  // Where it waits and its publication locks it or no longer brings the resource.
+  if (proposal.message.startsWith("does not run here")) {
+    return `The edit ${proposal.message}. Accept it to make it everybody's, or decline it.`;
+  }
+  if (proposal.state === "declined" && proposal.message.startsWith("turned down")) {
+    return `The edit was ${proposal.message}: the node runs what is released. The edit stays in the history.`;
+  }
   switch (proposal.state) {
     case "proposed":
       return "The edit runs on this node only. Accept it to make it everybody's, or decline it and the node goes back to what is released.";

@@ -47,7 +47,7 @@ describe("a publication", () => {
     expect(selectorWords(selector)).toBe("Nodes in /eu and below that have the labels");
     expect(nodesFilter(selector)).toBe("group=/eu environment=test");
     expect(reachWords({ nodes: 1_200n, gained: 12n, lost: 3n })).toBe("Reaches 1,200 nodes: 12 new, 3 lost.");
-    expect(reachWords({ nodes: 1n, gained: 0n, lost: 0n })).toBe("Reaches 1 node: the same as now.");
+    expect(reachWords({ nodes: 1n, gained: 0n, lost: 0n })).toBe("Reaches 1 node: the same nodes as now.");
     expect(reachWords({ nodes: 0n, gained: 0n, lost: 4n })).toBe("Reaches no node: 4 lost.");
   });
 });

@@ -104,7 +104,7 @@ type Reach = { nodes: bigint; gained: bigint; lost: bigint };
 export function reachWords({ nodes, gained, lost }: Reach): string {
   const count = (number: bigint) => number.toLocaleString("en");
   const whom = nodes === 0n ? "no node" : nodes === 1n ? "1 node" : `${count(nodes)} nodes`;
-  if (gained === 0n && lost === 0n) return `Reaches ${whom}: the same as now.`;
+  if (gained === 0n && lost === 0n) return `Reaches ${whom}: the same nodes as now.`;
   const parts = [...(gained > 0n ? [`${count(gained)} new`] : []), ...(lost > 0n ? [`${count(lost)} lost`] : [])];
   return `Reaches ${whom}: ${parts.join(", ")}.`;
 }
