@@ -51,13 +51,13 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a directory that only its owner may enter, with its parents.
+/// Makes a directory that only its owner may enter, with its parents, or closes the one that is there.
 ///
 /// # Errors
-/// As the file system says.
+/// As the file system says, or it belongs to another user.
 pub fn create_private_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
-        return close_to_writers(path);
+        return close(path, own_user());
     }
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
@@ -69,20 +69,54 @@ pub fn create_private_directory(path: &Path) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// Whoever may write into a directory may replace what is in it, however its files are protected.
+/// Closes what a node keeps to everybody but its owner: the directory to writers, who could replace what is in it, and the
+/// files in it that hold keys and values to readers.
+///
+/// # Errors
+/// As the file system says, or something of it belongs to another user, who could put anything there.
+pub fn close_to_others(directory: &Path, secrets: &[&str]) -> io::Result<()> {
+    close(directory, own_user())?;
+    for name in secrets {
+        let file = directory.join(name);
+        // A link would have the mode of another user's file changed.
+        if fs::symlink_metadata(&file).is_ok_and(|found| found.is_file()) {
+            close(&file, own_user())?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(unix)]
-fn close_to_writers(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o022 != 0 {
-        tracing::warn!(path = %path.display(), "others could replace what is in this directory; now only its owner can");
-        fs::set_permissions(path, fs::Permissions::from_mode(mode & !0o022))?;
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn own_user() -> u32 {
+    0
+}
+
+#[cfg(unix)]
+fn close(path: &Path, user: u32) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let found = fs::metadata(path)?;
+    if found.uid() != user {
+        return Err(io::Error::other(format!(
+            "it belongs to another user (number {}): run the node as that user, or give the directory and all in it to the \
+             one that runs it (chown -R)",
+            found.uid()
+        )));
+    }
+    let open_to_others = if found.is_dir() { 0o022 } else { 0o077 };
+    if found.mode() & open_to_others != 0 {
+        tracing::warn!(path = %path.display(), "others could read or replace this; now only its owner can");
+        fs::set_permissions(path, fs::Permissions::from_mode(found.mode() & 0o7777 & !open_to_others))?;
     }
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn close_to_writers(_path: &Path) -> io::Result<()> {
+fn close(_path: &Path, _user: u32) -> io::Result<()> {
     Ok(())
 }
 
@@ -103,4 +137,26 @@ fn restrict(_options: &mut OpenOptions, _mode: u32) {}
 #[cfg(not(unix))]
 fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_a_node_keeps_is_closed_to_others_and_a_foreign_owners_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, secret) = (directory.path(), directory.path().join("identity.json"));
+        fs::write(&secret, "a key").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o666)).unwrap();
+        close_to_others(path, &["identity.json", "not there"]).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(path), mode(&secret)), (0o755, 0o600));
+
+        let refused = close(&secret, own_user() + 1).unwrap_err();
+        assert!(refused.to_string().contains("another user"), "{refused}");
+    }
 }

@@ -88,6 +88,8 @@ pub(crate) struct Validity {
 }
 
 impl Identity {
+    pub(crate) const FILE: &str = "identity.json";
+
     /// Fresh keys for a node that wishes to join.
     pub fn generate(manager_address: String, root_pin: Digest) -> Result<Self, NodeError> {
         Ok(Self {
@@ -161,5 +163,5 @@ impl Membership {
 }
 
 pub(crate) fn path(directory: &Path) -> PathBuf {
-    directory.join("identity.json")
+    directory.join(Identity::FILE)
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::identity::Identity;
 use crate::status::{ConnectionState, ConnectionStatus, RefusedDocument};
 use crate::store::Store;
-use crate::{NodeError, clock, random};
+use crate::{NodeError, clock, file, random};
 
 /// How many refused documents the status remembers.
 const REFUSED_LIMIT: usize = 20;
@@ -86,6 +86,10 @@ pub(crate) struct Inner {
 impl Inner {
     pub fn open(directory: &Path, program: String) -> Result<Self, NodeError> {
         let not_joined = || NodeError::NotJoined(directory.to_owned());
+        if directory.is_dir() {
+            let secrets = [Identity::FILE, Store::FILE];
+            file::close_to_others(directory, &secrets).map_err(|error| NodeError::file(directory, &error))?;
+        }
         let identity = Identity::load(directory)?.ok_or_else(not_joined)?;
         let membership = identity.membership.as_ref().ok_or_else(not_joined)?;
         let store = Store::open(directory)?;

@@ -49,9 +49,11 @@ pub(crate) struct Loaded {
 }
 
 impl Store {
+    pub const FILE: &str = "node.redb";
+
     /// Opens the file, or makes it.
     pub fn open(directory: &Path) -> Result<Self, NodeError> {
-        let path = directory.join("node.redb");
+        let path = directory.join(Self::FILE);
         let database = Database::create(&path).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => NodeError::InUse(directory.to_owned()),
             DatabaseError::Storage(redb::StorageError::Io(error)) => NodeError::file(&path, &error),

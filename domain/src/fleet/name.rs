@@ -26,13 +26,22 @@ pub struct NameError {
 /// What a name is told apart by: two names of one key are one name to people, however they are written.
 ///
 /// Compatibility forms and letter case are folded (Unicode NFKC, then lower case), as scopes fold the names they compare
-/// with. Of a name beyond ASCII the key is its skeleton (UTS #39 section 4), so that letters of other scripts that look
-/// alike are alike.
+/// with. A letter beyond ASCII counts as its skeleton (UTS #39 section 4), so that letters of other scripts that look like
+/// plain ones are those. Plain letters and digits stay what they are: `1` and `l` are told apart wherever they stand.
 #[must_use]
 pub fn folded(name: &str) -> String {
     let folded: String = name.nfkc().flat_map(char::to_lowercase).collect();
     let folded: String = folded.nfkc().collect();
-    if folded.is_ascii() { folded } else { skeleton(&folded).collect() }
+    let mut key = String::with_capacity(folded.len());
+    for letter in folded.chars() {
+        match letter {
+            // The same letter at the end of a word.
+            'ς' => key.push('σ'),
+            plain if plain.is_ascii() => key.push(plain),
+            other => key.extend(skeleton(other.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    key
 }
 
 /// Whether a name mixes scripts that no one language mixes, as names do that are made to be mistaken for others
@@ -183,7 +192,16 @@ mod tests {
 
     #[test]
     fn names_that_people_take_for_one_have_one_key() {
-        for (one, other) in [("DB-1", "db-1"), ("ｄｂ-1", "db-1"), ("аррӏ", "appl")] {
+        let pairs = [
+            ("DB-1", "db-1"),
+            ("ｄｂ-1", "db-1"),
+            ("аррӏ", "appl"),
+            ("сасһе-1", "cache-1"),
+            ("орѕ-0", "ops-0"),
+            ("ΝΟΔΕΣ", "νοδες"),
+            ("müller", "mu\u{308}ller"),
+        ];
+        for (one, other) in pairs {
             assert_eq!(folded(one), folded(other), "{one} {other}");
         }
         assert_ne!(folded("web-1"), folded("web-l"), "plain names are told apart by every letter");
