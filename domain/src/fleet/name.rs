@@ -36,7 +36,7 @@ pub fn folded(name: &str) -> String {
     for letter in folded.chars() {
         match letter {
             // The same letter at the end of a word.
-            'ς' => key.push('σ'),
+            'ς' => key.extend(skeleton("σ")),
             plain if plain.is_ascii() => key.push(plain),
             other => key.extend(skeleton(other.encode_utf8(&mut [0; 4]))),
         }
