@@ -84,8 +84,11 @@ impl Fleet {
         fleet
     }
 
-    /// Starts the manager again after it was stopped or killed.
+    /// Starts the manager again after it was stopped or killed, or stops it before: two would contend for one directory.
     pub fn restart_manager(&mut self) {
+        if self.manager.is_running() {
+            self.manager.stop();
+        }
         let options = &self.options;
         self.manager = launch(self.directory.path(), &self.cli.server, self.node_port, self.metrics_port, options);
         self.wait_until_ready();
