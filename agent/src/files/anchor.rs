@@ -35,13 +35,13 @@ impl Anchor {
     /// As [`Self::at`].
     pub fn of(file: &Path) -> io::Result<(Self, PathBuf)> {
         let anchor = Self::at(file.parent().unwrap_or(Path::new(".")))?;
-        let path = anchor.path.join(file.file_name().unwrap_or_default());
-        Ok((anchor, path))
+        let place = anchor.place(file);
+        Ok((anchor, place))
     }
 
-    /// The directory, by what is open.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Where a file is in what is open, by its name alone.
+    pub fn place(&self, file: &Path) -> PathBuf {
+        self.path.join(file.file_name().unwrap_or_default())
     }
 
     #[cfg(target_os = "linux")]

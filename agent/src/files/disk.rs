@@ -112,7 +112,7 @@ fn make_plain(path: &Path) -> io::Result<Anchor> {
 /// The directory of a file, made where it is not there, and the file's place in it.
 fn make_place(path: &Path) -> io::Result<(Anchor, PathBuf)> {
     let anchor = make_plain(path.parent().unwrap_or(Path::new(".")))?;
-    let place = anchor.path().join(path.file_name().unwrap_or_default());
+    let place = anchor.place(path);
     Ok((anchor, place))
 }
 
@@ -227,7 +227,7 @@ fn displace(from: &Path, yard: &Path) -> io::Result<PathBuf> {
     let anchor = make_plain(yard)?;
     let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = name.trim_start_matches('.').trim_end_matches(TEMPORARY).to_owned();
-    let kept = free(|number| anchor.path().join(format!("{name}.{number}")))?;
+    let kept = free(|number| anchor.place(Path::new(&format!("{name}.{number}"))))?;
     fs::rename(from, &kept)?;
     sync_parent(&kept)?;
     Ok(yard.join(kept.file_name().unwrap_or_default()))
@@ -247,7 +247,7 @@ pub fn put_aside(from: &Path, place: &Path) -> io::Result<PathBuf> {
     let kept = free_beside(&at)?;
     fs::rename(from, &kept)?;
     sync_parent(&kept)?;
-    Ok(place.with_file_name(kept.file_name().unwrap_or_default()))
+    Ok(named_as(place, &kept))
 }
 
 /// Keeps what stands in a place beside it under a free name, while it goes on standing there.
@@ -256,7 +256,7 @@ pub fn put_aside(from: &Path, place: &Path) -> io::Result<PathBuf> {
 /// As the file system says.
 pub fn keep_copy(place: &Path, kept: &Path, mode: u32) -> io::Result<()> {
     let (anchor, place) = Anchor::of(place)?;
-    let kept = anchor.path().join(kept.file_name().unwrap_or_default());
+    let kept = anchor.place(kept);
     let is_closed = mode & 0o077 == 0;
     // A link rather than a copy: whoever still writes into the file writes into what is kept. A link allows what the file
     // allows, though, which is for its owner alone where it holds values in the clear.
@@ -282,7 +282,7 @@ pub fn keep_text(place: &Path, text: &[u8]) -> io::Result<PathBuf> {
     let (_anchor, at) = make_place(place)?;
     let kept = free_beside(&at)?;
     atoll_node::file::write_atomically(&kept, text, 0o644)?;
-    Ok(place.with_file_name(kept.file_name().unwrap_or_default()))
+    Ok(named_as(place, &kept))
 }
 
 /// Writes a note beside a file.
@@ -315,7 +315,12 @@ pub fn begins_with(path: &Path, text: &str) -> bool {
 /// Too much is kept there already.
 pub fn free_name(place: &Path) -> io::Result<PathBuf> {
     let (_anchor, at) = make_place(place)?;
-    Ok(place.with_file_name(free_beside(&at)?.file_name().unwrap_or_default()))
+    Ok(named_as(place, &free_beside(&at)?))
+}
+
+/// What was found or kept in an open directory, by the name that everybody knows it under.
+fn named_as(place: &Path, found: &Path) -> PathBuf {
+    place.with_file_name(found.file_name().unwrap_or_default())
 }
 
 fn free_beside(place: &Path) -> io::Result<PathBuf> {

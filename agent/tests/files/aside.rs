@@ -3,11 +3,11 @@
 use std::fs;
 
 use atoll_agent::config::FileFormat;
-use atoll_node::domain::document::Report;
+use atoll_node::domain::id::RevisionId;
 use atoll_node::domain::link::replica::Write;
 use atoll_node::domain::sharing::offer::EditMode;
 
-use super::farm::Server;
+use super::farm::{Server, adapter};
 
 #[test]
 fn a_wrong_edit_stays_with_a_note_and_is_kept_aside_when_something_newer_comes() {
@@ -75,12 +75,7 @@ fn an_edit_that_the_manager_rejects_is_kept_beside_the_file_once() {
     server.tick(true);
     let published = server.read();
     server.saved("json", &published.replace("80", "81"));
-    {
-        let mut replica = server.node.0.lock().unwrap();
-        let report = replica.outbox().values().find(|report| matches!(report, Report::Revision(_))).unwrap().clone();
-        let writes = replica.plan_rejection(&mut replica.own_edits(), 0, &report, "a sensitive value was moved");
-        replica.apply(writes);
-    }
+    server.reject(0, "a sensitive value was moved");
     for _ in 0..3 {
         server.tick(true);
     }
@@ -98,12 +93,7 @@ fn a_rejected_edit_is_kept_where_its_file_was_when_the_resource_is_gone() {
     let published = server.read();
     server.saved("json", &published.replace("80", "81"));
     server.unpublish();
-    {
-        let mut replica = server.node.0.lock().unwrap();
-        let report = replica.outbox().values().find(|report| matches!(report, Report::Revision(_))).unwrap().clone();
-        let writes = replica.plan_rejection(&mut replica.own_edits(), 0, &report, "there is another of this name");
-        replica.apply(writes);
-    }
+    server.reject(0, "there is another of this name");
     for _ in 0..3 {
         server.tick(true);
     }
@@ -121,15 +111,13 @@ fn every_edit_that_the_manager_rejects_is_kept_and_not_only_the_newest() {
     let published = server.read();
     server.saved("json", &published.replace("80", "81"));
     server.saved("json", &published.replace("80", "82"));
-    for number in [0, 1] {
-        let mut replica = server.node.0.lock().unwrap();
-        let report = replica.outbox()[&number].clone();
-        let mut writes =
-            replica.plan_rejection(&mut replica.own_edits(), number, &report, "it moves a sensitive value");
-        writes.push(Write::RemoveReport(number));
-        replica.apply(writes);
-    }
-    assert_eq!(server.node.0.lock().unwrap().rejected().len(), 2);
+    [0, 1].into_iter().for_each(|number| server.reject(number, "it moves a sensitive value"));
+    let both = server.node.0.lock().unwrap().rejected();
+    assert_eq!(both.len(), 2);
+    server.tick(true);
+    // The agent ends before the node has heard that the older one is kept: the next one says so, and keeps nothing twice.
+    server.node.0.lock().unwrap().apply(vec![Write::PutRejected(0, Box::new(both[0].clone()))]);
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Json);
     for _ in 0..3 {
         server.tick(true);
     }
@@ -137,6 +125,8 @@ fn every_edit_that_the_manager_rejects_is_kept_and_not_only_the_newest() {
     let kept = ["json.rejected", "json.rejected-2"].map(|ending| fs::read_to_string(server.file(ending)).unwrap());
     assert!(kept[0].contains("\"81\"") && kept[1].contains("\"82\""), "{kept:?}");
     assert!(!server.file("json.rejected-3").exists());
+    let told: Vec<RevisionId> = server.node.0.lock().unwrap().rejected().iter().map(|edit| edit.revision).collect();
+    assert_eq!(told, [both[1].revision], "the newest is told of until another edit takes its place");
 }
 
 /// Somebody has a file open across a release and saves into it slowly, and somebody else does so where edits are locked.

@@ -13,7 +13,7 @@ use atoll_node::domain::document::{Audience, Document, DocumentKind, Lane, Repor
 use atoll_node::domain::id::{NodeId, PublicationId, ResourceId, RevisionId, SecretId};
 use atoll_node::domain::kind::Kind;
 use atoll_node::domain::kind::variable_set::effective::{Effective, effective};
-use atoll_node::domain::link::replica::{Arrived, Edit, Incoming, Replica, Stored};
+use atoll_node::domain::link::replica::{Arrived, Edit, Incoming, Replica, Stored, Write};
 use atoll_node::domain::secret::Plaintext;
 use atoll_node::domain::sharing::offer::{EditMode, Offer, Version};
 use atoll_node::domain::sharing::path::Path;
@@ -135,6 +135,15 @@ impl Server {
         assert_eq!(self.edits().len(), before, "it may be half written");
         self.later();
         self.tick(false)
+    }
+
+    /// The manager rejects the edit of a report.
+    pub fn reject(&self, number: u64, reason: &str) {
+        let mut replica = self.node.0.lock().unwrap();
+        let report = replica.outbox()[&number].clone();
+        let mut writes = replica.plan_rejection(&mut replica.own_edits(), number, &report, reason);
+        writes.push(Write::RemoveReport(number));
+        replica.apply(writes);
     }
 
     pub fn unpublish(&mut self) {

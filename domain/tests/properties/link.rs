@@ -80,6 +80,17 @@ fn settled_fleet(row_bytes: usize, before: &[Step]) -> Fleet {
     fleet
 }
 
+/// After each step no edit is lost, and all are alike when everything was delivered.
+fn loses_nothing_and_converges(fleet: &mut Fleet, steps: &[Step]) {
+    for step in steps {
+        fleet.step(step);
+        fleet.check_no_edit_lost();
+    }
+    fleet.heal();
+    fleet.check_converged();
+    fleet.check_no_edit_lost();
+}
+
 fn set_category(resource: usize, value: u8) -> Step {
     Step::EditAtManager { resource, changes: vec![Change::SetField(0, value)] }
 }
@@ -92,13 +103,7 @@ proptest! {
         mode in mode(), row_bytes in row_bytes(), steps in proptest::collection::vec(step(), 1..70),
     ) {
         let mut fleet = Fleet::new(mode, row_bytes);
-        for step in &steps {
-            fleet.step(step);
-            fleet.check_no_edit_lost();
-        }
-        fleet.heal();
-        fleet.check_converged();
-        fleet.check_no_edit_lost();
+        loses_nothing_and_converges(&mut fleet, &steps);
     }
 }
 
@@ -113,13 +118,7 @@ proptest! {
         for (node, publication) in (0..NODES).flat_map(|node| (0..PUBLICATIONS).map(move |one| (node, one))) {
             fleet.member(node, publication, true);
         }
-        for step in &steps {
-            fleet.step(step);
-            fleet.check_no_edit_lost();
-        }
-        fleet.heal();
-        fleet.check_converged();
-        fleet.check_no_edit_lost();
+        loses_nothing_and_converges(&mut fleet, &steps);
     }
 }
 
@@ -150,13 +149,7 @@ proptest! {
     ) {
         let mut fleet = Fleet::new(mode, 100);
         (0..PUBLICATIONS).for_each(|publication| fleet.member(0, publication, true));
-        for step in &steps {
-            fleet.step(step);
-            fleet.check_no_edit_lost();
-        }
-        fleet.heal();
-        fleet.check_converged();
-        fleet.check_no_edit_lost();
+        loses_nothing_and_converges(&mut fleet, &steps);
     }
 
     /// P5: the cost of catching up is what changed, not how long the node was away or how often it changed.

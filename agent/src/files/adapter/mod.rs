@@ -202,6 +202,10 @@ impl<H: Host> Adapter<H> {
         let form = self.form_of(rejected.kind);
         let is_kept =
             self.memory.kept.contains(&rejected.revision) || self.memory.rejected.get(&id) == Some(&rejected.revision);
+        if is_kept && !self.is_swept {
+            // An earlier run may have ended before the node heard of it.
+            self.note_kept(rejected.revision);
+        }
         if form == Form::Env || is_kept {
             return;
         }
@@ -219,12 +223,16 @@ impl<H: Host> Adapter<H> {
                 tracing::warn!(path, kept = %kept.display(), reason, "an edit was rejected and is kept aside");
                 self.memory.kept.insert(rejected.revision);
                 self.save();
-                // A crash before this keeps it twice.
-                if let Err(error) = self.host.put_elsewhere(rejected.revision) {
-                    tracing::warn!(path, %error, "that a rejected edit is kept aside could not be noted");
-                }
+                self.note_kept(rejected.revision);
             }
             Err(error) => self.problem(&path, format!("an edit that was rejected cannot be kept: {error}")),
+        }
+    }
+
+    fn note_kept(&self, revision: RevisionId) {
+        if let Err(error) = self.host.put_elsewhere(revision) {
+            let revision = revision.short();
+            tracing::warn!(revision, %error, "that a rejected edit is kept beside its file could not be noted");
         }
     }
 

@@ -140,7 +140,7 @@ impl<H: Host> Adapter<H> {
         entry.aside = kept;
         let gone: Vec<(std::path::PathBuf, _)> = gone;
         for (copy, _) in gone {
-            match std::fs::remove_file(&copy) {
+            match disk::forget(&copy) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     self.problem(path, format!("{} holds values and cannot be removed: {error}", copy.display()));
                 }

@@ -174,10 +174,10 @@ impl Replica {
             EditBase::Revision(id) => id,
             EditBase::Unknown => return Prior { is_unknown: true, ..current },
         };
-        match self.trail(offer.resource).and_then(|trail| trail.since(claimed)) {
-            Some((handed, taken)) => {
+        match self.trail(offer.resource).and_then(|trail| Some((trail, trail.since(claimed)?))) {
+            Some((trail, (handed, taken))) => {
                 let last = taken.unwrap_or(handed);
-                let overtaken = self.overtaken(offer.resource, claimed);
+                let overtaken = trail.overtaken(claimed).map(|content| content.body.clone()).collect();
                 // What the editor has is what runs, under a newer revision, such as the answer that took this node's side: the
                 // file was not rewritten for it, and the edit goes on from there.
                 let prior = if last.body == current.content { current } else { prior_of(last) };
@@ -191,11 +191,6 @@ impl Replica {
         }
     }
 
-    fn overtaken(&self, resource: ResourceId, claimed: RevisionId) -> Vec<Option<Value>> {
-        let trail = self.trail(resource).into_iter();
-        trail.flat_map(|trail| trail.overtaken(claimed)).map(|content| content.body.clone()).collect()
-    }
-
     /// The name of another resource that the revision is of that an edit was made from: a file was saved under a name that
     /// has come to be another's.
     fn base_of_another(&self, offer: &Offer, prior: &Prior, base: EditBase) -> Option<String> {
@@ -204,7 +199,7 @@ impl Replica {
             return None;
         }
         let offers = self.offers();
-        let others =
+        let mut others =
             offers.values().filter_map(|offers| winning(offers)).filter(|other| other.resource != offer.resource);
         let is_of = |other: &&Offer| {
             let fork = self.forks.get(&other.resource);
@@ -212,7 +207,7 @@ impl Replica {
                 || fork.is_some_and(|fork| fork.own_head == claimed || fork.head == claimed)
                 || self.trail(other.resource).is_some_and(|trail| trail.since(claimed).is_some())
         };
-        others.into_iter().find(is_of).map(|other| other.name.clone())
+        others.find(is_of).map(|other| other.name.clone())
     }
 
     /// Whether a revision is part of what the node has already: making it once more would be nothing new.

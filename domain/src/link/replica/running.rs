@@ -12,6 +12,7 @@ use crate::kind::Kind;
 use crate::link::digest::StateDigest;
 use crate::sharing::fork::{Fork, ForkState};
 use crate::sharing::offer::{EditMode, Effective, effective};
+use crate::sharing::revision::{Header, Provenance};
 
 /// What a node runs of one resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +43,27 @@ pub struct Rejected {
     /// Absent where it deleted the resource.
     pub body: Option<Value>,
     pub metadata: Value,
+}
+
+impl Rejected {
+    fn new(
+        revision: RevisionId,
+        header: &Header,
+        provenance: &Provenance,
+        body: Option<&Value>,
+        message: String,
+    ) -> Self {
+        let name = body.and_then(|body| body.get("Name")).and_then(Value::as_str).unwrap_or_default();
+        Self {
+            resource: header.resource,
+            kind: header.kind,
+            name: name.to_owned(),
+            message,
+            revision,
+            body: body.cloned(),
+            metadata: provenance.metadata.clone(),
+        }
+    }
 }
 
 impl Replica {
@@ -79,16 +101,8 @@ impl Replica {
 
     /// Keeps the edit of a rejected report, whatever was made on top of it since.
     pub(super) fn keep_rejected(&self, number: u64, report: &RevisionReport, reason: &str) -> Vec<Write> {
-        let name = report.body.as_ref().and_then(|body| body.get("Name")).and_then(Value::as_str).unwrap_or_default();
-        let rejected = Rejected {
-            resource: report.header.resource,
-            kind: report.header.kind,
-            name: name.to_owned(),
-            message: rejection(reason),
-            revision: report.id,
-            body: report.body.clone(),
-            metadata: report.provenance.metadata.clone(),
-        };
+        let rejected =
+            Rejected::new(report.id, &report.header, &report.provenance, report.body.as_ref(), rejection(reason));
         let over = (self.rejected.len() + 1).saturating_sub(REJECTED_LIMIT);
         let oldest = self.rejected.keys().take(over).map(|number| Write::RemoveRejected(*number));
         oldest.chain([Write::PutRejected(number, Box::new(rejected))]).collect()
@@ -140,16 +154,7 @@ fn running(effective: &Effective<'_>, fork: Option<&Fork>) -> Option<Running> {
 fn rejected(fork: &Fork) -> Option<Rejected> {
     let newest = fork.aside.as_deref().unwrap_or(fork);
     (newest.state == ForkState::Rejected).then(|| {
-        let body = newest.own().1.cloned();
-        let name = body.as_ref().and_then(|body| body.get("Name")).and_then(Value::as_str).unwrap_or_default();
-        Rejected {
-            resource: newest.resource,
-            kind: newest.header.kind,
-            name: name.to_owned(),
-            message: newest.message.clone(),
-            revision: newest.own_head,
-            metadata: newest.provenance.metadata.clone(),
-            body,
-        }
+        let (header, body) = newest.own();
+        Rejected::new(newest.own_head, header, &newest.provenance, body, newest.message.clone())
     })
 }

@@ -88,9 +88,7 @@ impl Trail {
     /// taken since.
     #[must_use]
     pub fn since(&self, claimed: RevisionId) -> Option<(&Content, Option<&Content>)> {
-        let of_it = |content: &Content| content.revision == claimed;
-        let handed = self.0.iter().rposition(|(_, content)| of_it(content) && !content.taken);
-        let at = handed.or_else(|| self.0.iter().rposition(|(_, content)| of_it(content)))?;
+        let at = self.begun_at(claimed)?;
         let taken = self.0.iter().skip(at + 1).rev().map(|(_, content)| content).find(|content| content.taken);
         Some((&self.0.get(at)?.1, taken))
     }
@@ -98,16 +96,17 @@ impl Trail {
     /// What an editor that started from a revision may have had before it saved last: what was handed out, and all that was
     /// taken since but the last. Nothing where nothing was taken.
     pub fn overtaken(&self, claimed: RevisionId) -> impl Iterator<Item = &Content> {
+        let at = self.begun_at(claimed).unwrap_or(self.0.len());
+        let last = self.0.iter().rposition(|(_, content)| content.taken).unwrap_or(0);
+        let before = self.0.iter().take(last).enumerate().skip(at);
+        before.filter(move |(index, (_, content))| *index == at || content.taken).map(|(_, (_, content))| content)
+    }
+
+    /// Where a revision was handed out last, or else was taken.
+    fn begun_at(&self, claimed: RevisionId) -> Option<usize> {
         let of_it = |content: &Content| content.revision == claimed;
         let handed = self.0.iter().rposition(|(_, content)| of_it(content) && !content.taken);
-        let at = handed.or_else(|| self.0.iter().rposition(|(_, content)| of_it(content))).unwrap_or(self.0.len());
-        let last = self.0.iter().rposition(|(_, content)| content.taken).unwrap_or(0);
-        let between = self
-            .0
-            .iter()
-            .enumerate()
-            .filter(move |(index, (_, content))| *index < last && (*index == at || (*index > at && content.taken)));
-        between.map(|(_, (_, content))| content)
+        handed.or_else(|| self.0.iter().rposition(|(_, content)| of_it(content)))
     }
 
     /// Numbers of contents to forget when another of this size comes. What stands in a file is never forgotten.

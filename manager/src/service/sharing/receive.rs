@@ -199,7 +199,8 @@ async fn receive_revision(
         loaded.add_record(&tx, record, report.body.as_ref(), Some(proof)).await?;
     }
     let caller = Caller::node(&node.name, now);
-    let edit = Edit { node, revision: &revision, report, is_rootless: !missing.is_empty() };
+    let before = forks_between(&tx, node.id, loaded.record.id).await?;
+    let edit = Edit { node, revision: &revision, report, is_rootless: !missing.is_empty(), before: &before };
     if let Some(reason) = cannot_run {
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
     }

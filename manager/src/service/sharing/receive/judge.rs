@@ -33,6 +33,15 @@ pub(super) struct Edit<'a> {
     pub report: &'a RevisionReport,
     /// What it was made from cannot be looked at.
     pub is_rootless: bool,
+    /// The node's edits of this resource before it.
+    pub before: &'a [ForkRecord],
+}
+
+impl Edit<'_> {
+    /// Whether it was made on top of an earlier one.
+    fn is_on_top(&self, loaded: &Loaded, fork: &ForkRecord) -> bool {
+        [fork.head, fork.node_head].into_iter().any(|head| loaded.history.descends(self.revision.id, head))
+    }
 }
 
 /// What is on record of a node's wish for a revision. The same edit made on two nodes is one revision and two wishes.
@@ -103,7 +112,7 @@ pub(super) async fn judge(
 /// Why an edit is one too many of its node that wait, if it is.
 pub(super) async fn too_many(tx: &Tx, loaded: &Loaded, edit: &Edit<'_>, mode: EditMode) -> Result<Option<String>> {
     let runs = !edit.report.base_unknown && mode != EditMode::Locked;
-    if runs && too_many_beside(tx, loaded, edit).await? {
+    if runs && too_many_beside(loaded, edit) {
         let name = &loaded.record.name;
         let reason = format!("{BESIDE_LIMIT} edits of \"{name}\" by this node wait already; decide about those first");
         return Ok(Some(reason));
@@ -130,13 +139,10 @@ async fn too_many_wait(tx: &Tx, node: &NodeRecord) -> Result<bool> {
 const BESIDE_LIMIT: usize = 20;
 
 /// Whether an edit would stand beside too many others of its node that wait already. One on top of them goes on.
-async fn too_many_beside(tx: &Tx, loaded: &Loaded, edit: &Edit<'_>) -> Result<bool> {
-    let mut open = forks_between(tx, edit.node.id, loaded.record.id).await?;
-    open.retain(|fork| !fork.state.is_closed() && fork.delivery != Delivery::Unapplied);
-    let is_on_top = |fork: &ForkRecord| {
-        [fork.head, fork.node_head].into_iter().any(|head| loaded.history.descends(edit.revision.id, head))
-    };
-    Ok(open.len() >= BESIDE_LIMIT && !open.iter().any(is_on_top))
+fn too_many_beside(loaded: &Loaded, edit: &Edit<'_>) -> bool {
+    let runs = |fork: &&ForkRecord| !fork.state.is_closed() && fork.delivery != Delivery::Unapplied;
+    let open = || edit.before.iter().filter(runs);
+    open().count() >= BESIDE_LIMIT && !open().any(|fork| edit.is_on_top(loaded, fork))
 }
 
 /// A fork as it begins, whatever else is said with its edit.
@@ -201,13 +207,9 @@ async fn fork_of(
     let is_running = |fork: &ForkRecord| {
         !fork.state.is_closed() && fork.delivery != Delivery::Unapplied && delivery != Delivery::Unapplied
     };
-    let forks = forks_between(tx, edit.node.id, loaded.record.id).await?;
-    let mut open: Vec<ForkRecord> = forks.into_iter().filter(is_running).collect();
+    let mut open: Vec<&ForkRecord> = edit.before.iter().filter(|fork| is_running(fork)).collect();
     open.sort_by_key(|fork| std::cmp::Reverse(fork.edit));
-    let contained = open.iter().find(|fork| {
-        loaded.history.descends(edit.revision.id, fork.head)
-            || loaded.history.descends(edit.revision.id, fork.node_head)
-    });
+    let contained = open.iter().copied().find(|fork| edit.is_on_top(loaded, fork));
     if let Some(fork) = contained {
         // What waits for a person is not carried through by the next edit on top of it.
         let through = may_go_through && (fork.through || fork.state == ForkState::Accepted);
