@@ -26,6 +26,9 @@ pub enum PublicationCommand {
         /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
+        /// Say what would change, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Delete a publication: what only it brought goes from its nodes.
     Delete {

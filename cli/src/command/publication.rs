@@ -25,9 +25,7 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
             session.output.list(&publications, &COLUMNS, &[("id", "id")])
         }
         PublicationCommand::Get { name } => {
-            let list = ListArguments { filter: format!("name={name}"), order_by: String::new(), limit: 1 };
-            let found = all(session, &list).await?.into_iter().next();
-            let found = found.ok_or_else(|| Failure::new(NOT_FOUND, format!("there is no publication \"{name}\"")))?;
+            let found = get(session, &name).await?;
             session.output.one(&found, &COLUMNS)?;
             if session.output.is_for_people() {
                 say_unreleased(&found);
@@ -54,7 +52,11 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
             let publication = wished(session, arguments).await?;
             preview_set(session, publication).await
         }
-        PublicationCommand::Add { name, templates, sets, widen } => {
+        PublicationCommand::Add { name, templates, sets, dry_run: true, .. } => {
+            let publication = with_added(session, &name, items(&templates, &sets)).await?;
+            preview_set(session, publication).await
+        }
+        PublicationCommand::Add { name, templates, sets, widen, .. } => {
             session.widen = widen;
             let publication = v1::Publication { name, items: items(&templates, &sets), ..v1::Publication::default() };
             save(session, publication, true).await
@@ -105,9 +107,13 @@ async fn preview_set(session: &mut Session, publication: v1::Publication) -> Res
     if seen.problem.is_empty() { Ok(()) } else { Err(Failure::negative()) }
 }
 
-/// Names what nodes do not get, for want of a release.
+/// Names what nodes do not get, because it was deleted or for want of a release.
 fn say_unreleased(publication: &v1::Publication) {
     for item in publication.items.iter().filter(|item| item.offered_version.is_empty()) {
+        if item.deleted {
+            say(&format!("{} is deleted: nodes get nothing of it until it is brought back and published", item.name));
+            continue;
+        }
         let what = if item.policy == "pin" { format!("{} of it", item.version) } else { "it".to_owned() };
         say(&format!("{} is not released yet: nodes get nothing of it until {what} is published", item.name));
     }
@@ -121,6 +127,19 @@ async fn all(session: &mut Session, list: &ListArguments) -> Result<Vec<v1::Publ
         Ok((page.publications, page.summary))
     })
     .await
+}
+
+async fn get(session: &mut Session, name: &str) -> Result<v1::Publication> {
+    let list = ListArguments { filter: format!("name={name}"), order_by: String::new(), limit: 1 };
+    let found = all(session, &list).await?.into_iter().next();
+    found.ok_or_else(|| Failure::new(NOT_FOUND, format!("there is no publication \"{name}\"")))
+}
+
+/// A publication as it would be with these resources. Of one that it brings already the policy that is said last counts.
+async fn with_added(session: &mut Session, name: &str, added: Vec<v1::PublicationItem>) -> Result<v1::Publication> {
+    let mut publication = get(session, name).await?;
+    publication.items.extend(added);
+    Ok(publication)
 }
 
 async fn save(session: &mut Session, publication: v1::Publication, add_items: bool) -> Result<()> {
@@ -170,6 +189,7 @@ fn item(kind: Kind, text: &str) -> v1::PublicationItem {
         policy: policy.to_owned(),
         version: version.to_owned(),
         offered_version: String::new(),
+        deleted: false,
     }
 }
 
@@ -190,6 +210,7 @@ async fn everything(session: &mut Session) -> Result<Vec<v1::PublicationItem>> {
             policy: "latest".to_owned(),
             version: String::new(),
             offered_version: String::new(),
+            deleted: false,
         })
         .collect())
 }

@@ -63,7 +63,7 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
                 let resource = name.clone();
                 let question = v1::GetSyncStatusRequest { kind: kind.to_string(), resource, ..Default::default() };
                 let status = sync::until_synced(session, &question, "60s").await?;
-                say(&format!("{} of {} nodes have it, {} offline", status.have, status.expected, status.offline));
+                say(&sync::sentence(&status));
             }
             session.output.one(&released, &[("version", "version"), ("revision", "revision")])
         }

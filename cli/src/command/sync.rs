@@ -24,7 +24,7 @@ pub async fn run(session: &mut Session, command: SyncCommand) -> Result<()> {
     }
     print_line(&sentence(&status))?;
     if !status.behind.is_empty() {
-        let columns = [("behind", "node"), ("state", "state"), ("since", "sinceMs"), ("at", "acknowledgedSequence")];
+        let columns = [("behind", "node"), ("state", "state"), ("since", "sinceMs"), ("lacks", "outstanding")];
         session.output.list(&status.behind, &columns, &[])?;
     }
     Ok(())
@@ -34,7 +34,8 @@ async fn ask(session: &mut Session, question: &v1::GetSyncStatusRequest) -> Resu
     Ok(session.client.sharing.get_sync_status(question.clone()).await?.into_inner())
 }
 
-/// Waits until everybody who can be reached has it: one who is offline must not hold up the answer.
+/// Waits until it is on its way to nobody any more: who is offline or cordoned, or goes on with something of its own, must
+/// not hold up the answer.
 pub async fn until_synced(
     session: &mut Session,
     question: &v1::GetSyncStatusRequest,
@@ -44,7 +45,7 @@ pub async fn until_synced(
     let mut said = String::new();
     loop {
         let status = ask(session, question).await?;
-        if status.have + status.offline >= status.expected {
+        if status.waiting == 0 {
             return Ok(status);
         }
         let now = sentence(&status);
@@ -60,27 +61,25 @@ pub async fn until_synced(
 }
 
 /// "9,998 of 10,000 have it, 2 offline since ..."
-fn sentence(status: &v1::GetSyncStatusResponse) -> String {
+pub fn sentence(status: &v1::GetSyncStatusResponse) -> String {
     let mut text = format!("{} of {} have it", grouped(status.have), grouped(status.expected));
     if status.offline > 0 {
         let first = status.behind.iter().filter(|node| node.state == "offline").map(|node| node.since_ms).min();
         let since = first.map(|since| format!(" since {}", time(since))).unwrap_or_default();
         text.push_str(&format!(", {} offline{since}", grouped(status.offline)));
     }
-    if status.applied > 0 {
-        text.push_str(&format!(", {} applied it", grouped(status.applied)));
-    }
-    if status.incomplete > 0 {
-        text.push_str(&format!(", {} lack a required value", grouped(status.incomplete)));
-    }
-    if status.drifting > 0 {
-        text.push_str(&format!(", {} run something else than they should", grouped(status.drifting)));
-    }
-    if status.unknown > 0 {
-        text.push_str(&format!(", {} do not say what they run", grouped(status.unknown)));
-    }
-    if status.failed > 0 {
-        text.push_str(&format!(", {} failed to apply it", grouped(status.failed)));
+    let others = [
+        (status.cordoned, "cordoned", "cordoned"),
+        (status.own_edits, "runs an edit of its own", "run edits of their own"),
+        (status.pinned, "stays at another release", "stay at another release"),
+        (status.applied, "applied it", "applied it"),
+        (status.incomplete, "lacks a required value", "lack a required value"),
+        (status.drifting, "runs something else than it should", "run something else than they should"),
+        (status.unknown, "does not say what it runs", "do not say what they run"),
+        (status.failed, "failed to apply it", "failed to apply it"),
+    ];
+    for (count, one, many) in others.into_iter().filter(|(count, ..)| *count > 0) {
+        text.push_str(&format!(", {} {}", grouped(count), if count == 1 { one } else { many }));
     }
     text
 }
@@ -105,5 +104,21 @@ mod tests {
     fn thousands_are_grouped_and_the_offline_are_named() {
         let status = v1::GetSyncStatusResponse { expected: 10_000, have: 9_998, offline: 2, ..Default::default() };
         assert_eq!(sentence(&status), "9,998 of 10,000 have it, 2 offline");
+    }
+
+    #[test]
+    fn who_does_not_have_it_and_why_is_said() {
+        let status = v1::GetSyncStatusResponse {
+            expected: 5,
+            have: 1,
+            own_edits: 2,
+            pinned: 1,
+            cordoned: 1,
+            ..Default::default()
+        };
+        assert_eq!(
+            sentence(&status),
+            "1 of 5 have it, 1 cordoned, 2 run edits of their own, 1 stays at another release"
+        );
     }
 }

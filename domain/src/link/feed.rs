@@ -39,6 +39,15 @@ pub enum Effect {
     Fork { resource: ResourceId, edit: Uuid, running: Option<RevisionId> },
 }
 
+/// What a node should run of one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// What its publications bring.
+    pub offered: RevisionId,
+    /// The node's own edit, where that runs in its place.
+    pub own: Option<RevisionId>,
+}
+
 /// A node's place in an audience, or its leaving.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
@@ -225,11 +234,42 @@ impl Feed {
         sequence <= self.sequence && (sequence == 0 || mark == 0 || self.mark(sequence) == mark)
     }
 
+    /// What a node should run of one resource; `None` where nothing brings it.
+    #[must_use]
+    pub fn target(&self, node: NodeId, resource: ResourceId) -> Option<Target> {
+        let (offered, is_locked) = self.winning(&self.publications(node), resource)?;
+        let own = self.forks(node).into_iter().find(|(of, _)| *of == resource).map(|(_, running)| running);
+        Some(Target { offered, own: own.filter(|own| !is_locked && *own != offered) })
+    }
+
+    /// How many resources a node runs edits of its own of, in the place of what it is offered.
+    #[must_use]
+    pub fn own_edits(&self, node: NodeId) -> usize {
+        let resources = self.forks(node).into_iter().map(|(resource, _)| resource);
+        resources.filter(|resource| self.target(node, *resource).is_some_and(|target| target.own.is_some())).count()
+    }
+
+    /// How many documents a node lacks that has stored everything up to a number.
+    #[must_use]
+    pub fn outstanding(&self, node: NodeId, acknowledged: u64) -> usize {
+        let mut due = Vec::new();
+        for (audience, (since, _)) in self.members.get(&node).into_iter().flatten().filter(|(_, (_, active))| *active) {
+            let lanes = self.rows.get(audience).into_iter().flat_map(|rows| rows.by_sequence.keys());
+            for lane in lanes {
+                self.due_in(audience, *lane, *since, acknowledged, acknowledged == 0, &mut due);
+            }
+        }
+        due.len()
+    }
+
+    fn publications(&self, node: NodeId) -> Vec<&Audience> {
+        self.audiences(node).filter(|audience| matches!(audience, Audience::Publication(_))).collect()
+    }
+
     /// What a node should run, as one number.
     #[must_use]
     pub fn expected(&self, node: NodeId) -> StateDigest {
-        let publications: Vec<&Audience> =
-            self.audiences(node).filter(|audience| matches!(audience, Audience::Publication(_))).collect();
+        let publications = self.publications(node);
         let mut sum = self.sum_of(&publications);
         for (resource, running) in self.forks(node) {
             let Some((offered, is_locked)) = self.winning(&publications, resource) else { continue };

@@ -116,6 +116,7 @@ pub async fn publish(sharing: &mut Sharing, resources: &[Written]) -> Result<()>
         policy: "latest".to_owned(),
         version: String::new(),
         offered_version: String::new(),
+        deleted: false,
     });
     let publication = v1::Publication {
         name: "bench".to_owned(),

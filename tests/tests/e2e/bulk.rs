@@ -222,6 +222,18 @@ fn a_preview_says_what_would_change_and_changes_nothing() {
     assert_eq!(tie.code, 1);
     assert!(tie.json()["problem"].as_str().unwrap().contains("a higher or lower priority"), "{tie:?}");
     assert!(preview(&["p", "--template", "Nothing"]).json()["problem"].as_str().unwrap().contains("Nothing"));
+    // Adding is tried as setting is, and keeps what is there.
+    fleet.publish("vars", &serde_json::json!({"Name": "S", "Variables": [{"Name": "Url", "Value": "1"}]}));
+    let tried = ["publication", "add", "p", "--vars", "S", "--dry-run", "-o", "json"];
+    let seen = fleet.cli.attempt(&tried).json();
+    assert_eq!((&seen["nodes"], seen["values"].as_array().unwrap().len()), (&"2".into(), 2), "{seen}");
+    let brought = || fleet.cli.json(&["publication", "get", "p"])["items"].clone();
+    assert_eq!(brought().as_array().unwrap().len(), 1, "nothing was written");
+    // What was deleted is not for want of a release.
+    fleet.cli.run(&["template", "delete", "T", "--yes"]);
+    let got = fleet.cli.attempt(&["publication", "get", "p"]);
+    assert!(got.stderr.contains("T is deleted: nodes get nothing of it until it is brought back"), "{got:?}");
+    assert_eq!(brought()[0]["deleted"], true);
 }
 
 #[test]
@@ -250,4 +262,42 @@ fn usages_say_which_node_should_have_what_and_whether_it_has() {
     assert_eq!(row(2), ["c", "us", "pin", "1.0.0", "in_sync"]);
     assert_eq!((&usages[1]["newest"], &usages[2]["newest"]), (&true.into(), &false.into()));
     assert_eq!(fleet.cli.run(&["template", "usages", "T", "-o", "name", "--filter", "version=1.0.0"]), "c");
+}
+
+#[test]
+fn whoever_goes_on_with_something_else_is_not_counted_as_having_a_release() {
+    let (fleet, nodes) = fleet_of_three();
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    fleet.cli.run(&["publication", "set", "us", "--group", "/us", "--priority", "5", "--template", "T@1.0.0"]);
+    fleet.synced();
+    nodes[0].edit("step_template", "T", |document| document["Description"] = "mine".into());
+    eventually("the edit is seen", || {
+        (fleet.cli.json(&["template", "usages", "T"])[0]["state"] == "proposed").then_some(())
+    });
+    fleet.cli.run(&["node", "cordon", "b"]);
+    let mut newer = template("T");
+    newer["Parameters"][0]["Label"] = "newer".into();
+    let file = fleet.write("newer.json", &newer);
+    fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+
+    // Nobody waits for who is cordoned or goes on with something else.
+    let said = fleet.cli.attempt(&["template", "publish", "T", "--wait"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let expected = "0 of 3 have it, 1 cordoned, 1 runs an edit of its own, 1 stays at another release";
+    assert!(said.stderr.contains(expected), "{said:?}");
+    let status = fleet.cli.json(&["sync", "status", "--template", "T", "--wait"]);
+    let behind: Vec<[&str; 2]> = status["behind"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| ["node", "state"].map(|field| one[field].as_str().unwrap()))
+        .collect();
+    assert_eq!(behind, [["a", "proposed"], ["b", "cordoned"], ["c", "pinned"]]);
+    assert_ne!(status["behind"][1]["outstanding"], "0", "{status}");
+    assert_eq!(fleet.cli.json(&["template", "usages", "T"])[1]["state"], "cordoned");
+
+    fleet.cli.run(&["node", "uncordon", "b"]);
+    let status = fleet.cli.json(&["sync", "status", "--template", "T", "--wait"]);
+    assert_eq!((&status["have"], &status["behind"][0]["node"]), (&"1".into(), &"a".into()), "{status}");
 }

@@ -127,7 +127,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
             <LastSeen node={node} />
           </dd>
           <dt>Waiting on the node</dt>
-          <dd>{node.outboxLength === 0n ? "nothing to send" : `${node.outboxLength.toLocaleString("en")} reports to send`}</dd>
+          <dd>{outboxWords(node)}</dd>
           <dt>Version</dt>
           <dd>{node.agentVersion || "not reported yet"}</dd>
         </dl>
@@ -209,4 +209,10 @@ function Raw({ detail }: { detail: GetNodeResponse }) {
       {text}
     </pre>
   );
+}
+
+/** What a node that is cut off has made since is known to nobody but itself. */
+function outboxWords({ outboxLength, connected }: Pick<Node, "outboxLength" | "connected">): string {
+  if (outboxLength > 0n) return `${outboxLength.toLocaleString("en")} reports to send${connected ? "" : " when it was last heard of"}`;
+  return connected ? "nothing to send" : "nothing when it was last heard of";
 }

@@ -106,7 +106,7 @@ export function NodesPage() {
         order={search.order ?? ""}
         onOrder={(order) => change({ order })}
         facets={counts.data?.summary?.facets}
-        facetLabels={{ state: "State", in_sync: "Sync", group: "Group", environment: "Environment", role: "Role" }}
+        facetLabels={{ state: "State", sync: "Sync", group: "Group", environment: "Environment", role: "Role" }}
         selection={{ ids: selected, onChange: setSelected }}
         aside={
           <>

@@ -103,7 +103,7 @@ function Shown({ publication }: { publication: Publication }) {
             { header: "Resource", cell: (item) => <ResourceLink resource={item} /> },
             { header: "Kind", cell: (item) => kindOf(item.kind).noun },
             { header: "Version", cell: (item) => (item.policy === "pin" ? `Stays at ${item.version}` : "Always the newest") },
-            { header: "Brings now", cell: (item) => item.offeredVersion || "nothing: not released yet" },
+            { header: "Brings now", cell: (item) => item.offeredVersion || (item.deleted ? "nothing: it is deleted" : "nothing: not released yet") },
             {
               header: "Sync",
               cell: (item) => (

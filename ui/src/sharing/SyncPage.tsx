@@ -131,9 +131,9 @@ type BehindProps = { status: GetSyncStatusResponse; limit: number; onMore: () =>
 function Behind({ status, limit, onMore }: BehindProps) {
   const behind = Number(status.expected - status.have);
   return (
-    <Section title="Who is behind">
+    <Section title="Who does not have it">
       <SimpleTable
-        label="Nodes that are behind"
+        label="Nodes that do not have it"
         rows={status.behind}
         getId={(one) => one.node}
         empty={
@@ -148,14 +148,14 @@ function Behind({ status, limit, onMore }: BehindProps) {
               .
             </Empty>
           ) : (
-            <Empty title="Nobody is behind">Every node durably has what it should have.</Empty>
+            <Empty title="Nobody is behind">Every node runs what it should.</Empty>
           )
         }
         columns={[
           { header: "Node", cell: (one) => <NodeLink name={one.node} /> },
           { header: "State", cell: (one) => <State of={one.state} /> },
           { header: "In this state since", cell: (one) => <Time at={one.sinceMs} /> },
-          { header: "How far it is", cell: (one) => distanceWords(status.sequence, one.acknowledgedSequence) },
+          { header: "How far it is", cell: distanceWords },
         ]}
       />
       {behind > status.behind.length ? (
@@ -167,7 +167,7 @@ function Behind({ status, limit, onMore }: BehindProps) {
             </Button>
           ) : (
             <Link to="/nodes" search={{ filter: "in_sync=false" }} className="row-link">
-              All nodes that are behind
+              All nodes that are not in sync
             </Link>
           )}
         </div>

@@ -20,13 +20,14 @@ describe("sync in words", () => {
   });
 
   it("divides the fleet without leaving anybody out", () => {
-    expect(shares({ ...status, have: 9_000n }).map((share) => share.nodes)).toEqual([9_000n, 998n, 2n]);
+    expect(shares({ ...status, have: 9_000n, waiting: 990n, pinned: 8n }).map((share) => share.nodes)).toEqual([9_000n, 990n, 2n, 8n]);
   });
 
   it("says how far a node is", () => {
-    expect(distanceWords(1_205n, 5n)).toBe("1,200 changes behind");
-    expect(distanceWords(6n, 5n)).toBe("1 change behind");
-    expect(distanceWords(6n, 0n)).toBe("has nothing yet");
+    expect(distanceWords({ acknowledgedSequence: 5n, outstanding: 1_200n })).toBe("lacks 1,200 documents");
+    expect(distanceWords({ acknowledgedSequence: 5n, outstanding: 1n })).toBe("lacks 1 document");
+    expect(distanceWords({ acknowledgedSequence: 0n, outstanding: 6n })).toBe("has nothing yet");
+    expect(distanceWords({ acknowledgedSequence: 6n, outstanding: 0n })).toBe("has stored everything");
   });
 
   it("has its command line", () => {

@@ -1,7 +1,9 @@
 // How far a change has come, in words and in numbers.
 import type { BehindNode, GetSyncStatusResponse } from "../api/generated/atoll/v1/sharing_pb";
 
-type Status = Pick<GetSyncStatusResponse, "expected" | "have" | "applied" | "failed" | "offline"> & Partial<Pick<GetSyncStatusResponse, "incomplete" | "drifting" | "unknown">>;
+type Counts = "expected" | "have" | "applied" | "failed" | "offline";
+type Others = "incomplete" | "drifting" | "unknown" | "ownEdits" | "pinned" | "cordoned" | "waiting";
+type Status = Pick<GetSyncStatusResponse, Counts> & Partial<Pick<GetSyncStatusResponse, Others>>;
 
 export function count(number: bigint): string {
   return number.toLocaleString("en");
@@ -10,27 +12,32 @@ export function count(number: bigint): string {
 /** "9,998 of 10,000 have it, 2 offline". */
 export function syncSentence(status: Status, what: "it" | "everything"): string {
   if (status.expected === 0n) return what === "it" ? "No node should have it: no publication brings it to one." : "No node has joined yet.";
-  const parts = [
-    `${count(status.have)} of ${count(status.expected)} have ${what}`,
-    ...(status.offline > 0n ? [`${count(status.offline)} offline`] : []),
-    ...(status.applied > 0n ? [`${count(status.applied)} applied it`] : []),
-    ...(status.failed > 0n ? [`${count(status.failed)} reported a problem`] : []),
-    ...((status.incomplete ?? 0n) > 0n ? [`${count(status.incomplete ?? 0n)} lack a required value`] : []),
-    ...((status.drifting ?? 0n) > 0n ? [`${count(status.drifting ?? 0n)} run something else`] : []),
-    ...((status.unknown ?? 0n) > 0n ? [`${count(status.unknown ?? 0n)} do not say what they run`] : []),
+  const others: [number: bigint | undefined, one: string, many: string][] = [
+    [status.offline, "offline", "offline"],
+    [status.cordoned, "cordoned", "cordoned"],
+    [status.ownEdits, "runs an edit of its own", "run edits of their own"],
+    [status.pinned, "stays at another release", "stay at another release"],
+    [status.applied, "applied it", "applied it"],
+    [status.failed, "reported a problem", "reported a problem"],
+    [status.incomplete, "lacks a required value", "lack a required value"],
+    [status.drifting, "runs something else than it should", "run something else than they should"],
+    [status.unknown, "does not say what it runs", "do not say what they run"],
   ];
-  return parts.join(", ");
+  const parts = others.flatMap(([number = 0n, one, many]) => (number > 0n ? [`${count(number)} ${number === 1n ? one : many}`] : []));
+  return [`${count(status.have)} of ${count(status.expected)} have ${what}`, ...parts].join(", ");
 }
 
-export type Share = { id: "have" | "behind" | "offline"; label: string; nodes: bigint };
+export type Share = { id: "have" | "apart" | "behind" | "offline"; label: string; nodes: bigint };
 
-/** The nodes by what they have. */
+/** The nodes by what they have. Those apart are cordoned, or go on with something else of their own accord. */
 export function shares(status: Status): Share[] {
-  const behind = status.expected - status.have - status.offline;
+  const { expected, have, offline, waiting = 0n } = status;
+  const apart = expected - have - offline - waiting;
   return [
-    { id: "have", label: "Have it", nodes: status.have },
-    { id: "behind", label: "Behind and connected", nodes: behind > 0n ? behind : 0n },
-    { id: "offline", label: "Behind and offline", nodes: status.offline },
+    { id: "have", label: "Have it", nodes: have },
+    { id: "behind", label: "Connected, without it", nodes: waiting },
+    { id: "offline", label: "Offline, without it", nodes: offline },
+    ...(apart > 0n ? [{ id: "apart" as const, label: "Cordoned, pinned or on an edit of their own", nodes: apart }] : []),
   ];
 }
 
@@ -47,11 +54,10 @@ export function offlineSince(behind: readonly BehindNode[]): bigint | undefined 
   return since.reduce<bigint | undefined>((first, one) => (first === undefined || one < first ? one : first), undefined);
 }
 
-export function distanceWords(sequence: bigint, acknowledged: bigint): string {
-  if (acknowledged === 0n) return "has nothing yet";
-  const distance = sequence - acknowledged;
-  if (distance <= 0n) return "at the newest change";
-  return distance === 1n ? "1 change behind" : `${count(distance)} changes behind`;
+export function distanceWords({ acknowledgedSequence, outstanding }: Pick<BehindNode, "acknowledgedSequence" | "outstanding">): string {
+  if (acknowledgedSequence === 0n) return "has nothing yet";
+  if (outstanding === 0n) return "has stored everything";
+  return outstanding === 1n ? "lacks 1 document" : `lacks ${count(outstanding)} documents`;
 }
 
 export function syncCommand(kind: string, resource: string, node: string, quote: (word: string) => string): string {

@@ -17,7 +17,7 @@ const ACTS: readonly Entry[] = [
   { id: "act-publication", label: "New publication", kind: "Act", to: "/publications", search: { new: "1" } },
   { id: "act-group", label: "New group", kind: "Act", to: "/groups", search: { new: "1" } },
   { id: "act-offline", label: "Show nodes that are offline", kind: "Act", to: "/nodes", search: { filter: "state=offline" } },
-  { id: "act-behind", label: "Show nodes that are behind", kind: "Act", to: "/nodes", search: { filter: "in_sync=false" } },
+  { id: "act-behind", label: "Show nodes that are not in sync", kind: "Act", to: "/nodes", search: { filter: "in_sync=false" } },
 ];
 
 /** Hits per kind. */

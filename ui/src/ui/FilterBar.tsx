@@ -94,9 +94,9 @@ export function FilterBar({ label, value, onChange, facets = [], facetLabels = {
 }
 
 function stateLabelFor(field: string, value: string): string {
-  if (field === "state") return stateLabel(value);
+  if (field === "state" || field === "sync") return stateLabel(value);
   if (field === "action") return actionWords(value);
-  if (field === "in_sync") return value === "true" ? "In sync" : "Behind";
+  if (field === "in_sync") return value === "true" ? "In sync" : "Not in sync";
   if (field === "has_draft") return value === "true" ? "With a draft" : "All released";
   return value;
 }

@@ -112,6 +112,7 @@ pub fn publication(view: PublicationView) -> v1::Publication {
             name: name.unwrap_or_default(),
             policy: policy.to_owned(),
             offered_version: view.offered.get(&item.resource).map(ToString::to_string).unwrap_or_default(),
+            deleted: view.deleted.contains(&item.resource),
             version,
         }
     });

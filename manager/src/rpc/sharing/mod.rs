@@ -413,11 +413,12 @@ impl Sharing for Admin {
             behind_limit: (request.behind_limit as usize).min(1_000),
         };
         let seen = sync::status(&self.0, &question).await.map_err(status)?;
-        let behind = seen.behind.iter().map(|node| v1::BehindNode {
-            node: node.record.name.to_string(),
-            state: node.state.to_owned(),
-            since_ms: node.state_since_ms,
-            acknowledged_sequence: node.seen.acknowledged,
+        let behind = seen.behind.iter().map(|behind| v1::BehindNode {
+            node: behind.node.record.name.to_string(),
+            state: behind.state.to_owned(),
+            since_ms: behind.node.state_since_ms,
+            acknowledged_sequence: behind.node.seen.acknowledged,
+            outstanding: behind.outstanding as u64,
         });
         Ok(Response::new(v1::GetSyncStatusResponse {
             sequence: seen.sequence,
@@ -429,6 +430,10 @@ impl Sharing for Admin {
             drifting: seen.drifting as u64,
             unknown: seen.unknown as u64,
             incomplete: seen.incomplete as u64,
+            own_edits: seen.own_edits as u64,
+            pinned: seen.pinned as u64,
+            cordoned: seen.cordoned as u64,
+            waiting: seen.waiting as u64,
             behind: behind.collect(),
         }))
     }

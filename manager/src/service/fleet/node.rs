@@ -122,7 +122,7 @@ impl Listed for NodeView {
         "connected",
         "a label key",
     ];
-    const FACETS: &'static [&'static str] = &["group", "state", "in_sync", "agent_version", "environment", "role"];
+    const FACETS: &'static [&'static str] = &["group", "state", "sync", "agent_version", "environment", "role"];
     const OPEN_FIELDS: bool = true;
 
     fn title(&self) -> String {

@@ -21,8 +21,8 @@ use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
 use crate::store::feed::{document_keys, members_of, scopes_of};
 use crate::store::sharing::{
-    ItemRecord, PublicationRecord, ResourceNames, fork_list, publication_delete, publication_list, publication_put,
-    release_list, resource_get, resource_names,
+    ItemRecord, PublicationRecord, ResourceNames, ResourceState, fork_list, publication_delete, publication_list,
+    publication_put, release_list, resource_get, resource_names,
 };
 use crate::store::{Database, Tx};
 
@@ -91,6 +91,8 @@ pub struct PublicationView {
     pub names: ResourceNames,
     /// What nodes get of its resources now, where something was released that fits.
     pub offered: BTreeMap<ResourceId, Version>,
+    /// Those of its resources that are deleted.
+    pub deleted: BTreeSet<ResourceId>,
     pub nodes: usize,
 }
 
@@ -122,8 +124,12 @@ pub async fn list(services: &Services, options: &Options) -> Result<Page<Publica
     page(views, options)
 }
 
-/// What is released of resources, read once for many publications.
-type Offered = BTreeMap<ResourceId, Vec<Version>>;
+/// What is released of resources, and which of them are deleted, read once for many publications.
+#[derive(Default)]
+struct Offered {
+    versions: BTreeMap<ResourceId, Vec<Version>>,
+    deleted: BTreeSet<ResourceId>,
+}
 
 async fn view(
     services: &Services,
@@ -134,10 +140,7 @@ async fn view(
     let nodes = services.hub.read(|feed| feed.members(&Audience::Publication(record.id)).count());
     let mut offered = BTreeMap::new();
     for item in &record.items {
-        if let Entry::Vacant(new) = known.entry(item.resource) {
-            new.insert(released_versions(&services.store, item.resource).await?);
-        }
-        let released = known.get(&item.resource).map(Vec::as_slice).unwrap_or_default();
+        let released = known.read(&services.store, item.resource).await?;
         let version = match &item.policy {
             VersionPolicy::Latest => released.first(),
             VersionPolicy::Pin { version } => released.iter().find(|released| *released == version),
@@ -145,16 +148,27 @@ async fn view(
         offered.extend(version.map(|version| (item.resource, *version)));
     }
     let names = record.items.iter().filter_map(|item| Some((item.resource, names.get(&item.resource)?.clone())));
-    Ok(PublicationView { names: names.collect(), record, nodes, offered })
+    let brought = record.items.iter().map(|item| item.resource);
+    let deleted = brought.filter(|resource| known.deleted.contains(resource)).collect();
+    Ok(PublicationView { names: names.collect(), record, nodes, offered, deleted })
 }
 
-/// The versions of a resource that nodes may get: what is released now first, then the others. None of one that is deleted.
-async fn released_versions(database: &impl Database, resource: ResourceId) -> Result<Vec<Version>> {
-    let Some((now, _)) = resource_get(database, resource).await?.and_then(|record| record.released) else {
-        return Ok(Vec::new());
-    };
-    let others = release_list(database, resource).await?.into_iter().map(|release| release.version);
-    Ok(std::iter::once(now).chain(others).collect())
+impl Offered {
+    /// The versions of a resource that nodes may get: what is released now first, then the others. None of one that is
+    /// deleted.
+    async fn read(&mut self, database: &impl Database, resource: ResourceId) -> Result<&[Version]> {
+        let new = match self.versions.entry(resource) {
+            Entry::Occupied(known) => return Ok(known.into_mut()),
+            Entry::Vacant(new) => new,
+        };
+        let record = resource_get(database, resource).await?;
+        if record.as_ref().is_some_and(|record| record.state == ResourceState::Deleted) {
+            self.deleted.insert(resource);
+        }
+        let Some((now, _)) = record.and_then(|record| record.released) else { return Ok(new.insert(Vec::new())) };
+        let others = release_list(database, resource).await?.into_iter().map(|release| release.version);
+        Ok(new.insert(std::iter::once(now).chain(others).collect()))
+    }
 }
 
 /// Creates a publication, replaces one of the same name, or adds resources to it.

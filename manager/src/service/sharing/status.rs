@@ -3,25 +3,25 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use atoll_domain::document::Audience;
+use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::NodeId;
 use atoll_domain::kind::Kind;
-use atoll_domain::link::feed::{Feed, RowKey};
+use atoll_domain::link::feed::Feed;
 
-use super::history::find;
-use super::offer::resource_key;
-use super::required::{self, Missing};
+use super::history::{Loaded, find, load};
+use super::{JOB_FORKS, required, usage};
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::node::{self, NodeView, SyncState};
-use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{ResourceRecord, applied_nodes, exception_list, publication_list};
+use crate::store::sharing::{ResourceRecord, applied_nodes, exception_list};
+use crate::store::work::work_is_queued;
 
 /// How far a change has come.
 #[derive(Debug, Default)]
 pub struct SyncStatus {
     pub sequence: u64,
     pub expected: usize,
+    /// Of one resource, those that run its newest release; of everything, those in sync.
     pub have: usize,
     pub applied: usize,
     pub failed: usize,
@@ -32,7 +32,25 @@ pub struct SyncStatus {
     pub unknown: usize,
     /// Of those that have it, how many lack a required value.
     pub incomplete: usize,
-    pub behind: Vec<NodeView>,
+    /// Nodes that run an edit of their own.
+    pub own_edits: usize,
+    /// Nodes that a publication keeps at another release.
+    pub pinned: usize,
+    /// Nodes that do not have it because they are cordoned.
+    pub cordoned: usize,
+    /// Connected nodes that it is on its way to, or that go on without it.
+    pub waiting: usize,
+    pub behind: Vec<BehindNode>,
+}
+
+/// A node that does not have what is asked about.
+#[derive(Debug)]
+pub struct BehindNode {
+    pub node: NodeView,
+    /// Its own, or that of what it runs in the place of what is asked about.
+    pub state: &'static str,
+    /// How many documents it lacks.
+    pub outstanding: usize,
 }
 
 /// What is asked about; everything unless narrowed.
@@ -43,81 +61,113 @@ pub struct Question {
     pub behind_limit: usize,
 }
 
-/// Counts who durably has what is wanted, what adapters made of it, and names some of those behind.
+/// A node that should have what is asked about.
+struct Asked {
+    node: NodeView,
+    has_it: bool,
+    lacks_a_value: bool,
+    runs_own_edit: bool,
+    is_pinned: bool,
+    /// Where it does not have it and something else than its connection says why.
+    why: Option<&'static str>,
+}
+
+/// Counts who has what is wanted, what adapters made of it, and names some of those behind.
 ///
 /// # Errors
 /// There is no such resource or node.
 pub async fn status(services: &Services, question: &Question) -> Result<SyncStatus> {
     let resource = match &question.resource {
-        Some((kind, name)) => Some(find(&services.store, *kind, name).await?),
+        Some((kind, name)) => Some(load(&services.store, find(&services.store, *kind, name).await?).await?),
         None => None,
     };
     // What this process committed a moment ago counts, so nobody is told that all is well before it is.
     services.hub.refresh(&services.store).await?;
     required::refresh(services).await?;
-    let nodes: Vec<Arc<NodeRecord>> = match &question.node {
-        Some(name) => vec![Arc::new(node::find(&services.store, name).await?)],
-        None => services.nodes().await?.iter().cloned().collect(),
+    let only = match &question.node {
+        Some(name) => Some(node::find(&services.store, name).await?.id),
+        None => None,
     };
-    let keys = match &resource {
-        Some(resource) => row_keys(services, resource).await?,
-        None => Vec::new(),
+    let mut asked = match &resource {
+        Some(resource) => of_resource(services, resource).await?,
+        None => of_everything(services).await?,
     };
+    asked.retain(|asked| only.is_none_or(|only| asked.node.record.id == only));
     let mut status = SyncStatus { sequence: services.hub.read(Feed::sequence), ..SyncStatus::default() };
+    let expected: BTreeSet<NodeId> = asked.iter().map(|asked| asked.node.record.id).collect();
     let limit = if question.behind_limit == 0 { 20 } else { question.behind_limit };
-    let mut expected = BTreeSet::new();
-    for record in nodes {
-        let wanted = services.hub.read(|feed| match &resource {
-            Some(_) => wanted_of(feed, record.id, &keys),
-            None => Some(feed.wanted_sequence(record.id)),
-        });
-        let Some(wanted) = wanted else { continue };
-        status.expected += 1;
-        let view = node::view(services, record);
-        status.drifting += usize::from(view.sync_state == SyncState::Drift);
-        let lacks = services.required.missing(view.record.id);
-        let is_meant = |one: &Missing| resource.as_ref().is_none_or(|resource| resource.id == one.set);
-        status.incomplete += usize::from(lacks.iter().any(is_meant));
-        expected.insert(view.record.id);
-        status.unknown += usize::from(view.sync_state == SyncState::Unknown);
-        // Of one resource it is known that the node has stored it; of everything together, that it runs it.
-        let has_it = match &resource {
-            Some(_) => view.seen.last_seen_ms > 0 && view.seen.acknowledged >= wanted,
-            // What nobody has written cannot arrive: it is counted apart, and nobody waits for it.
-            None => matches!(view.sync_state, SyncState::InSync | SyncState::Incomplete),
-        };
-        if has_it {
-            status.have += 1;
-            continue;
-        }
-        if !view.seen.online {
-            status.offline += 1;
-        }
-        if status.behind.len() < limit {
-            status.behind.push(view);
+    for asked in asked {
+        status.count(&asked);
+        if !asked.has_it && status.behind.len() < limit {
+            let (id, acknowledged) = (asked.node.record.id, asked.node.seen.acknowledged);
+            let outstanding = services.hub.read(|feed| feed.outstanding(id, acknowledged));
+            let state = asked.why.unwrap_or(asked.node.state);
+            status.behind.push(BehindNode { node: asked.node, state, outstanding });
         }
     }
-    count_applied(services, resource.as_ref(), &expected, &mut status).await?;
+    count_applied(services, resource.as_ref().map(|loaded| &loaded.record), &expected, &mut status).await?;
     Ok(status)
 }
 
-async fn row_keys(services: &Services, resource: &ResourceRecord) -> Result<Vec<RowKey>> {
-    let publications = publication_list(&services.store).await?;
-    Ok(publications
-        .into_iter()
-        .filter(|publication| publication.items.iter().any(|item| item.resource == resource.id))
-        .map(|publication| RowKey { audience: Audience::Publication(publication.id), key: resource_key(resource.id) })
-        .collect())
+impl SyncStatus {
+    fn count(&mut self, asked: &Asked) {
+        let is_cordoned = asked.node.record.standing == NodeStanding::Cordoned;
+        self.expected += 1;
+        self.drifting += usize::from(asked.node.sync_state == SyncState::Drift);
+        self.unknown += usize::from(asked.node.sync_state == SyncState::Unknown);
+        self.own_edits += usize::from(asked.runs_own_edit);
+        if asked.has_it {
+            self.have += 1;
+            self.incomplete += usize::from(asked.lacks_a_value);
+        } else if asked.is_pinned {
+            self.pinned += 1;
+        } else if asked.runs_own_edit && asked.why.is_some() {
+            // Nothing is on its way to a node that goes on with its own edit.
+        } else if is_cordoned {
+            self.cordoned += 1;
+        } else if !asked.node.seen.online {
+            self.offline += 1;
+        } else {
+            self.waiting += 1;
+        }
+    }
 }
 
-/// The sequence number at which a node has the newest state of a resource; `None` where it should not have it at all.
-fn wanted_of(feed: &Feed, node: NodeId, keys: &[RowKey]) -> Option<u64> {
-    keys.iter()
-        .filter_map(|key| {
-            let since = feed.member_since(node, &key.audience)?;
-            feed.row(key).map(|row| row.sequence.max(since))
-        })
-        .max()
+/// The nodes that a publication brings a release of the resource.
+async fn of_resource(services: &Services, resource: &Loaded) -> Result<Vec<Asked>> {
+    // Nodes' own edits are held against a release after it: until that is done, none of them says that its node goes on
+    // without it. Asked first: what is settled by then is seen below.
+    let is_settling = work_is_queued(&services.store, JOB_FORKS, &resource.record.id.to_string()).await?;
+    services.hub.refresh(&services.store).await?;
+    let places = usage::places(services, resource).await?;
+    let released = places.into_iter().filter(|place| !place.usage.version.is_empty());
+    let asked = released.map(|place| {
+        let usage::Place { node, usage, runs_own_edit } = place;
+        let runs_it = matches!(usage.state, "in_sync" | "incomplete");
+        let is_pinned = !runs_own_edit && !usage.newest;
+        let why = match usage.state {
+            _ if is_pinned => Some("pinned"),
+            "offline" | "behind" | "cordoned" => None,
+            _ if runs_own_edit && is_settling => None,
+            other => Some(other),
+        };
+        let lacks_a_value = usage.state == "incomplete";
+        Asked { node, has_it: runs_it && usage.newest, lacks_a_value, runs_own_edit, is_pinned, why }
+    });
+    Ok(asked.collect())
+}
+
+async fn of_everything(services: &Services) -> Result<Vec<Asked>> {
+    let nodes = services.nodes().await?;
+    let asked = nodes.iter().map(|record| {
+        let node = node::view(services, Arc::clone(record));
+        let runs_own_edit = services.hub.read(|feed| feed.own_edits(record.id)) > 0;
+        let lacks_a_value = services.required.is_missing(record.id);
+        // What nobody has written cannot arrive: it is counted apart, and nobody waits for it.
+        let has_it = matches!(node.sync_state, SyncState::InSync | SyncState::Incomplete);
+        Asked { node, has_it, lacks_a_value, runs_own_edit, is_pinned: false, why: None }
+    });
+    Ok(asked.collect())
 }
 
 /// Counts what adapters made of it, among the nodes that should have it.

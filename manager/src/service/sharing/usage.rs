@@ -1,22 +1,23 @@
 //! Where a resource is used: which nodes should have it, by which publication, and how far they are.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use atoll_domain::document::Audience;
-use atoll_domain::id::NodeId;
+use atoll_domain::fleet::node::NodeStanding;
+use atoll_domain::id::{NodeId, ResourceId};
 use atoll_domain::kind::Kind;
 use atoll_domain::link::feed::{Feed, RowKey};
-use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::fork::{Delivery, ForkState};
 use atoll_domain::sharing::offer::{Version, VersionPolicy};
 
-use super::history::{find, load};
+use super::history::{Loaded, find, load};
 use super::offer::{offered, resource_key};
-use crate::clock;
 use crate::error::Result;
 use crate::service::Services;
+use crate::service::fleet::node::{self, NodeView, SyncState};
 use crate::service::list::{Field, Listed, Options, Page, page};
-use crate::store::fleet::{NodeRecord, SeenRecord};
-use crate::store::sharing::{PublicationRecord, forks_open, publication_list};
+use crate::store::fleet::NodeRecord;
+use crate::store::sharing::{ForkRecord, PublicationRecord, forks_open, publication_list};
 
 /// A resource on a node.
 #[derive(Debug, Clone)]
@@ -66,57 +67,86 @@ impl Listed for UsageView {
 struct Carrier {
     publication: PublicationRecord,
     policy: &'static str,
+    /// Nothing where nothing was released that it could bring.
     version: Option<Version>,
     key: RowKey,
 }
 
-/// The nodes that a resource is published to, by name.
+/// A node that should have a resource, and how far it is.
+pub(super) struct Place {
+    pub node: NodeView,
+    pub usage: UsageView,
+    /// It runs an edit of its own in the place of what it is offered.
+    pub runs_own_edit: bool,
+}
+
+/// The nodes that a resource is published to.
 ///
 /// # Errors
 /// There is no such resource.
 pub async fn list(services: &Services, kind: Kind, name: &str, options: &Options) -> Result<Page<UsageView>> {
+    let loaded = load(&services.store, find(&services.store, kind, name).await?).await?;
+    let places = places(services, &loaded).await?;
+    page(places.into_iter().map(|place| place.usage).collect(), options)
+}
+
+/// Each node that a resource is published to.
+pub(super) async fn places(services: &Services, loaded: &Loaded) -> Result<Vec<Place>> {
     let database = &services.store;
-    let loaded = load(database, find(database, kind, name).await?).await?;
+    let carriers = carriers(services, loaded).await?;
+    let forks = forks_open(database, loaded.record.id).await?;
+    services.hub.refresh(database).await?;
+    let nodes = services.nodes().await?;
+    let placed = nodes.iter().filter_map(|record| {
+        let carrier = carrier_for(&carriers, record)?;
+        let node = node::view(services, Arc::clone(record));
+        let target = services.hub.read(|feed| feed.target(record.id, loaded.record.id));
+        let runs_own_edit = target.is_some_and(|target| target.own.is_some());
+        let state = match own_edit(&forks, record.id).filter(|_| runs_own_edit) {
+            Some(own_edit) => own_edit.name(),
+            None => state(services, carrier, loaded.record.id, &node),
+        };
+        let usage = usage(carrier, &node, loaded, state);
+        Some(Place { node, usage, runs_own_edit })
+    });
+    Ok(placed.collect())
+}
+
+/// What brings the resource. The highest priority comes first: it wins on a node that several reach.
+async fn carriers(services: &Services, loaded: &Loaded) -> Result<Vec<Carrier>> {
+    let database = &services.store;
     let mut carriers = Vec::new();
-    // The highest priority comes first: it wins on a node that several reach.
     for publication in publication_list(database).await? {
         let Some(item) = publication.items.iter().find(|item| item.resource == loaded.record.id) else { continue };
         let policy = match item.policy {
             VersionPolicy::Latest => "latest",
             VersionPolicy::Pin { .. } => "pin",
         };
-        let version = offered(database, &loaded, &item.policy).await?.map(|(version, _)| version);
+        let version = offered(database, loaded, &item.policy).await?.map(|(version, _)| version);
         let key = RowKey { audience: Audience::Publication(publication.id), key: resource_key(item.resource) };
         carriers.push(Carrier { publication, policy, version, key });
     }
-    let forks: BTreeMap<NodeId, ForkState> =
-        forks_open(database, loaded.record.id).await?.into_iter().map(|fork| (fork.node, fork.state)).collect();
+    Ok(carriers)
+}
+
+fn usage(carrier: &Carrier, node: &NodeView, loaded: &Loaded, state: &'static str) -> UsageView {
     let newest = loaded.record.released.map(|(version, _)| version);
-    services.hub.refresh(database).await?;
-    let (nodes, now) = (services.nodes().await?, clock::now());
-    let usages = nodes.iter().filter_map(|node| {
-        let carrier = carrier_for(&carriers, node)?;
-        let seen = services.presence.get(node.id);
-        let wanted = services.hub.read(|feed| wanted(feed, node.id, &carrier.key));
-        Some(UsageView {
-            node: node.name.to_string(),
-            group: node.group.to_string(),
-            publication: carrier.publication.name.clone(),
-            policy: carrier.policy,
-            version: carrier.version.map(|version| version.to_string()).unwrap_or_default(),
-            newest: carrier.version.is_some() && carrier.version == newest,
-            state: match forks.get(&node.id) {
-                Some(fork) => fork.name(),
-                None if carrier.version.is_none() => "unreleased",
-                None if services.required.missing(node.id).iter().any(|one| one.set == loaded.record.id) => {
-                    "incomplete"
-                }
-                None => state(&seen, wanted),
-            },
-            last_seen_ms: if seen.online { now.0 } else { seen.last_seen_ms },
-        })
-    });
-    page(usages.collect(), options)
+    UsageView {
+        node: node.record.name.to_string(),
+        group: node.record.group.to_string(),
+        publication: carrier.publication.name.clone(),
+        policy: carrier.policy,
+        version: carrier.version.map(|version| version.to_string()).unwrap_or_default(),
+        newest: carrier.version.is_some() && carrier.version == newest,
+        state,
+        last_seen_ms: node.seen.last_seen_ms,
+    }
+}
+
+/// The state of the newest edit that a node runs.
+fn own_edit(forks: &[ForkRecord], node: NodeId) -> Option<ForkState> {
+    let running = forks.iter().filter(|fork| fork.node == node && fork.delivery != Delivery::Unapplied);
+    running.max_by_key(|fork| fork.edit).map(|fork| fork.state)
 }
 
 /// The publication from which a node gets the resource. One that has nothing to bring gives way to the next.
@@ -133,11 +163,19 @@ fn wanted(feed: &Feed, node: NodeId, key: &RowKey) -> Option<u64> {
     feed.row(key).map(|row| row.sequence.max(since))
 }
 
-fn state(seen: &SeenRecord, wanted: Option<u64>) -> &'static str {
-    let has_it = seen.last_seen_ms > 0 && wanted.is_none_or(|wanted| seen.acknowledged >= wanted);
-    match (has_it, seen.online) {
-        (true, _) => "in_sync",
-        (false, true) => "behind",
-        (false, false) => "offline",
+/// How far a node is that runs no edit of its own. What it has stored is not what it runs where it is in drift.
+fn state(services: &Services, carrier: &Carrier, resource: ResourceId, node: &NodeView) -> &'static str {
+    if carrier.version.is_none() {
+        return "unreleased";
+    }
+    let wanted = services.hub.read(|feed| wanted(feed, node.record.id, &carrier.key));
+    let has_it = node.seen.last_seen_ms > 0 && wanted.is_none_or(|wanted| node.seen.acknowledged >= wanted);
+    match node.sync_state {
+        _ if !has_it && node.record.standing == NodeStanding::Cordoned => "cordoned",
+        _ if !has_it && node.seen.online => "behind",
+        _ if !has_it => "offline",
+        proven @ (SyncState::Drift | SyncState::Unknown) => proven.name(),
+        _ if services.required.missing(node.record.id).iter().any(|one| one.set == resource) => "incomplete",
+        _ => "in_sync",
     }
 }

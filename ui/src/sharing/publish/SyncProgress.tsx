@@ -20,7 +20,7 @@ export function SyncProgress({ kind, resource }: { kind: Kind; resource: Resourc
   const asked = useQuery({
     queryKey: ["sync", kind.name, resource.id],
     queryFn: ({ signal }) => api.sharing.getSyncStatus({ kind: kind.name, resource: resource.id }, { signal }),
-    refetchInterval: (query) => (query.state.data && waiting(query.state.data) > 0 ? AGAIN_MS : false),
+    refetchInterval: (query) => (query.state.data && query.state.data.waiting > 0n ? AGAIN_MS : false),
   });
   return (
     <Section title="Where it is">
@@ -29,11 +29,6 @@ export function SyncProgress({ kind, resource }: { kind: Kind; resource: Resourc
       </Answer>
     </Section>
   );
-}
-
-/** Nodes that are there and do not have it yet. */
-function waiting(status: GetSyncStatusResponse): number {
-  return Math.max(0, Number(status.expected - status.have - status.offline));
 }
 
 function Reached({ status, kind, resource }: { status: GetSyncStatusResponse; kind: Kind; resource: Resource }) {
@@ -48,7 +43,7 @@ function Reached({ status, kind, resource }: { status: GetSyncStatusResponse; ki
       {status.behind.length > 0 ? (
         <>
           <SimpleTable
-            label="Nodes that do not have it yet"
+            label="Nodes that do not have it"
             rows={status.behind}
             getId={(node) => node.node}
             columns={[
@@ -66,7 +61,7 @@ function Reached({ status, kind, resource }: { status: GetSyncStatusResponse; ki
           />
           <p>
             <Link to="/sync" search={{ kind: kind.name, resource: resource.name }} className="row-link">
-              Every node that is behind
+              Every node that does not have it
             </Link>
           </p>
         </>
