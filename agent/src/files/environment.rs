@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use crate::config::FilesConfig;
 
+/// How every file begins that was rendered here.
+pub const FIRST: &str = "# $revision: ";
+
 /// The text of a file of resolved variables. It may contain values in the clear.
 #[must_use]
 pub fn render(
@@ -18,7 +21,7 @@ pub fn render(
     config: &FilesConfig,
     reveal: &dyn Fn(SecretId) -> Option<Plaintext>,
 ) -> Vec<u8> {
-    let mut text = format!("# $revision: {revision}\n# Written by atoll-agent; edits of this file are not taken.\n");
+    let mut text = format!("{FIRST}{revision}\n# Written by atoll-agent; edits of this file are not taken.\n");
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for variable in variables {
         let key = key(&variable.name);

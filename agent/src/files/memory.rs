@@ -70,7 +70,11 @@ impl Memory {
         };
         match serde_json::from_slice::<Self>(&bytes) {
             Ok(memory) if memory.directory == directory => memory,
-            Ok(_) => empty,
+            Ok(memory) => {
+                let before = memory.directory.display();
+                tracing::warn!(%before, "files are kept in another directory from now on; remove what was written to the one before: nobody keeps it current, and it may hold values in the clear");
+                empty
+            }
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "what was written before is not known");
                 empty

@@ -38,7 +38,15 @@ fn an_environment_file_is_written_only_and_leaves_no_old_values_behind() {
 
 #[test]
 fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
-    for goes in ["replaced", "gone", "replaced while the agent was down", "crashed while keeping"] {
+    let ways = [
+        "replaced",
+        "gone",
+        "replaced while the agent was down",
+        "crashed while keeping",
+        "killed before it was removed",
+        "replaced while the memory was lost",
+    ];
+    for goes in ways {
         let mut server = Server::start(FileFormat::Env);
         server.publish("hunter2", EditMode::Propose);
         server.tick(true);
@@ -53,6 +61,20 @@ fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
                 // What was remembered before the copy was made is all that a new process has.
                 server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
                 server.publish("sesame", EditMode::Propose);
+            }
+            "killed before it was removed" => {
+                server.saved("env", &touched);
+                let copy = fs::read(server.file("env.rejected")).unwrap();
+                server.publish("sesame", EditMode::Propose);
+                server.tick(true);
+                fs::write(server.file("env.rejected"), copy).unwrap();
+                server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
+            }
+            "replaced while the memory was lost" => {
+                server.saved("env", &touched);
+                fs::remove_file(server.directory.path().join("files.json")).unwrap();
+                server.publish("sesame", EditMode::Propose);
+                server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
             }
             "gone" => {
                 server.saved("env", &touched);
@@ -73,4 +95,21 @@ fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
             assert!(!text.contains("hunter2"), "{goes}: {} holds {text}", entry.display());
         }
     }
+}
+
+/// The agent's memory is begun anew over files that an earlier one wrote, and the set is not published here any more.
+#[test]
+fn an_environment_file_of_an_earlier_life_is_named_and_those_of_others_are_not() {
+    let mut server = Server::start(FileFormat::Env);
+    server.publish("hunter2", EditMode::Propose);
+    server.tick(true);
+    fs::remove_file(server.directory.path().join("files.json")).unwrap();
+    server.unpublish();
+    fs::write(server.file("env").with_file_name("own.env"), "Port=1\n").unwrap();
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
+    server.tick(true);
+    let told: Vec<(&String, &String)> = server.adapter.problems().iter().collect();
+    assert!(told.len() == 1 && told[0].0.ends_with("web-settings.env"), "{told:?}");
+    assert!(told[0].1.contains("may hold values that this node has lost"), "{told:?}");
+    assert!(server.file("env").exists(), "a server may read it yet: the node may not have heard everything");
 }

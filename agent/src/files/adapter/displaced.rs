@@ -1,5 +1,6 @@
 //! Files that were swapped out, and what an earlier run or somebody else left in the directory.
 
+use std::collections::BTreeSet;
 use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use super::Adapter;
 use crate::files::anchor::YARD;
 use crate::files::content::Form;
 use crate::files::disk;
+use crate::files::environment;
 use crate::files::memory::Displaced;
 use crate::files::{Host, plan};
 
@@ -115,6 +117,7 @@ impl<H: Host> Adapter<H> {
     pub(super) fn sweep(&mut self) {
         if !self.is_swept {
             self.sweep_yard();
+            self.sweep_copies();
         }
         let mut strays = Vec::new();
         for (kind, directory) in directories(&self.config.directory) {
@@ -136,15 +139,22 @@ impl<H: Host> Adapter<H> {
     }
 
     fn name_strays(&mut self, strays: &[String]) {
-        const NOTE: &str = "this file belongs to no resource of this node, so what is saved here is not taken";
+        const NOTE: &str = "this file belongs to no resource of this node";
         let known: Vec<String> =
             self.problems.iter().filter(|(_, text)| text.starts_with(NOTE)).map(|(path, _)| path.clone()).collect();
         for path in known.iter().filter(|path| !strays.contains(path)) {
             self.problems.remove(path);
         }
         for path in strays {
-            let text = format!("{NOTE}; the resource may have been renamed: look for its file under the new name");
-            self.problem(path, text);
+            let what = match Form::of(path) {
+                Form::Env => {
+                    "an agent with another memory wrote it; remove it if no server reads it, for it may hold values that this node has lost"
+                }
+                _ => {
+                    "so what is saved here is not taken; the resource may have been renamed: look for its file under the new name"
+                }
+            };
+            self.problem(path, format!("{NOTE}; {what}"));
         }
     }
 
@@ -167,6 +177,24 @@ impl<H: Host> Adapter<H> {
         }
     }
 
+    /// Copies of environment files whose values have gone, or of which nothing is remembered: nobody can say what the node
+    /// has lost of what is in them. An earlier run may have ended before it took them away.
+    fn sweep_copies(&mut self) {
+        let entries: Vec<String> = self.memory.entries.keys().cloned().collect();
+        entries.iter().for_each(|path| self.drop_aside(path));
+        let kept: BTreeSet<PathBuf> =
+            self.memory.entries.values().flat_map(|entry| entry.aside.iter().map(|(copy, _)| copy.clone())).collect();
+        for (kind, directory) in directories(&self.config.directory) {
+            for (name, copy) in files(&directory) {
+                let Some((file, _)) = name.split_once(".env.rejected") else { continue };
+                if !kept.contains(&copy) {
+                    tracing::warn!(copy = %copy.display(), "a copy of an environment file is removed: it is not known whose values it holds");
+                    self.forget_copy(&format!("{kind}/{file}.env"), &copy);
+                }
+            }
+        }
+    }
+
     /// What a crash left beside a place is nobody's edit, or is looked at as one; never written over.
     pub(super) fn settle_left_over(&mut self, path: &str) -> bool {
         let mut ours = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
@@ -184,11 +212,13 @@ impl<H: Host> Adapter<H> {
         }
     }
 
-    /// A file that looks like one of ours and is not.
+    /// A file that looks like one of ours and is not. An environment file is one only if an agent wrote it: others keep
+    /// theirs under such names too.
     fn stray(&self, path: &str) -> Option<String> {
         let is_document = [".json", ".yaml", ".env"].iter().any(|ending| path.ends_with(ending));
         let is_known = self.targets.contains_key(path) || self.memory.entries.contains_key(path);
-        (is_document && !is_known && Form::of(path) != Form::Env).then(|| path.to_owned())
+        let is_written = || disk::begins_with(&self.config.directory.join(path), environment::FIRST);
+        (is_document && !is_known && (Form::of(path) != Form::Env || is_written())).then(|| path.to_owned())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Puts files in their place and takes them away.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::{Adapter, Batch};
 use crate::files::plan::{Step, Target};
@@ -133,19 +134,21 @@ impl<H: Host> Adapter<H> {
     }
 
     /// Copies that hold values in the clear go with the values: the node may have lost them.
-    fn drop_aside(&mut self, path: &str) {
+    pub(super) fn drop_aside(&mut self, path: &str) {
         let present = self.targets.get(path).map(|target| target.hash);
         let Some(entry) = self.memory.entries.get_mut(path) else { return };
         let (kept, gone) = std::mem::take(&mut entry.aside).into_iter().partition(|(_, of)| present == Some(*of));
         entry.aside = kept;
-        let gone: Vec<(std::path::PathBuf, _)> = gone;
-        for (copy, _) in gone {
-            match disk::forget(&copy) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    self.problem(path, format!("{} holds values and cannot be removed: {error}", copy.display()));
-                }
-                _ => {}
+        let gone: Vec<(PathBuf, _)> = gone;
+        gone.iter().for_each(|(copy, _)| self.forget_copy(path, copy));
+    }
+
+    pub(super) fn forget_copy(&mut self, path: &str, copy: &Path) {
+        match disk::forget(copy) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                self.problem(path, format!("{} holds values and cannot be removed: {error}", copy.display()));
             }
+            _ => {}
         }
     }
 }
