@@ -127,9 +127,11 @@ fn csv(rows: &[Value], columns: &[Column], wide: &[Column]) -> Result<()> {
 }
 
 /// A field of a CSV file (RFC 4180). One that a spreadsheet would calculate is a text (OWASP, CSV injection); numbers stay.
+/// What would steer a terminal or turn the line around is neutral here too: such files are looked at.
 fn quoted(text: &str) -> String {
+    let text = &neutral(text, false);
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    let text = if is_formula { format!("'{text}") } else { text.clone().into_owned() };
     // Spreadsheets of other countries split at semicolons, and pasted text at tabs.
     if text.contains([',', ';', '\t', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
@@ -203,5 +205,6 @@ mod tests {
             ("'@SUM(A1)".into(), "'-cmd|' /C calc'!A0".into())
         );
         assert_eq!((quoted("-5"), quoted("oct-1")), ("-5".into(), "oct-1".into()));
+        assert_eq!(quoted("a\u{202e}b\u{1b}[2J"), "a\\u202eb\\u001b[2J");
     }
 }

@@ -19,7 +19,8 @@ pub struct Given {
     /// Directory for the database, the master key and the first token.
     #[arg(long, env = "ATOLL_DATA_DIRECTORY")]
     pub data_directory: Option<PathBuf>,
-    /// PostgreSQL to use instead of the embedded SQLite, as postgres://user:password@host/database.
+    /// PostgreSQL to use instead of the embedded SQLite, as postgres://user@host/database. A URL with a password is taken from
+    /// the environment or the configuration file only.
     #[arg(long, env = "ATOLL_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// File with the master key, 64 hexadecimal digits, mode 0600. Made in the data directory unless given.
@@ -117,6 +118,35 @@ impl std::fmt::Display for Settings {
         line("joins_per_minute", toml::Value::Integer(self.joins_per_minute.into()))?;
         line("reports_per_minute", toml::Value::Integer(self.reports_per_minute.into()))
     }
+}
+
+/// Refuses a password among the arguments of a process: every user of the host reads those (proc(5), `cmdline`), and only its
+/// own the environment.
+///
+/// # Errors
+/// There is one.
+pub fn check_arguments(arguments: impl IntoIterator<Item = String>) -> Result<()> {
+    const FLAG: &str = "--database-url";
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let url = match argument.strip_prefix(FLAG) {
+            Some("") => arguments.next(),
+            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+            None => None,
+        };
+        if url.is_some_and(|url| has_password(&url)) {
+            return Err(bad(
+                FLAG,
+                "every user of this host can read the arguments of a process; give the URL with the password as ATOLL_DATABASE_URL, or as database_url in the file that --config names",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn has_password(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || rest.contains("password=")
 }
 
 /// A URL whose password, if it has one, is not shown. What cannot be told apart is not shown at all.
@@ -266,6 +296,17 @@ mod tests {
         let given = Given { node_listen: Some(SocketAddr::from(([127, 0, 0, 1], 7400))), ..Given::default() };
         assert!(given.check().unwrap_err().text.contains("127.0.0.1:7400 is the address of node_listen too"));
         assert!(toml::from_str::<Given>("data_dir = 'x'").unwrap_err().to_string().contains("data_dir"));
+    }
+
+    #[test]
+    fn a_password_among_the_arguments_is_refused_and_not_repeated() {
+        let check = |arguments: &[&str]| check_arguments(arguments.iter().map(|argument| (*argument).to_owned()));
+        for url in ["postgres://u:hunter2@db/x", "postgres://u@db/x?password=hunter2", "u:hunter2@db"] {
+            let refused = check(&["serve", "--database-url", url]).unwrap_err();
+            assert!(refused.text.contains("ATOLL_DATABASE_URL") && !refused.text.contains("hunter2"), "{refused}");
+            assert!(check(&["serve", &format!("--database-url={url}"), "--log", "info"]).is_err());
+        }
+        assert!(check(&["serve", "--database-url", "postgres://u@db:5432/x", "--log", "a:b@c"]).is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use atoll_manager::app;
-use atoll_manager::config::{Given, Settings};
+use atoll_manager::config::{self, Given, Settings};
 use atoll_manager::error::Error;
 use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,9 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    match start(Command::parse()) {
+    let command = Command::parse();
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    match config::check_arguments(arguments).and_then(|()| start(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("atoll-manager: {error}");

@@ -152,6 +152,14 @@ fn a_wrong_master_key_is_named_and_a_wrong_setting_too() {
         .output()
         .unwrap();
     assert!(String::from_utf8_lossy(&checked.stderr).contains("certificate_lifetime"));
+    // The arguments of a process are for all to read.
+    let checked = std::process::Command::new(atoll_tests::program("atoll-manager"))
+        .args(["check-config", "--database-url", "postgres://atoll:hunter2@127.0.0.1/atoll"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(said.contains("ATOLL_DATABASE_URL") && !said.contains("hunter2"), "{said}");
 }
 
 #[test]
