@@ -41,6 +41,7 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
                     ("by", "revision.author"),
                     ("at", "revision.atMs"),
                     ("message", "revision.message"),
+                    ("runs there", "runs"),
                     ("said", "message"),
                 ],
             )?;

@@ -43,6 +43,18 @@ it("shows place by place what a node changed, and takes it for everybody", async
   expect(sent[0]).toMatchObject({ id: "0190-p1", accept: true, release: true, message: "good" });
 });
 
+it("says whether the edit runs, whatever its state is called", async () => {
+  show({ runs: true });
+  expect(await screen.findByText(/runs on this node only/)).toBeTruthy();
+  cleanup();
+  show({ state: "conflict", runs: false, message: "the resource was deleted, so this edit runs on its node no longer" });
+  expect(await screen.findByText(/does not run on its node now.*the resource was deleted/)).toBeTruthy();
+  expect(screen.queryByText(/keeps its own/)).toBeNull();
+  cleanup();
+  show({ state: "declined", message: "turned down by ada, who resolved the conflict without it" });
+  expect(await screen.findByText(/was declined.*turned down by ada/)).toBeTruthy();
+});
+
 it("leads to the conflict that stands in the way", async () => {
   const { history } = show({}, { conflictId: "0190-c1" });
   fireEvent.click(await screen.findByRole("button", { name: "Accept" }));

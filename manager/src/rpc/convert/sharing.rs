@@ -149,6 +149,7 @@ pub fn proposal(view: ProposalView) -> v1::Proposal {
         claimed_base: view.record.claimed.map(|id| id.to_string()).unwrap_or_default(),
         takes_back: view.takes_back.iter().map(ToString::to_string).collect(),
         message: view.record.message.clone(),
+        runs: view.runs,
     }
 }
 

@@ -6,13 +6,13 @@ export function differenceCount(count: number): string {
   return count === 1 ? "1 place" : `${count.toLocaleString("en")} places`;
 }
 
+/** States in which nobody has decided yet. */
+const OPEN = ["proposed", "forked", "conflict", "unapplied"];
+
 export function stateWords(proposal: Proposal): string {
-  // Where it waits and its publication locks it or no longer brings the resource.
-  if (proposal.message.startsWith("does not run here")) {
-    return `The edit ${proposal.message}. Accept it to make it everybody's, or decline it.`;
-  }
-  if (proposal.state === "declined" && proposal.message.startsWith("turned down")) {
-    return `The edit was ${proposal.message}: the node runs what is released. The edit stays in the history.`;
+  const told = proposal.message === "" ? "" : ` Its node was told: “${proposal.message}”.`;
+  if (OPEN.includes(proposal.state) && !proposal.runs) {
+    return `The edit does not run on its node now. Accept it to make it everybody's, or decline it.${told}`;
   }
   switch (proposal.state) {
     case "proposed":
@@ -22,15 +22,13 @@ export function stateWords(proposal: Proposal): string {
     case "conflict":
       return "The edit and what is released do not merge. The node keeps its own until somebody decides.";
     case "declined":
-      return "The edit was declined: the node runs what is released. The edit stays in the history.";
+      return `The edit was declined: the node runs what is released. The edit stays in the history.${told}`;
     case "accepted":
       return "The edit was accepted. It runs everywhere with the next release.";
     case "released":
       return "The edit is part of what is released.";
-    case "unapplied":
-      return "The edit does not run on its node: nobody knows what it was made from, or the resource is locked there. Accept it to make it everybody's.";
     case "rejected":
-      return "The edit could not be taken: the node runs what is released. Its content stays in the history.";
+      return `The edit could not be taken: the node runs what is released. Its content stays in the history.${told}`;
     default:
       return "";
   }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use atoll_domain::id::{ResourceId, RevisionId};
+use atoll_domain::sharing::fork::Delivery;
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::revision::Origin;
@@ -31,6 +32,8 @@ pub struct ProposalView {
     /// Places at which it takes back what was saved before, by the names of list elements.
     pub takes_back: Vec<Path>,
     pub state: &'static str,
+    /// Its node runs an edit of its own in the place of what is released.
+    pub runs: bool,
 }
 
 /// A fork with what lists are filtered and ordered by: no history is needed for it.
@@ -63,6 +66,7 @@ impl Listed for ProposalRow<'_> {
 /// # Errors
 /// A filter, an order or a page token that is not one.
 pub async fn list(services: &Services, options: &Options) -> Result<Page<ProposalView>> {
+    services.hub.refresh(&services.store).await?;
     let nodes = services.nodes().await?;
     let resources = resource_list(&services.store).await?;
     let mut forks = fork_list(&services.store).await?;
@@ -106,7 +110,10 @@ pub(super) async fn view(
         Some((_, released)) => loaded.body(&services.store, released).await?,
         None => None,
     };
+    let target = services.hub.read(|feed| feed.target(record.node, record.resource));
+    let may_run = !record.state.is_closed() && record.delivery != Delivery::Unapplied;
     Ok(ProposalView {
+        runs: may_run && target.is_some_and(|target| target.own.is_some()),
         node: node_name(nodes, &record),
         state: record.state.name(),
         resource: loaded.record.clone(),

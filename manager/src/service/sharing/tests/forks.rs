@@ -331,20 +331,29 @@ async fn an_edit_that_waits_says_where_it_does_not_run() {
     one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
     one.sync(&manager).await;
     let said = async |manager: &TestManager| manager.forks().await.remove(0).message;
-    assert!(said(&manager).await.starts_with("runs here"));
+    let runs =
+        async |manager: &TestManager| list(&manager.services, &Options::default()).await.unwrap().items.remove(0).runs;
+    assert!(runs(&manager).await && said(&manager).await.starts_with("runs here"));
     manager.publish("all", "/", 0, EditMode::Locked, &[(KIND, "T", None)]).await;
     manager.work().await;
     one.sync(&manager).await;
     assert_eq!(one.content("T"), template("1", "1", "1"));
     assert!(said(&manager).await.contains("does not run here"), "{}", said(&manager).await);
+    assert!(!runs(&manager).await);
     manager.publish("all", "/", 0, EditMode::Propose, &[]).await;
     manager.work().await;
     one.sync(&manager).await;
     assert!(one.runs("T").is_none());
     assert!(said(&manager).await.contains("nothing of \"T\" is published"), "{}", said(&manager).await);
+    assert!(!runs(&manager).await);
     manager.publish("all", "/", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
     manager.work().await;
     one.sync(&manager).await;
     assert_eq!(one.content("T"), template("2", "1", "1"));
-    assert!(said(&manager).await.starts_with("runs here"), "{}", said(&manager).await);
+    assert!(runs(&manager).await && said(&manager).await.starts_with("runs here"), "{}", said(&manager).await);
+    // What is deleted runs nowhere, though a person is asked about the edit.
+    manager.delete(KIND, "T").await;
+    manager.work().await;
+    one.sync(&manager).await;
+    assert!(one.runs("T").is_none() && !runs(&manager).await);
 }
