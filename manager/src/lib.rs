@@ -14,6 +14,7 @@ pub mod error;
 mod http;
 mod hub;
 mod keys;
+mod notices;
 mod presence;
 mod private;
 mod pulse;

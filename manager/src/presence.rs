@@ -6,15 +6,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use atoll_domain::id::NodeId;
-use atoll_domain::terminal::kept;
 use atoll_domain::time::Timestamp;
 use dashmap::DashMap;
 
 use crate::clock;
 use crate::error::Result;
+use crate::notices::Notices;
 use crate::pulse::Pulse;
 use crate::store::fleet::{NodeEventRecord, SeenRecord, node_events_put, seen_acknowledge, seen_list, seen_put};
-use crate::store::sharing::{ExceptionRecord, exception_clear, exception_put};
 use crate::store::{Store, Tx};
 use crate::twins::{self, Twins};
 
@@ -24,10 +23,8 @@ pub struct Presence {
     seen: DashMap<NodeId, SeenRecord>,
     pulse: Arc<Pulse>,
     unwritten: Mutex<Unwritten>,
-    /// What is not as usual on nodes, such as documents that they would not take, waiting to be written.
-    refused: Mutex<Vec<(NodeId, Refusal)>>,
-    /// What is in order again, waiting to be written.
-    resolved: Mutex<Vec<(NodeId, String)>>,
+    /// What is not as usual on nodes.
+    pub notices: Notices,
     twins: Twins,
     /// What happened to nodes, waiting to be written.
     events: Mutex<Vec<NodeEventRecord>>,
@@ -59,12 +56,6 @@ pub struct Reach {
     pub proven: Option<u64>,
 }
 
-/// Key, code and text of what is not as usual, such as a document that was not taken.
-pub type Refusal = (String, String, String);
-
-/// Most refusals that wait to be written; a node repeats what is lost beyond it at its next connection.
-const REFUSED_LIMIT: usize = 10_000;
-
 /// Most events that wait to be written; of a fleet that comes and goes faster than the database takes it, the rest is
 /// not recorded.
 const EVENTS_LIMIT: usize = 50_000;
@@ -79,8 +70,7 @@ impl Presence {
             seen: DashMap::new(),
             pulse,
             unwritten: Mutex::default(),
-            refused: Mutex::default(),
-            resolved: Mutex::default(),
+            notices: Notices::default(),
             twins: Twins::default(),
             events: Mutex::default(),
         };
@@ -132,7 +122,7 @@ impl Presence {
     pub fn called(&self, node: NodeId, boot: &str, now: Timestamp) {
         if self.twins.called(node, boot, now) {
             tracing::warn!(%node, "two processes call in turn with the identity of one node: its data directory was copied");
-            self.refused(node, vec![(twins::SUBJECT.to_owned(), twins::CODE.to_owned(), twins::TEXT.to_owned())]);
+            self.notices.found(node, twins::SUBJECT, twins::CODE, twins::TEXT, now);
         }
     }
 
@@ -173,24 +163,6 @@ impl Presence {
         }
     }
 
-    pub fn refused(&self, node: NodeId, refusals: Vec<Refusal>) {
-        let mut waiting = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = REFUSED_LIMIT.saturating_sub(waiting.len());
-        waiting.extend(refusals.into_iter().take(room).map(|refusal| (node, refusal)));
-    }
-
-    /// Something that was not as usual is in order again.
-    pub fn resolved(&self, node: NodeId, subject: &str) {
-        let mut waiting = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < REFUSED_LIMIT {
-            waiting.push((node, subject.to_owned()));
-        }
-    }
-
-    fn take_refused(&self) -> Vec<(NodeId, Refusal)> {
-        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Takes up what other replicas of the manager wrote about nodes that are not connected here.
     ///
     /// # Errors
@@ -213,10 +185,9 @@ impl Presence {
     /// The database does not answer; the changes stay marked.
     pub async fn flush(&self, store: &Store) -> Result<usize> {
         let unwritten = std::mem::take(&mut *self.lock());
-        let refused = self.take_refused();
-        let resolved = std::mem::take(&mut *self.resolved.lock().unwrap_or_else(PoisonError::into_inner));
+        let notices = (!self.notices.is_empty()).then(|| self.notices.take());
         let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
-        if unwritten.is_empty() && refused.is_empty() && resolved.is_empty() && events.is_empty() {
+        if unwritten.is_empty() && notices.is_none() && events.is_empty() {
             return Ok(0);
         }
         let rows: Vec<(NodeId, SeenRecord)> =
@@ -225,11 +196,8 @@ impl Presence {
             let tx = store.begin().await?;
             seen_put(&tx, &rows).await?;
             self.write_acknowledged(&tx, &unwritten).await?;
-            for (node, (key, code, text)) in &refused {
-                exception_put(&tx, &exception(*node, key, code, text, clock::now())).await?;
-            }
-            for (node, subject) in &resolved {
-                exception_clear(&tx, *node, subject).await?;
+            if let Some(notices) = &notices {
+                notices.write(&tx).await?;
             }
             node_events_put(&tx, &events).await?;
             tx.commit().await
@@ -241,8 +209,7 @@ impl Presence {
                 waiting.whole.extend(unwritten.whole);
                 waiting.acknowledged.extend(unwritten.acknowledged);
                 drop(waiting);
-                refused.into_iter().for_each(|(node, refusal)| self.refused(node, vec![refusal]));
-                resolved.iter().for_each(|(node, subject)| self.resolved(*node, subject));
+                notices.into_iter().for_each(|notices| self.notices.put_back(notices));
                 let mut waiting = self.events.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.splice(0..0, events);
                 waiting.truncate(EVENTS_LIMIT);
@@ -273,16 +240,5 @@ impl Presence {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Unwritten> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn exception(node: NodeId, key: &str, code: &str, text: &str, now: Timestamp) -> ExceptionRecord {
-    ExceptionRecord {
-        node,
-        subject: kept(key, 200),
-        code: kept(code, 40),
-        text: kept(text, 2_000),
-        since_ms: now.0,
-        revision: None,
     }
 }

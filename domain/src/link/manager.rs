@@ -167,6 +167,12 @@ impl ManagerLink {
         Ok((batch.lane, self.acknowledged(batch.lane)))
     }
 
+    /// Whether the node has stored everything once since it last started over.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !self.incomplete
+    }
+
     /// How far the node's replica reaches in the lane that carries content.
     #[must_use]
     pub fn acknowledged(&self, lane: Lane) -> u64 {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use atoll_domain::document::Lane;
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::link::digest::StateDigest;
-use atoll_domain::link::manager::{Batch, ManagerLink};
+use atoll_domain::link::manager::{BATCH, Batch, ManagerLink};
 use atoll_domain::terminal::kept;
+use atoll_domain::time::Timestamp;
 use atoll_proto::v1;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -34,6 +35,8 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a silent stream says that it lives; also how often the credential is looked at again.
 const HEARTBEAT_MS: u64 = 30_000;
 
+/// How the keys of documents begin that a node which runs what it should has taken.
+const OFFERS: &str = "resource/";
 /// What a node is listed with that goes on running something else than it should.
 const DRIFT_SUBJECT: &str = "what it runs";
 const DRIFT_TEXT: &str = "the node runs something else than it should, although everything was offered to it again: a file \
@@ -50,6 +53,7 @@ struct Conversation {
     registration: Registration,
     shutdown: CancellationToken,
     waits: Waits,
+    began: Timestamp,
     /// What the node ran when it called.
     said_first: Option<v1::NodeState>,
 }
@@ -97,7 +101,8 @@ pub async fn open(
     };
     check_protocol(hello.protocol_version).map_err(status)?;
     let link = begin(&services, &node, &hello).await?;
-    services.presence.called(node.id, &hello.boot_id, clock::now());
+    let began = clock::now();
+    services.presence.called(node.id, &hello.boot_id, began);
     services.presence.connected(node.id, seen(&services, &node, &link, &hello));
     let registration = services.hub.register(node.id, &shutdown);
     metrics::gauge!("atoll_nodes_connected").increment(1.0);
@@ -106,7 +111,7 @@ pub async fn open(
     // A node says what it runs again only when that has changed, so what it says first counts as any other word.
     let said_first = hello.state;
     let conversation =
-        Conversation { services, node, certificate, inbound, link, registration, shutdown, waits, said_first };
+        Conversation { services, node, certificate, inbound, link, registration, shutdown, waits, began, said_first };
     let rest = stream::unfold(Some(conversation), |conversation| async move {
         let mut conversation = conversation?;
         match conversation.next().await {
@@ -243,6 +248,7 @@ impl Conversation {
                 )));
             }
         };
+        let was_complete = self.link.is_complete();
         let (lane, sequence) = self
             .link
             .acknowledge(ack.nonce)
@@ -251,9 +257,14 @@ impl Conversation {
             self.services.presence.acknowledged(self.node.id, sequence, clock::now());
         }
         if !ack.exceptions.is_empty() {
-            let exceptions =
-                ack.exceptions.into_iter().map(|exception| (exception.key, exception.code, exception.text));
-            self.services.presence.refused(self.node.id, exceptions.collect());
+            let now = clock::now();
+            for exception in ack.exceptions.iter().take(BATCH.rows) {
+                let v1::ItemException { key, code, text } = exception;
+                self.services.presence.notices.not_taken(self.node.id, key, code, text, now);
+            }
+        }
+        if !was_complete && self.link.is_complete() {
+            self.services.presence.notices.taken_anew(self.node.id, "", self.began);
         }
         match ack.state {
             Some(state) => self.hold_against(&state).await,
@@ -282,7 +293,8 @@ impl Conversation {
             Verdict::Proven(sequence) => {
                 presence.proved(node, Some(sequence), false);
                 if drifted {
-                    presence.resolved(node, DRIFT_SUBJECT);
+                    presence.notices.over(node, DRIFT_SUBJECT);
+                    presence.notices.taken_anew(node, OFFERS, clock::now());
                 }
             }
             Verdict::StartOver => {
@@ -296,8 +308,7 @@ impl Conversation {
             }
             Verdict::Drift => {
                 presence.proved(node, None, true);
-                let refusal = (DRIFT_SUBJECT.to_owned(), "DRIFT".to_owned(), DRIFT_TEXT.to_owned());
-                presence.refused(node, vec![refusal]);
+                presence.notices.found(node, DRIFT_SUBJECT, "DRIFT", DRIFT_TEXT, clock::now());
             }
         }
         Ok(())

@@ -265,6 +265,17 @@ pub async fn exceptions_clear_older(tx: &Tx, code: &str, before_ms: i64) -> Resu
     Ok(())
 }
 
+/// Forgets what a node has of subjects that begin so, and has not said again since a moment.
+pub async fn exceptions_clear_below(tx: &Tx, node: NodeId, below: &str, before_ms: i64) -> Result<()> {
+    node_exception::Entity::delete_many()
+        .filter(node_exception::Column::Node.eq(node.to_string()))
+        .filter(node_exception::Column::Subject.starts_with(below))
+        .filter(node_exception::Column::SinceMs.lt(before_ms))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
 /// Records which revision a node's adapter applied.
 pub async fn applied_put(tx: &Tx, node: NodeId, resource: ResourceId, revision: RevisionId, at_ms: i64) -> Result<()> {
     let row = applied::ActiveModel {
