@@ -215,7 +215,8 @@ impl Hub {
         if cached.is_some() {
             return Ok(cached);
         }
-        let Some(document) = document_get(store, key).await? else { return Ok(None) };
+        // Rare, and large: set aside, or every open stream would keep the room for it.
+        let Some(document) = Box::pin(document_get(store, key)).await? else { return Ok(None) };
         let bytes = self.encode(&document);
         let mut cache = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
         cache.put(key.clone(), document.sequence, bytes.clone());

@@ -65,6 +65,15 @@ pub fn claim(path: &Path) -> Result<fs::File> {
     }
 }
 
+/// Makes a file that only its owner reads, where there is none: what is put beside it later takes its mode over (SQLite does).
+///
+/// # Errors
+/// As the file system says.
+pub fn create(path: &Path) -> Result<()> {
+    let made = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    made.map(drop).map_err(|error| refuse(format!("{} cannot be made: {error}", path.display())))
+}
+
 /// Writes a file that only its owner reads: a new one, so that neither the mode nor the target of what was there matters.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use super::{KindRules, Problem};
 use crate::sharing::keyed_list::{self, Identity, text_mark};
 use crate::sharing::merge::Strategy;
 use crate::sharing::path::Path;
+use crate::sharing::places::{Enter, places};
 use crate::sharing::text::TextMode;
 
 pub(super) struct StepTemplate;
@@ -89,9 +90,10 @@ impl KindRules for StepTemplate {
             _ => problems.push(problem(&["Properties"], "Properties must be an object".to_owned())),
         }
         check_parameters(body.get("Parameters"), &mut problems);
+        let mut elsewhere = in_the_clear(body);
         let told: BTreeSet<&Path> =
             problems.iter().map(|problem| &problem.path).filter(|path| !path.0.is_empty()).collect();
-        let elsewhere: Vec<Path> = in_the_clear(body).into_iter().filter(|path| !path.is_within(&told)).collect();
+        elsewhere.retain(|path| !path.is_within(&told));
         problems.extend(elsewhere.into_iter().map(|path| Problem { message: not_sealed(&path.to_string()), path }));
         problems
     }
@@ -100,19 +102,7 @@ impl KindRules for StepTemplate {
 /// Sensitive values whose text still stands there, wherever they are, in lists too: elements that have no name cannot be
 /// addressed, so nothing in them can be sealed.
 fn in_the_clear(body: &Value) -> Vec<Path> {
-    let mut found = Vec::new();
-    let mut open = vec![(Path::root(), body)];
-    while let Some((path, value)) = open.pop() {
-        match value {
-            _ if is_in_the_clear(value) => found.push(path),
-            Value::Object(fields) => open.extend(fields.iter().map(|(key, field)| (path.child(key), field))),
-            Value::Array(items) => {
-                open.extend(items.iter().enumerate().map(|(index, item)| (path.child(&index.to_string()), item)));
-            }
-            _ => {}
-        }
-    }
-    found
+    places(body, Enter::ObjectsAndLists, is_in_the_clear)
 }
 
 fn check_parameters(list: Option<&Value>, problems: &mut Vec<Problem>) {

@@ -15,19 +15,19 @@ use crate::sharing::path::Path;
 /// What decides who reads an element's value. Taken from one side of a merge as a whole, or not at all: a scope of one
 /// side and a value of the other make a reach that nobody has meant.
 #[derive(Debug, Clone, PartialEq)]
-struct Element {
+struct Element<'a> {
     is_sensitive: bool,
     scope: Scope,
-    value: Option<Value>,
+    value: Option<&'a Value>,
     /// Every reference in the element, wherever it stands in it.
     references: Vec<(Path, SecretId)>,
 }
 
-fn element_at(kind: Kind, body: &Value, path: &Path) -> Option<Element> {
+fn element_at<'a>(kind: Kind, body: &'a Value, path: &Path) -> Option<Element<'a>> {
     let element = path.get(body)?;
     let value = match kind {
-        Kind::VariableSet if reference(element).is_none() => element.get("Value").cloned(),
-        _ => Some(element.clone()),
+        Kind::VariableSet if reference(element).is_none() => element.get("Value"),
+        _ => Some(element),
     };
     let references = references(element);
     let is_sensitive = is_sensitive(element) || element.get("HasValue").is_some() || !references.is_empty();

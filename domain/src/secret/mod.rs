@@ -21,6 +21,7 @@ pub use seal::{SealError, SealedTo, SealingKey, SymmetricKey, public_sealing_key
 
 use crate::id::{AudienceKeyId, SecretId};
 use crate::sharing::path::Path;
+use crate::sharing::places::{Enter, places};
 
 /// Marks a sensitive value inside a body. Two values are the same exactly when their versions are.
 pub const REFERENCE: &str = "$secret";
@@ -129,15 +130,9 @@ pub fn reference_to(version: SecretId) -> Value {
 /// Every reference in a body with its place.
 #[must_use]
 pub fn references(body: &Value) -> Vec<(Path, SecretId)> {
-    let mut found = Vec::new();
-    let mut open = vec![(Path::root(), body)];
-    while let Some((path, value)) = open.pop() {
-        if let Some(version) = reference(value) {
-            found.push((path, version));
-        } else if let Value::Object(fields) = value {
-            open.extend(fields.iter().map(|(key, field)| (path.child(key), field)));
-        }
-    }
+    let places = places(body, Enter::Objects, |value| reference(value).is_some());
+    let mut found: Vec<(Path, SecretId)> =
+        places.into_iter().filter_map(|path| Some((path.clone(), reference(path.get(body)?)?))).collect();
     found.sort();
     found
 }

@@ -11,6 +11,7 @@ use crate::kind::variable_set::scope::Scope;
 use crate::kind::variable_set::{VARIABLES, is_sensitive};
 use crate::sharing::keyed_list::ITEMS;
 use crate::sharing::path::Path;
+use crate::sharing::places::{Enter, places};
 
 /// Replaces every sensitive value that a body holds in the clear by a reference to a new version. A sensitive value
 /// that the writer left out (an API never gives it back, so an edited export lacks it) is taken over from `parent`.
@@ -36,17 +37,7 @@ pub fn seal_sensitive(
 
 /// Octopus writes a sensitive property or default as `{"HasValue": bool, "NewValue": text or null}`.
 fn sensitive_objects(body: &Value) -> Vec<Path> {
-    let mut found = Vec::new();
-    let mut open = vec![(Path::root(), body)];
-    while let Some((path, value)) = open.pop() {
-        let Value::Object(fields) = value else { continue };
-        if fields.contains_key("HasValue") {
-            found.push(path);
-        } else {
-            open.extend(fields.iter().map(|(key, field)| (path.child(key), field)));
-        }
-    }
-    found
+    places(body, Enter::Objects, |value| value.get("HasValue").is_some())
 }
 
 fn sealed_object(value: Value, before: Option<SecretId>, seal: &mut dyn FnMut(Plaintext) -> SecretId) -> Value {
@@ -149,9 +140,9 @@ pub(super) fn element_paths(kind: Kind, body: &Value) -> Vec<Path> {
             keys.map(|key| list.child(key)).collect()
         }
     };
+    let mut elsewhere: Vec<Path> = references(body).into_iter().map(|(path, _)| path).collect();
     let covered: BTreeSet<&Path> = paths.iter().collect();
-    let elsewhere = references(body).into_iter().map(|(path, _)| path);
-    let uncovered: Vec<Path> = elsewhere.filter(|path| !path.is_within(&covered)).collect();
-    paths.extend(uncovered);
+    elsewhere.retain(|path| !path.is_within(&covered));
+    paths.extend(elsewhere);
     paths
 }

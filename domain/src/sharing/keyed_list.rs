@@ -43,9 +43,11 @@ pub fn normalise(list: &[Value], parent: Option<&Value>, identity: Identity) -> 
         }
     }
     // What has no mark at all is known by its whole content.
-    let mut by_content = Candidates::by(in_order(), content);
+    let has_no_mark = |element: &Value| identity.marks.iter().all(|mark| mark(element).is_none());
+    let unmarked = || in_order().filter(|(_, element)| has_no_mark(element));
+    let mut by_content = Candidates::by(unmarked(), content);
     for (slot, element) in keys.iter_mut().zip(list) {
-        if slot.is_some() || identity.marks.iter().any(|mark| mark(element).is_some()) {
+        if slot.is_some() || !has_no_mark(element) {
             continue;
         }
         *slot = content(element).and_then(|content| by_content.next(&content, &taken)).map(str::to_owned);

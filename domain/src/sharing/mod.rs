@@ -8,6 +8,7 @@ pub mod merge;
 pub mod offer;
 mod order;
 pub mod path;
+pub mod places;
 pub mod revision;
 pub mod take_back;
 pub mod text;

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, watch};
 use super::sharing::Histories;
 use super::tx::Tx;
 use crate::error::{Error, Result};
+use crate::private;
 
 /// Longest wait for a connection from the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -91,6 +92,7 @@ impl Store {
     /// The file cannot be opened or migrated.
     pub async fn open_sqlite(directory: &Path) -> Result<Self> {
         let path = directory.join("atoll.db");
+        private::create(&path)?;
         let url = format!("sqlite://{}?mode=rwc", path.display());
         // WAL lets readers go on beside the writer; FULL makes a commit durable before it is answered for.
         let options = |connections: u32| {

@@ -101,7 +101,8 @@ pub async fn check(
     let record = match services.credentials.fresh(certificate.node, now) {
         // A serial that the remembered record does not know may have been issued since, elsewhere: look again.
         Some(record) if knows(&record, certificate) => record,
-        _ => load(services, certificate.node, now).await?,
+        // Set aside, as below: a stream looks again for as long as it is open, and would keep the room for what is rare.
+        _ => Box::pin(load(services, certificate.node, now)).await?,
     };
     if record.standing == NodeStanding::Removed {
         return Err(removed());
@@ -110,7 +111,7 @@ pub async fn check(
         return Ok(record);
     }
     if record.next_certificate.as_ref().is_some_and(|next| next.is(certificate)) {
-        return activate(services, &record, now).await;
+        return Box::pin(activate(services, &record, now)).await;
     }
     Err(Error::unauthenticated(
         "CERTIFICATE_REPLACED",

@@ -69,7 +69,8 @@ pub async fn judge(services: &Services, node: NodeId, acknowledged: u64, state: 
     let mut expected = compared();
     if expected.is_some_and(|expected| expected != state.digest) {
         // Something may have been committed that this process has not taken up yet: an answer to the node's own edit, say.
-        services.hub.refresh(&services.store).await?;
+        // Rare, and large: set aside, or every open stream would keep the room for it.
+        Box::pin(services.hub.refresh(&services.store)).await?;
         expected = compared();
     }
     Ok(match expected {
