@@ -13,7 +13,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::notices::Notices;
 use crate::pulse::Pulse;
-use crate::store::fleet::{NodeEventRecord, SeenRecord, node_events_put, seen_acknowledge, seen_list, seen_put};
+use crate::store::fleet::{NodeEventRecord, Reached, SeenRecord, node_events_put, seen_list, seen_put, seen_reached};
 use crate::store::{Store, Tx};
 use crate::twins::{self, Twins};
 
@@ -35,17 +35,17 @@ pub struct Presence {
 struct Unwritten {
     /// Everything is to be written.
     whole: HashSet<NodeId>,
-    /// Only that they acknowledged.
-    acknowledged: HashSet<NodeId>,
+    /// Only how far they are.
+    reached: HashSet<NodeId>,
 }
 
 impl Unwritten {
     fn contains(&self, node: NodeId) -> bool {
-        self.whole.contains(&node) || self.acknowledged.contains(&node)
+        self.whole.contains(&node) || self.reached.contains(&node)
     }
 
     fn is_empty(&self) -> bool {
-        self.whole.is_empty() && self.acknowledged.is_empty()
+        self.whole.is_empty() && self.reached.is_empty()
     }
 }
 
@@ -129,12 +129,21 @@ impl Presence {
     /// Takes up what a node has proved to run.
     pub fn proved(&self, node: NodeId, proven: Option<u64>, drifts: bool) {
         let Some(mut seen) = self.seen.get_mut(&node) else { return };
-        let is_known = seen.proves && seen.proven == proven && seen.drifts == drifts;
+        let is_further_only = seen.proves && seen.drifts == drifts;
+        let is_known = is_further_only && seen.proven == proven;
         (seen.proven, seen.drifts, seen.proves) = (proven, drifts, true);
         drop(seen);
-        if !is_known {
-            self.mark(node);
+        match (is_known, is_further_only) {
+            (true, _) => {}
+            (false, true) => self.reached(node),
+            (false, false) => self.mark(node),
         }
+    }
+
+    /// Whether a node is known to go on running something else than it should.
+    #[must_use]
+    pub fn drifts(&self, node: NodeId) -> bool {
+        self.seen.get(&node).is_some_and(|seen| seen.drifts)
     }
 
     pub fn disconnected(&self, node: NodeId, now: Timestamp) {
@@ -152,7 +161,11 @@ impl Presence {
             seen.acknowledged = seen.acknowledged.max(sequence);
             seen.last_seen_ms = now.0;
         }
-        self.lock().acknowledged.insert(node);
+        self.reached(node);
+    }
+
+    fn reached(&self, node: NodeId) {
+        self.lock().reached.insert(node);
         self.pulse.changed(node);
     }
 
@@ -195,7 +208,7 @@ impl Presence {
         let written = async {
             let tx = store.begin().await?;
             seen_put(&tx, &rows).await?;
-            self.write_acknowledged(&tx, &unwritten).await?;
+            self.write_reached(&tx, &unwritten).await?;
             if let Some(notices) = &notices {
                 notices.write(&tx).await?;
             }
@@ -207,7 +220,7 @@ impl Presence {
             Err(error) => {
                 let mut waiting = self.lock();
                 waiting.whole.extend(unwritten.whole);
-                waiting.acknowledged.extend(unwritten.acknowledged);
+                waiting.reached.extend(unwritten.reached);
                 drop(waiting);
                 notices.into_iter().for_each(|notices| self.notices.put_back(notices));
                 let mut waiting = self.events.lock().unwrap_or_else(PoisonError::into_inner);
@@ -218,17 +231,18 @@ impl Presence {
         }
     }
 
-    /// Nodes that reached the same sequence number are written together, as seen when the last of them was.
-    async fn write_acknowledged(&self, tx: &Tx, unwritten: &Unwritten) -> Result<()> {
-        let mut reached: HashMap<u64, (i64, Vec<NodeId>)> = HashMap::new();
-        for node in unwritten.acknowledged.difference(&unwritten.whole) {
+    /// Nodes that are equally far are written together, as seen when the last of them was.
+    async fn write_reached(&self, tx: &Tx, unwritten: &Unwritten) -> Result<()> {
+        let mut reached: HashMap<Reached, (i64, Vec<NodeId>)> = HashMap::new();
+        for node in unwritten.reached.difference(&unwritten.whole) {
             let Some(seen) = self.seen.get(node) else { continue };
-            let (last_seen_ms, nodes) = reached.entry(seen.acknowledged).or_default();
+            let far = Reached { acknowledged: seen.acknowledged, proven: seen.proven };
+            let (last_seen_ms, nodes) = reached.entry(far).or_default();
             *last_seen_ms = seen.last_seen_ms.max(*last_seen_ms);
             nodes.push(*node);
         }
-        for (sequence, (last_seen_ms, nodes)) in reached {
-            seen_acknowledge(tx, &nodes, sequence, last_seen_ms).await?;
+        for (far, (last_seen_ms, nodes)) in reached {
+            seen_reached(tx, &nodes, far, last_seen_ms).await?;
         }
         Ok(())
     }

@@ -34,8 +34,9 @@ impl std::str::FromStr for TextMode {
 /// does not depend on which side is called left.
 #[must_use]
 pub fn merge_lines(base: &str, left: &str, right: &str) -> Option<String> {
-    let line_end = merge_scalar(LineEnd::of(base), LineEnd::of(left), LineEnd::of(right))?;
-    if [base, left, right].iter().any(|text| LineEnd::of(text) == LineEnd::Mixed) {
+    let ends = [base, left, right].map(LineEnd::of);
+    let line_end = merge_scalar(ends[0], ends[1], ends[2])?;
+    if ends.contains(&LineEnd::Mixed) {
         return merge_near(base, left, right);
     }
     let [base, left, right] = [base, left, right].map(|text| text.replace("\r\n", "\n").replace('\r', "\n"));
@@ -79,14 +80,21 @@ enum LineEnd {
 
 impl LineEnd {
     fn of(text: &str) -> Self {
-        let crlf = text.matches("\r\n").count();
-        let lf = text.matches('\n').count() - crlf;
-        let cr = text.matches('\r').count() - crlf;
+        let (mut crlf, mut lf, mut cr) = (false, false, false);
+        let mut bytes = text.bytes().peekable();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'\r' if bytes.next_if_eq(&b'\n').is_some() => crlf = true,
+                b'\r' => cr = true,
+                b'\n' => lf = true,
+                _ => {}
+            }
+        }
         match (crlf, lf, cr) {
-            (0, 0, 0) => Self::None,
-            (_, 0, 0) => Self::CrLf,
-            (0, _, 0) => Self::Lf,
-            (0, 0, _) => Self::Cr,
+            (false, false, false) => Self::None,
+            (true, false, false) => Self::CrLf,
+            (false, true, false) => Self::Lf,
+            (false, false, true) => Self::Cr,
             _ => Self::Mixed,
         }
     }

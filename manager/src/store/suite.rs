@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::audit::events_after;
 use super::fleet::{
-    JoinTokenRecord, SeenRecord, join_token_create, join_token_use, seen_acknowledge, seen_list, seen_put,
+    JoinTokenRecord, Reached, SeenRecord, join_token_create, join_token_use, seen_list, seen_put, seen_reached,
 };
 use super::sharing::{
     ExceptionRecord, ResourceRecord, ResourceState, exception_put, exceptions_clear_older, exceptions_of,
@@ -255,11 +255,12 @@ async fn what_is_seen_of_thousands_of_nodes_is_written_at_once_and_again() {
 
         let (reached, behind) = nodes.split_at(2_100);
         let tx = store.begin().await.unwrap();
-        seen_acknowledge(&tx, reached, 3, 7).await.unwrap();
+        seen_reached(&tx, &nodes, Reached { acknowledged: 2, proven: Some(2) }, 5).await.unwrap();
+        seen_reached(&tx, reached, Reached { acknowledged: 3, proven: None }, 7).await.unwrap();
         tx.commit().await.unwrap();
         for (node, seen) in seen_list(&store).await.unwrap() {
-            let wanted = if behind.contains(&node) { (2, 0) } else { (3, 7) };
-            assert_eq!((seen.acknowledged, seen.last_seen_ms), wanted);
+            let wanted = if behind.contains(&node) { (2, Some(2), 5) } else { (3, None, 7) };
+            assert_eq!((seen.acknowledged, seen.proven, seen.last_seen_ms), wanted);
         }
     })
     .await;

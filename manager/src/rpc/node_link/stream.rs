@@ -287,7 +287,7 @@ impl Conversation {
         };
         let (node, acknowledged) = (self.node.id, self.link.acknowledged(Lane::Content));
         let presence = &self.services.presence;
-        let drifted = presence.get(node).drifts;
+        let drifted = presence.drifts(node);
         match proof::judge(&self.services, node, acknowledged, state).await.map_err(status)? {
             Verdict::Open => presence.proved(node, None, drifted),
             Verdict::Proven(sequence) => {

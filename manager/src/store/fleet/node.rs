@@ -259,12 +259,19 @@ pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
     Ok(())
 }
 
-/// Writes that nodes have acknowledged the same sequence number: after a change to all of them, that is most of what is
-/// seen.
-pub async fn seen_acknowledge(tx: &Tx, nodes: &[NodeId], acknowledged: u64, last_seen_ms: i64) -> Result<()> {
+/// How far nodes are: what they have stored, and have proved to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Reached {
+    pub acknowledged: u64,
+    pub proven: Option<u64>,
+}
+
+/// Writes that nodes have reached the same: after a change to all of them, that is most of what is seen.
+pub async fn seen_reached(tx: &Tx, nodes: &[NodeId], reached: Reached, last_seen_ms: i64) -> Result<()> {
     for chunk in nodes.chunks(1_000) {
         node_seen::Entity::update_many()
-            .col_expr(node_seen::Column::Acknowledged, Expr::value(signed(acknowledged)))
+            .col_expr(node_seen::Column::Acknowledged, Expr::value(signed(reached.acknowledged)))
+            .col_expr(node_seen::Column::Proven, Expr::value(reached.proven.map(signed)))
             .col_expr(node_seen::Column::LastSeenMs, Expr::value(last_seen_ms))
             .filter(node_seen::Column::Node.is_in(chunk.iter().map(ToString::to_string)))
             .exec(tx.connection())

@@ -145,6 +145,30 @@ async fn a_node_that_proposes_without_end_fills_nobodys_list() {
 }
 
 #[tokio::test]
+async fn a_node_that_says_without_end_what_it_did_not_take_fills_no_table() {
+    let (manager, evil, _) = farm().await;
+    let (store, presence) = (&manager.services.store, &manager.services.presence);
+    presence.notices.found(evil.id, "what it runs", "DRIFT", "it runs something else", Timestamp(1));
+    for round in 0..5 {
+        for number in 0..150 {
+            let key = format!("invented/{round}/{number}");
+            presence.notices.not_taken(evil.id, &key, "REJECTED", "no", Timestamp(round + 2));
+        }
+        presence.flush(store).await.unwrap();
+    }
+    let codes = async |code: &str| {
+        let told = exceptions_of(store, evil.id).await.unwrap();
+        told.iter().filter(|exception| exception.code == code).count()
+    };
+    assert_eq!((codes("REJECTED").await, codes("DRIFT").await), (100, 1));
+    // It is offered everything again, and refuses one of it again.
+    presence.notices.not_taken(evil.id, "invented/4/0", "REJECTED", "no", Timestamp(9));
+    presence.notices.taken_anew(evil.id, "", Timestamp(8));
+    presence.flush(store).await.unwrap();
+    assert_eq!((codes("REJECTED").await, codes("DRIFT").await), (1, 1));
+}
+
+#[tokio::test]
 async fn a_refused_edit_is_listed_until_something_newer_comes() {
     let (manager, _, mut good) = farm().await;
     let tell = async |good: &TestNode, outcome: ApplyOutcome| {
