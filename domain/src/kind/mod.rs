@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::outside::Outside;
+use crate::fleet::name::NAME_LIMIT;
 use crate::sharing::merge::Strategy;
 use crate::sharing::path::Path;
 use crate::sharing::text::TextMode;
@@ -99,14 +100,25 @@ impl Kind {
         outside::volatile(metadata, self.rules().outside())
     }
 
+    /// A list of a body that is not as [`Self::import`] makes it.
+    #[must_use]
+    pub fn misshapen_list(self, body: &Value) -> Option<Path> {
+        outside::misshapen_list(body, self.rules().outside())
+    }
+
     /// The rules of the kind that a body breaks; none for a sound one.
     #[must_use]
     pub fn check(self, body: &Value) -> Vec<Problem> {
         let mut problems = self.rules().check(body);
         let name = body.get("Name").and_then(Value::as_str).unwrap_or_default();
+        let mut problem = |message: String| problems.push(Problem { path: Path(vec!["Name".to_owned()]), message });
         if has_controls(name) {
-            let message = "Name holds control characters; write it without them".to_owned();
-            problems.push(Problem { path: Path(vec!["Name".to_owned()]), message });
+            problem(
+                "Name holds control characters, or such that turn the line around; write it without them".to_owned(),
+            );
+        }
+        if name.chars().count() > NAME_LIMIT {
+            problem(format!("Name is longer than {NAME_LIMIT} characters"));
         }
         problems
     }
@@ -114,7 +126,10 @@ impl Kind {
 
 /// Whether a name holds what moves a cursor or ends a line wherever it is shown or written.
 pub(crate) fn has_controls(name: &str) -> bool {
-    name.chars().any(char::is_control)
+    // Overrides and isolates of direction (Unicode TR9), separators of lines and paragraphs. Single marks of direction belong
+    // to the spelling of some languages.
+    let turns = |c: char| matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    name.chars().any(|c| c.is_control() || turns(c))
 }
 
 impl fmt::Display for Kind {

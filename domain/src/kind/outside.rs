@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 use super::Imported;
 use crate::sharing::keyed_list::{self, Identity};
+use crate::sharing::path::Path;
+use crate::sharing::places::{Enter, places};
 
 /// What differs between the kinds.
 pub(crate) struct Outside {
@@ -34,6 +36,16 @@ pub(super) fn import(outside: &Value, parent: Option<&Value>, form: &Outside) ->
         body.insert(key.clone(), value);
     }
     Ok(Imported { body: Value::Object(body), metadata: Value::Object(metadata) })
+}
+
+/// A list that does not name each of its elements once in its order: what one reader leaves out another would show.
+pub(super) fn misshapen_list(body: &Value, form: &Outside) -> Option<Path> {
+    let is_odd = |field: &str| body.get(field).is_some_and(|list| list.is_object() && !keyed_list::is_keyed_list(list));
+    if let Some(field) = form.lists.iter().find(|field| is_odd(field)) {
+        return Some(Path(vec![(*field).to_owned()]));
+    }
+    let is_misshapen = |value: &Value| keyed_list::is_keyed_list(value) && !keyed_list::is_whole(value);
+    places(body, Enter::ObjectsAndLists, is_misshapen).into_iter().next()
 }
 
 /// Largest volatile fields of a revision together, as JSON.

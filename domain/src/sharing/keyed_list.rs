@@ -68,14 +68,26 @@ pub fn normalise(list: &[Value], parent: Option<&Value>, identity: Identity) -> 
     json!({ ITEMS: items, ORDER: order })
 }
 
-/// The plain list of a normal form. Elements that the order does not name follow in the order of their keys.
+/// The plain list of a normal form.
 #[must_use]
 pub fn denormalise(list: &Value) -> Vec<Value> {
-    let Some(items) = list.get(ITEMS).and_then(Value::as_object) else { return Vec::new() };
-    let order = order_of(list);
-    let named: BTreeSet<&str> = order.iter().map(String::as_str).collect();
-    let rest = items.keys().filter(|key| !named.contains(key.as_str()));
-    order.iter().chain(rest).filter_map(|key| items.get(key)).cloned().collect()
+    let items = list.get(ITEMS).and_then(Value::as_object);
+    order_of(list).iter().filter_map(|key| items?.get(key)).cloned().collect()
+}
+
+/// Whether a list in normal form names each of its elements once in its order, and nothing else, as [`normalise`] makes it.
+/// Told by anybody else it need not be so: what one reader leaves out another would show.
+#[must_use]
+pub fn is_whole(list: &Value) -> bool {
+    let (Some(items), Some(order)) = (list.get(ITEMS).and_then(Value::as_object), list.get(ORDER)) else {
+        return false;
+    };
+    let Some(named) = order.as_array().map(|keys| keys.iter().filter_map(Value::as_str).collect::<BTreeSet<_>>())
+    else {
+        return false;
+    };
+    let is_once = order.as_array().is_some_and(|keys| keys.len() == items.len());
+    is_once && named.len() == items.len() && items.keys().all(|key| named.contains(key.as_str()))
 }
 
 /// Whether a value is a list in normal form.
@@ -86,13 +98,14 @@ pub fn is_keyed_list(value: &Value) -> bool {
         .is_some_and(|fields| fields.len() == 2 && fields.contains_key(ITEMS) && fields.contains_key(ORDER))
 }
 
-/// The keys of a normal form in their order.
+/// The keys of a normal form in their order, each once. Elements that the order does not name follow in the order of their
+/// keys, for every reader alike.
 #[must_use]
 pub fn order_of(list: &Value) -> Vec<String> {
-    list.get(ORDER)
-        .and_then(Value::as_array)
-        .map(|keys| keys.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-        .unwrap_or_default()
+    let named = list.get(ORDER).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let rest = list.get(ITEMS).and_then(Value::as_object).into_iter().flat_map(|items| items.keys());
+    let mut seen = BTreeSet::new();
+    named.chain(rest.map(String::as_str)).filter(|key| seen.insert(*key)).map(str::to_owned).collect()
 }
 
 fn content(element: &Value) -> Option<String> {

@@ -38,6 +38,10 @@ pub(super) async fn check_revision(tx: &Tx, loaded: &Loaded, revision: &Revision
         check_places(tx, loaded, revision, body).await?;
     }
     check_secrets(tx, loaded, revision, &lost, body).await?;
+    if let Some(path) = body.and_then(|body| loaded.record.kind.misshapen_list(body)) {
+        let text = format!("the order of the list at {path} does not name each of its elements once");
+        return Err(Error::invalid("BAD_CONTENT", text));
+    }
     if body.is_some_and(|body| is_in_the_clear(loaded.record.kind, body)) {
         return Err(Error::invalid(
             "NOT_SEALED",

@@ -128,6 +128,43 @@ async fn what_a_node_says_is_kept_within_bounds() {
     assert!(takes_back.len() == 10 && takes_back.iter().all(|path| path.0.is_empty()), "{takes_back:?}");
 }
 
+/// What one reader leaves out another would show: the node would change what everybody gets, and nobody would see it.
+#[tokio::test]
+async fn a_list_whose_order_does_not_name_each_element_once_is_refused() {
+    let (manager, evil, _) = farm().await;
+    let mut content = template("1");
+    content["Parameters"] = json!([{"Name": "A"}, {"Name": "B"}]);
+    let head = manager.written(KIND, &content).await;
+    let sound = manager.loaded(KIND, "T").await.body(&manager.services.store, head).await.unwrap().unwrap();
+    let keys = sound["Parameters"]["$order"].clone();
+    let orders = [
+        json!([keys[0]]),
+        json!([]),
+        json!([keys[0], keys[1], keys[1]]),
+        json!([keys[0], keys[0]]),
+        json!([keys[0], keys[1], "unknown"]),
+        json!([keys[0], 7]),
+    ];
+    let mut bodies: Vec<Value> = Vec::new();
+    for order in orders {
+        let mut body = sound.clone();
+        body["Parameters"]["$order"] = order;
+        bodies.push(body);
+    }
+    let mut without = sound.clone();
+    without["Parameters"].as_object_mut().unwrap().remove("$order");
+    let mut elsewhere = sound.clone();
+    elsewhere["Other"] = json!({"$items": {"a": 1}, "$order": []});
+    for body in bodies.into_iter().chain([without, elsewhere]) {
+        let mut said = report(&manager, Some(evil.id), [head].into(), &body, json!({})).await;
+        said.provenance.at = Timestamp(2);
+        let id = said.id;
+        let outcome = evil.send(&manager, said).await;
+        assert!(matches!(&outcome, Outcome::Rejected(why) if why.contains("each of its elements once")), "{outcome:?}");
+        assert!(!manager.loaded(KIND, "T").await.history.contains(id), "{body}");
+    }
+}
+
 #[tokio::test]
 async fn a_node_that_proposes_without_end_fills_nobodys_list() {
     let (manager, evil, _) = farm().await;
