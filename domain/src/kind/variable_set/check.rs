@@ -10,6 +10,7 @@ use crate::kind::{Kind, Problem, has_controls};
 use crate::secret;
 use crate::sharing::keyed_list::ITEMS;
 use crate::sharing::path::Path;
+use crate::terminal::kept;
 
 pub(super) fn check(body: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -88,16 +89,25 @@ fn check_variable(
     }
 }
 
+/// Most of a scope or a name that a message repeats, in characters: a scope may name thousands of servers.
+const SCOPE_LIMIT: usize = 200;
+
 fn check_ties(by_name: &BTreeMap<String, Vec<(String, Scope)>>, problems: &mut Vec<Problem>) {
     for (name, values) in by_name {
-        let mut before = Ties::default();
+        let (mut before, mut texts) = (Ties::default(), BTreeMap::new());
         // Said of both: either of them may be the one to give way.
         let mut told: BTreeSet<Problem> = BTreeSet::new();
         for (key, scope) in values {
             if let Some((other_key, other)) = before.tie(scope) {
+                // Once for each: a large scope may tie with thousands.
+                let mut text = |key, scope: &Scope| {
+                    texts.entry(key).or_insert_with(|| kept(&scope.to_string(), SCOPE_LIMIT)).clone()
+                };
+                let (other, scope) = (text(other_key, other), text(key.as_str(), scope));
                 let message = format!(
-                    "two values of {name} can apply at the same place with equal rank ({other}; {scope}); \
-                     make one more specific or remove it"
+                    "two values of {} can apply at the same place with equal rank ({other}; {scope}); \
+                     make one more specific or remove it",
+                    kept(name, SCOPE_LIMIT)
                 );
                 told.insert(at(&[VARIABLES, ITEMS, other_key], message.clone()));
                 told.insert(at(&[VARIABLES, ITEMS, key], message));
@@ -168,6 +178,20 @@ mod tests {
             |number: usize| json!({"Id": format!("{number}"), "Name": "a", "Value": "", "Scope": scope(number)});
         let list: Vec<Value> = (0..count).map(variable).collect();
         Kind::VariableSet.import(&json!({"Name": "s", "Variables": list}), None).unwrap().body
+    }
+
+    #[test]
+    fn what_is_said_of_ties_stays_readable_however_large_the_scopes_are() {
+        let roles: Vec<String> = (0..20_000).map(|number| format!("role-{number}")).collect();
+        let mut variables = vec![json!({"Name": "A", "Value": "0", "Scope": {"Role": roles}})];
+        variables
+            .extend((0..5_000).map(|n| json!({"Name": "A", "Value": "1", "Scope": {"Role": [format!("role-{n}")]}})));
+        let body = Kind::VariableSet.import(&json!({"Name": "s", "Variables": variables}), None).unwrap().body;
+        let begun = Instant::now();
+        let problems = Kind::VariableSet.check(&body);
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(problems.len() >= 5_000, "{}", problems.len());
+        assert!(problems.iter().all(|problem| problem.message.len() < 1_000));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use atoll_domain::id::RevisionId;
 use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
 use atoll_domain::sharing::history::Graft;
 use atoll_domain::sharing::revision::Revision;
+use atoll_domain::terminal::kept;
 use atoll_domain::time::Timestamp;
 use serde_json::json;
 
@@ -53,11 +54,12 @@ pub enum Outcome {
 /// The database does not answer; the node keeps the report and sends it again.
 pub async fn receive(services: &Services, node: &NodeRecord, signed: &SignedReport, now: Timestamp) -> Result<Outcome> {
     let taken = match read(node, signed) {
-        Err(reason) => return reject(services, node, signed, &reason, now).await,
+        Err(reason) => return reject(services, node, signed, &kept(&reason, REASON_LIMIT), now).await,
         Ok(Report::Applied(report)) => applied::receive_applied(services, node.id, &report).await,
         Ok(Report::Revision(report)) => receive_revision(services, node, signed, *report, now).await,
         Ok(Report::Returned(report)) => returned::receive_returned(services, node, &report, now).await,
     };
+    let taken = taken.map_err(|error| error.shortened(REASON_LIMIT));
     match taken {
         // What speaks against this report will speak against it again; only what passes by itself is tried again, or one
         // report would hold up all that the node says after it.
@@ -89,6 +91,9 @@ fn read(node: &NodeRecord, signed: &SignedReport) -> std::result::Result<Report,
 }
 
 const REJECTED_REPORT: &str = "REJECTED_REPORT";
+
+/// Longest reason, in characters. What speaks against a report may repeat as much of it as there is.
+const REASON_LIMIT: usize = 2_000;
 
 /// Rejected reports that are told of for one node: the newest ones say what is wrong with it.
 const REJECTIONS_LIMIT: u64 = 100;
@@ -269,6 +274,7 @@ async fn keep_rejected(
     reason: &str,
     caller: &Caller,
 ) -> Result<Outcome> {
+    let reason = &kept(reason, REASON_LIMIT);
     let mut fork = fork_with(edit, Delivery::Unapplied, false, caller);
     fork.on(ForkEvent::Rejected)?;
     reason.clone_into(&mut fork.message);
