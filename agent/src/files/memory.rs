@@ -69,7 +69,9 @@ impl Memory {
             }
         };
         match serde_json::from_slice::<Self>(&bytes) {
-            Ok(memory) if memory.directory == directory => memory,
+            Ok(memory) if std::path::absolute(&memory.directory).is_ok_and(|same| same == directory) => {
+                memory.under(directory)
+            }
             Ok(memory) => {
                 let before = memory.directory.display();
                 tracing::warn!(%before, "files are kept in another directory from now on; remove what was written to the one before: nobody keeps it current, and it may hold values in the clear");
@@ -80,6 +82,18 @@ impl Memory {
                 empty
             }
         }
+    }
+
+    /// The same, where the directory was written otherwise.
+    fn under(mut self, directory: &Path) -> Self {
+        let before = std::mem::replace(&mut self.directory, directory.to_owned());
+        let moved =
+            |path: &Path| path.strip_prefix(&before).map_or_else(|_| path.to_owned(), |path| directory.join(path));
+        self.displaced = self.displaced.into_iter().map(|(lies, displaced)| (moved(&lies), displaced)).collect();
+        for (copy, _) in self.entries.values_mut().flat_map(|entry| &mut entry.aside) {
+            *copy = moved(copy);
+        }
+        self
     }
 
     /// Writes the memory so that a crash leaves the old or the new one.

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use atoll_agent::config::FileFormat;
+use atoll_agent::config::{FileFormat, FilesConfig};
+use atoll_agent::files::Adapter;
 use atoll_node::domain::id::RevisionId;
 use atoll_node::domain::link::replica::Write;
 use atoll_node::domain::sharing::offer::EditMode;
@@ -167,4 +168,33 @@ fn what_is_saved_into_a_replaced_file_is_waited_for_and_told_of_where_it_is_not_
     let told = server.tick(false).refused;
     assert!(fs::read_to_string(server.file("json.rejected")).unwrap().contains("9090"));
     assert!(told.iter().any(|(_, _, text)| text.contains("json.rejected") && text.contains("locked")), "{told:?}");
+}
+
+/// The agent's memory is gone, or its directory is written in another way: what lies in its yard is nobody's edit.
+#[test]
+fn what_was_replaced_in_an_earlier_life_is_no_edit() {
+    let mut server = Server::start(FileFormat::Json);
+    for port in ["80", "90", "91"] {
+        server.publish(port, EditMode::WriteThrough);
+        server.tick(true);
+    }
+    let config = FilesConfig {
+        directory: server.directory.path().join("files/../files"),
+        format: FileFormat::Json,
+        ..FilesConfig::default()
+    };
+    let memory = server.directory.path().join("files.json");
+    server.adapter = Adapter::new(server.node.clone(), config, memory.clone());
+    for _ in 0..3 {
+        server.tick(true);
+        server.later();
+    }
+    fs::remove_file(memory).unwrap();
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Json);
+    for _ in 0..3 {
+        server.tick(true);
+        server.later();
+    }
+    assert!(server.edits().is_empty(), "{:?}", server.edits());
+    assert!(server.read().contains("91"));
 }

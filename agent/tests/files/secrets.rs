@@ -45,6 +45,7 @@ fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
         "crashed while keeping",
         "killed before it was removed",
         "replaced while the memory was lost",
+        "replaced while the memory was put back",
     ];
     for goes in ways {
         let mut server = Server::start(FileFormat::Env);
@@ -76,6 +77,16 @@ fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
                 server.publish("sesame", EditMode::Propose);
                 server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
             }
+            "replaced while the memory was put back" => {
+                server.publish("sesame", EditMode::Propose);
+                server.tick(true);
+                let memory = fs::read(server.directory.path().join("files.json")).unwrap();
+                server.publish("hunter2", EditMode::Propose);
+                server.tick(true);
+                server.publish("sesame", EditMode::Propose);
+                fs::write(server.directory.path().join("files.json"), memory).unwrap();
+                server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
+            }
             "gone" => {
                 server.saved("env", &touched);
                 server.unpublish();
@@ -95,6 +106,22 @@ fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
             assert!(!text.contains("hunter2"), "{goes}: {} holds {text}", entry.display());
         }
     }
+}
+
+#[test]
+fn what_only_looks_like_a_copy_is_left_alone() {
+    let mut server = Server::start(FileFormat::Env);
+    server.publish("hunter2", EditMode::Propose);
+    server.tick(true);
+    let others = ["mine.env.rejected.notes", "clean-up-.env.rejected-files.json", "x.env.rejected-", "y.json.rejected"];
+    let place = |name: &str| server.file("env").with_file_name(name);
+    others.iter().for_each(|name| fs::write(place(name), "mine").unwrap());
+    fs::write(place("gone.env.rejected-2"), "Port=hunter2").unwrap();
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
+    server.tick(true);
+    let place = |name: &str| server.file("env").with_file_name(name);
+    others.iter().for_each(|name| assert_eq!(fs::read_to_string(place(name)).unwrap(), "mine", "{name}"));
+    assert!(!place("gone.env.rejected-2").exists());
 }
 
 /// The agent's memory is begun anew over files that an earlier one wrote, and the set is not published here any more.

@@ -30,8 +30,13 @@ impl<H: Host> Adapter<H> {
             }
             return;
         }
-        let ours = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
-        let held = disk::read(&lies).map(|bytes| Digest::of(&bytes)).ok().filter(|hash| ours.contains(hash));
+        let found = disk::read(&lies).map(|bytes| Digest::of(&bytes)).ok();
+        // Where nothing is remembered of the place, it held what it holds now: an edit is what is saved into it from now on.
+        let ours = match self.memory.entries.get(path) {
+            Some(entry) => entry.hashes.clone(),
+            None => found.into_iter().collect(),
+        };
+        let held = found.filter(|hash| ours.contains(hash));
         // What is not ours was saved in the very moment in which it was swapped out.
         let hash = held.unwrap_or_else(|| ours.first().copied().unwrap_or_else(|| Digest::of(b"")));
         let until = clock::now().plus_ms(DISPLACED_FOR_MS);
@@ -186,10 +191,10 @@ impl<H: Host> Adapter<H> {
             self.memory.entries.values().flat_map(|entry| entry.aside.iter().map(|(copy, _)| copy.clone())).collect();
         for (kind, directory) in directories(&self.config.directory) {
             for (name, copy) in files(&directory) {
-                let Some((file, _)) = name.split_once(".env.rejected") else { continue };
+                let Some(file) = copied_from(&name) else { continue };
                 if !kept.contains(&copy) {
                     tracing::warn!(copy = %copy.display(), "a copy of an environment file is removed: it is not known whose values it holds");
-                    self.forget_copy(&format!("{kind}/{file}.env"), &copy);
+                    self.forget_copy(&format!("{kind}/{file}"), &copy);
                 }
             }
         }
@@ -220,6 +225,14 @@ impl<H: Host> Adapter<H> {
         let is_written = || disk::begins_with(&self.config.directory.join(path), environment::FIRST);
         (is_document && !is_known && (Form::of(path) != Form::Env || is_written())).then(|| path.to_owned())
     }
+}
+
+/// The environment file that a file of this name is a copy of, by the names that are given to copies and no others.
+fn copied_from(name: &str) -> Option<&str> {
+    let (file, number) = name.rsplit_once(".rejected")?;
+    let is_number = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_copy = number.is_empty() || number.strip_prefix('-').is_some_and(is_number);
+    (is_copy && Form::of(file) == Form::Env).then_some(file)
 }
 
 /// The directories in one, but not the hidden ones, by name.

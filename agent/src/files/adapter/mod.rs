@@ -42,6 +42,8 @@ pub struct Adapter<H> {
     waiting: BTreeSet<String>,
     /// What stands in each file as it should.
     in_place: BTreeMap<String, InPlace>,
+    /// What this process saw standing in each file last, as it should.
+    stood: BTreeMap<String, Digest>,
     /// Whether what an earlier run left was looked for.
     is_swept: bool,
     now: Instant,
@@ -92,7 +94,9 @@ impl Batch {
 
 impl<H: Host> Adapter<H> {
     /// An adapter that goes on where the last one with this memory stopped.
-    pub fn new(host: H, config: FilesConfig, memory_path: PathBuf) -> Self {
+    pub fn new(host: H, mut config: FilesConfig, memory_path: PathBuf) -> Self {
+        // However it is written: the same directory must not look like another.
+        config.directory = std::path::absolute(&config.directory).unwrap_or(config.directory);
         let memory = Memory::load(&memory_path, &config.directory);
         let (seen, targets) = (BTreeMap::new(), BTreeMap::new());
         let (problems, failed) = (BTreeMap::new(), BTreeMap::new());
@@ -111,6 +115,7 @@ impl<H: Host> Adapter<H> {
             refusals,
             waiting,
             in_place,
+            stood: BTreeMap::new(),
             is_swept,
             now,
             as_of: 0,
@@ -316,6 +321,7 @@ impl<H: Host> Adapter<H> {
         let Some(target) = self.targets.get(path) else { return };
         let names = self.alike.get(path).filter(|known| known.target == target.hash).and_then(|known| known.names);
         let (resource, revision) = (target.resource, target.revision);
+        self.stood.insert(path.to_owned(), target.hash);
         let names = names.unwrap_or(revision);
         self.in_place.insert(path.to_owned(), InPlace { resource, revision, names });
     }

@@ -117,13 +117,17 @@ impl<H: Host> Adapter<H> {
     }
 
     /// Keeps what stands in a place beside it. A copy of an environment file holds values in the clear: it is remembered
-    /// before it is made, with the content that the values are from, and goes with them. `None` where they have gone already.
+    /// before it is made, with the content that the values are from, and goes with them. `None` where they have gone already,
+    /// or where it is not certain whose they are: only what was changed from what this process saw standing there is.
     fn keep_aside(&mut self, path: &str, full: &Path) -> io::Result<Option<PathBuf>> {
         let kept = disk::free_name(full)?;
         if Form::of(path) == Form::Env {
             let wanted = self.targets.get(path).map(|target| target.hash);
             let written = self.memory.entries.get(path).map(|entry| entry.hashes.clone()).unwrap_or_default();
-            let Some(of) = wanted.filter(|wanted| written.contains(wanted)) else { return Ok(None) };
+            let stood = self.stood.get(path).copied();
+            let Some(of) = wanted.filter(|wanted| written == [*wanted] && stood == Some(*wanted)) else {
+                return Ok(None);
+            };
             if let Some(entry) = self.memory.entries.get_mut(path) {
                 entry.aside.push((kept.clone(), of));
             }
