@@ -61,6 +61,7 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     raise_file_limit();
     let metrics = install_metrics()?;
     private::directory(&settings.data_directory, &SECRET_FILES)?;
+    private::plain(&settings.data_directory, &[private::LOCK_FILE, ROOT_FILE])?;
     // Held until the process ends. Over PostgreSQL, the database orders what several managers do.
     let _claim = settings.database_url.is_none().then(|| private::claim(&settings.data_directory)).transpose()?;
     let services = Arc::new(open(settings).await?);

@@ -7,6 +7,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// Held while a manager runs on a data directory.
+pub const LOCK_FILE: &str = "manager.lock";
+
 /// Makes the data directory, or takes the one that is there: one that others may enter is closed to them, with the files
 /// in it that hold secrets.
 ///
@@ -18,12 +21,29 @@ pub fn directory(path: &Path, secrets: &[&str]) -> Result<()> {
     restrict(path, 0o700)?;
     for name in secrets {
         let file = path.join(name);
-        // A link would have the mode of another user's file changed.
-        if fs::symlink_metadata(&file).is_ok_and(|found| found.is_file()) {
+        if is_there(&file)? {
             restrict(&file, 0o600)?;
         }
     }
     Ok(())
+}
+
+/// Refuses what is no plain file under names that are written to.
+///
+/// # Errors
+/// There is a link, or something else that leads elsewhere.
+pub fn plain(path: &Path, names: &[&str]) -> Result<()> {
+    names.iter().try_for_each(|name| is_there(&path.join(name)).map(drop))
+}
+
+/// Whether a plain file is there. What leads elsewhere was put there while others could write here, and whoever did has what
+/// it leads to: keys, or a database.
+fn is_there(file: &Path) -> Result<bool> {
+    match fs::symlink_metadata(file) {
+        Ok(found) if found.is_file() => Ok(true),
+        Ok(_) => Err(refuse(format!("{} is no plain file; remove it, or put the file itself there", file.display()))),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Takes rights away from everybody else, and says so.
@@ -51,7 +71,7 @@ fn restrict(path: &Path, mode: u32) -> Result<()> {
 /// # Errors
 /// Another process has it.
 pub fn claim(path: &Path) -> Result<fs::File> {
-    let file = path.join("manager.lock");
+    let file = path.join(LOCK_FILE);
     let failed = |error: io::Error| refuse(format!("{} cannot be used: {error}", file.display()));
     let lock =
         fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file).map_err(failed)?;
@@ -115,6 +135,10 @@ mod tests {
         fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
         directory(&data, &["atoll.db", "absent"]).unwrap();
         assert_eq!((mode(&data), mode(&data.join("atoll.db"))), (0o700, 0o600));
+        // What somebody else may have put there is not followed.
+        std::os::unix::fs::symlink(parent.path().join("elsewhere"), data.join("master.key")).unwrap();
+        assert!(directory(&data, &["master.key"]).unwrap_err().text.contains("no plain file"));
+        assert!(plain(&data, &["master.key"]).is_err() && plain(&data, &["atoll.db", "absent"]).is_ok());
         // A file that waits there, open to all or as a link, is replaced and not written to.
         let elsewhere = parent.path().join("elsewhere");
         fs::write(&elsewhere, "mine").unwrap();

@@ -78,9 +78,15 @@ pub fn close_to_others(directory: &Path, secrets: &[&str]) -> io::Result<()> {
     close(directory, own_user())?;
     for name in secrets {
         let file = directory.join(name);
-        // A link would have the mode of another user's file changed.
-        if fs::symlink_metadata(&file).is_ok_and(|found| found.is_file()) {
-            close(&file, own_user())?;
+        match fs::symlink_metadata(&file) {
+            Ok(found) if found.is_file() => close(&file, own_user())?,
+            // Whoever put it there while others could write here has the keys that it leads to.
+            Ok(_) => {
+                return Err(io::Error::other(format!(
+                    "{name} is no plain file; remove it, or put the file itself there"
+                )));
+            }
+            Err(_) => {}
         }
     }
     Ok(())
@@ -156,6 +162,9 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(path), mode(&secret)), (0o755, 0o600));
 
+        std::os::unix::fs::symlink(&secret, path.join("state.db")).unwrap();
+        let refused = close_to_others(path, &["state.db"]).unwrap_err();
+        assert!(refused.to_string().contains("no plain file"), "{refused}");
         let refused = close(&secret, own_user() + 1).unwrap_err();
         assert!(refused.to_string().contains("another user"), "{refused}");
     }
