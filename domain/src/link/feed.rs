@@ -44,8 +44,8 @@ pub enum Effect {
 pub struct Target {
     /// What its publications bring.
     pub offered: RevisionId,
-    /// The node's own edit, where that runs in its place.
-    pub own: Option<RevisionId>,
+    /// The node's own edit, and which of its edits that is, where it runs in its place.
+    pub own: Option<(Uuid, RevisionId)>,
 }
 
 /// A node's place in an audience, or its leaving.
@@ -238,14 +238,15 @@ impl Feed {
     #[must_use]
     pub fn target(&self, node: NodeId, resource: ResourceId) -> Option<Target> {
         let (offered, is_locked) = self.winning(&self.publications(node), resource)?;
-        let own = self.forks(node).into_iter().find(|(of, _)| *of == resource).map(|(_, running)| running);
-        Some(Target { offered, own: own.filter(|own| !is_locked && *own != offered) })
+        let own =
+            self.forks(node).into_iter().find(|(of, ..)| *of == resource).map(|(_, edit, running)| (edit, running));
+        Some(Target { offered, own: own.filter(|(_, running)| !is_locked && *running != offered) })
     }
 
     /// How many resources a node runs edits of its own of, in the place of what it is offered.
     #[must_use]
     pub fn own_edits(&self, node: NodeId) -> usize {
-        let resources = self.forks(node).into_iter().map(|(resource, _)| resource);
+        let resources = self.forks(node).into_iter().map(|(resource, ..)| resource);
         resources.filter(|resource| self.target(node, *resource).is_some_and(|target| target.own.is_some())).count()
     }
 
@@ -271,7 +272,7 @@ impl Feed {
     pub fn expected(&self, node: NodeId) -> StateDigest {
         let publications = self.publications(node);
         let mut sum = self.sum_of(&publications);
-        for (resource, running) in self.forks(node) {
+        for (resource, _, running) in self.forks(node) {
             let Some((offered, is_locked)) = self.winning(&publications, resource) else { continue };
             if !is_locked {
                 sum = sum.minus(StateDigest::of(resource, offered)).plus(StateDigest::of(resource, running));
@@ -281,7 +282,7 @@ impl Feed {
     }
 
     /// What runs of a node's own edits, for each resource the newest.
-    fn forks(&self, node: NodeId) -> Vec<(ResourceId, RevisionId)> {
+    fn forks(&self, node: NodeId) -> Vec<(ResourceId, Uuid, RevisionId)> {
         let Some(rows) = self.rows.get(&Audience::Node(node)) else { return Vec::new() };
         let mut newest: BTreeMap<ResourceId, (Uuid, Option<RevisionId>)> = BTreeMap::new();
         for row in rows.forks.iter().filter_map(|key| rows.by_key.get(key)) {
@@ -292,7 +293,7 @@ impl Feed {
                 }
             }
         }
-        newest.into_iter().filter_map(|(resource, (_, running))| Some((resource, running?))).collect()
+        newest.into_iter().filter_map(|(resource, (edit, running))| Some((resource, edit, running?))).collect()
     }
 
     /// The offer that wins, and whether it is locked: the same rule as [`crate::sharing::offer::winning`].

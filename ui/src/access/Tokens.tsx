@@ -90,7 +90,7 @@ function NewToken({ onMade, onClose }: { onMade: (made: CreateTokenResponse) => 
     <FormDialog
       title="New token"
       submit="Make the token"
-      cli={`atoll token create ${quote(name || "NAME")}`}
+      cli={`atoll token create ${quote(name || "NAME")}${days === "0" ? "" : ` --expires ${Number(days) * 24}h`}`}
       disabledReason={name.trim() === "" ? "Give it a name first" : undefined}
       act={() => api.access.createToken({ name: name.trim(), lifetimeMs: BigInt(days) * DAY_MS, requestId })}
       done="The token was made"

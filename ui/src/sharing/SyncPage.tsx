@@ -41,7 +41,7 @@ export function SyncPage() {
           <>
             <Reached status={status} what={resource ? "it" : "everything"} />
             <Behind status={status} limit={limit} onMore={() => setLimit(BEHIND_MOST)} />
-            {status.failed > 0n ? <Failed status={status} kind={kind} resource={resource} /> : null}
+            {status.failed > 0n ? <Failed status={status} /> : null}
           </>
         )}
       </Answer>
@@ -138,7 +138,7 @@ function Behind({ status, limit, onMore }: BehindProps) {
         getId={(one) => one.node}
         empty={
           status.expected === 0n ? (
-            <Empty title="Nobody is asked for">Enrol a node and publish something to it. On the command line: atoll publication set everywhere --all</Empty>
+            <Empty title="Nothing to wait for">A node has something to follow once a publication brings it a release. On the command line: atoll publication set everywhere --all</Empty>
           ) : status.incomplete > 0n ? (
             <Empty title="Nobody is behind, and something is missing">
               {status.incomplete === 1n ? "1 node lacks" : `${status.incomplete.toLocaleString("en")} nodes lack`} a required value: see{" "}
@@ -176,20 +176,12 @@ function Behind({ status, limit, onMore }: BehindProps) {
   );
 }
 
-/** Who failed is told where the resource is used; why is told on the node. */
-function Failed({ status, kind, resource }: { status: GetSyncStatusResponse; kind: string; resource: string }) {
-  const nodes = status.failed === 1n ? "One node has it and reports" : `${status.failed.toLocaleString("en")} nodes have it and report`;
+/** Who failed and why is told on the node. */
+function Failed({ status }: { status: GetSyncStatusResponse }) {
+  const nodes = status.failed === 1n ? "One node received it and could not apply it. Its page says why." : `${status.failed.toLocaleString("en")} nodes received it and could not apply it. Their pages say why.`;
   return (
     <Section title="Who failed">
-      <p className="sync-line">
-        {nodes} that it could not be applied. The page of each node says why
-        {resource ? (
-          <>
-            ; the usages of <ResourceLink resource={{ kind, name: resource }} /> say which nodes they are
-          </>
-        ) : null}
-        .
-      </p>
+      <p className="sync-line">{nodes}</p>
     </Section>
   );
 }

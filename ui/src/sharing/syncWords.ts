@@ -11,7 +11,7 @@ export function count(number: bigint): string {
 
 /** "9,998 of 10,000 have it, 2 offline". */
 export function syncSentence(status: Status, what: "it" | "everything"): string {
-  if (status.expected === 0n) return what === "it" ? "No node should have it: no publication brings it to one." : "No node has joined yet.";
+  if (status.expected === 0n) return what === "it" ? "No node should have it: it is deleted or not released, or no publication brings it to one." : "No node has joined yet.";
   const others: [number: bigint | undefined, one: string, many: string][] = [
     [status.offline, "offline", "offline"],
     [status.cordoned, "cordoned", "cordoned"],

@@ -70,7 +70,7 @@ function Counters({ status }: { status: GetStatusResponse }) {
   return (
     <nav className="counters" aria-label="The fleet in numbers">
       <Counter value={status.nodes} label="Nodes" hint="in the fleet" to="/nodes" />
-      <Counter value={status.nodesOnline} label="Connected" wantsAttention={offline > 0n} hint={status.nodes === 0n ? "none yet" : offline === 0n ? "all of them" : `${offline.toLocaleString("en")} not connected`} to="/nodes" search={offline === 0n ? {} : { filter: "state!=online" }} />
+      <Counter value={status.nodesOnline} label="Connected" wantsAttention={offline > 0n} hint={status.nodes === 0n ? "none yet" : offline === 0n ? "all of them" : `${offline.toLocaleString("en")} not connected`} to="/nodes" search={offline === 0n ? {} : { filter: "connected=false" }} />
       <Counter value={status.nodesInSync} label="In sync" wantsAttention={behind > 0n} hint={status.nodes === 0n ? "none yet" : behind === 0n ? "all of them" : `${behind.toLocaleString("en")} not in sync`} to="/nodes" search={behind === 0n ? {} : { filter: "in_sync=false" }} />
       <Counter value={status.conflictsOpen} label="Conflicts" wantsAttention={status.conflictsOpen > 0n} hint={status.conflictsOpen === 0n ? "nothing to decide" : "need a person"} to="/conflicts" />
       <Counter value={status.proposalsOpen} label="Proposals" wantsAttention={status.proposalsOpen > 0n} hint={status.proposalsOpen === 0n ? "nothing to decide" : "wait for a decision"} to="/proposals" />

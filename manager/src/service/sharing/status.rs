@@ -10,11 +10,15 @@ use atoll_domain::link::feed::Feed;
 
 use super::history::{Loaded, find, load};
 use super::{JOB_FORKS, required, usage};
+use crate::clock;
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::node::{self, NodeView, SyncState};
 use crate::store::sharing::{ResourceRecord, applied_nodes, exception_list};
 use crate::store::work::work_is_queued;
+
+/// A node whose connection ended so short a time ago is taken to come back: one that starts over does, at once.
+const BACK_SOON_MS: i64 = 10_000;
 
 /// How far a change has come.
 #[derive(Debug, Default)]
@@ -30,7 +34,7 @@ pub struct SyncStatus {
     pub drifting: usize,
     /// Nodes that do not tell what they run.
     pub unknown: usize,
-    /// Of those that have it, how many lack a required value.
+    /// Nodes that would have it, and lack a required value.
     pub incomplete: usize,
     /// Nodes that run an edit of their own.
     pub own_edits: usize,
@@ -68,6 +72,8 @@ struct Asked {
     lacks_a_value: bool,
     runs_own_edit: bool,
     is_pinned: bool,
+    /// It goes on with its own edit, and nothing that is under way changes that.
+    goes_on: bool,
     /// Where it does not have it and something else than its connection says why.
     why: Option<&'static str>,
 }
@@ -94,18 +100,22 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
     };
     asked.retain(|asked| only.is_none_or(|only| asked.node.record.id == only));
     let mut status = SyncStatus { sequence: services.hub.read(Feed::sequence), ..SyncStatus::default() };
-    let expected: BTreeSet<NodeId> = asked.iter().map(|asked| asked.node.record.id).collect();
+    let ids = |asked: &[Asked]| asked.iter().map(|asked| asked.node.record.id).collect::<BTreeSet<NodeId>>();
+    let expected = ids(&asked);
+    let (having, asked): (Vec<Asked>, Vec<Asked>) = asked.into_iter().partition(|asked| asked.has_it);
+    having.iter().for_each(|asked| status.count(asked));
     let limit = if question.behind_limit == 0 { 20 } else { question.behind_limit };
     for asked in asked {
         status.count(&asked);
-        if !asked.has_it && status.behind.len() < limit {
+        if status.behind.len() < limit {
             let (id, acknowledged) = (asked.node.record.id, asked.node.seen.acknowledged);
             let outstanding = services.hub.read(|feed| feed.outstanding(id, acknowledged));
             let state = asked.why.unwrap_or(asked.node.state);
             status.behind.push(BehindNode { node: asked.node, state, outstanding });
         }
     }
-    count_applied(services, resource.as_ref().map(|loaded| &loaded.record), &expected, &mut status).await?;
+    let record = resource.as_ref().map(|loaded| &loaded.record);
+    count_applied(services, record, (&expected, &ids(&having)), &mut status).await?;
     Ok(status)
 }
 
@@ -118,14 +128,16 @@ impl SyncStatus {
         self.own_edits += usize::from(asked.runs_own_edit);
         if asked.has_it {
             self.have += 1;
-            self.incomplete += usize::from(asked.lacks_a_value);
+        } else if asked.lacks_a_value {
+            // What nobody has written cannot arrive: nobody waits for it.
+            self.incomplete += 1;
         } else if asked.is_pinned {
             self.pinned += 1;
-        } else if asked.runs_own_edit && asked.why.is_some() {
+        } else if asked.goes_on {
             // Nothing is on its way to a node that goes on with its own edit.
         } else if is_cordoned {
             self.cordoned += 1;
-        } else if !asked.node.seen.online {
+        } else if !asked.node.seen.online && asked.node.state_since_ms + BACK_SOON_MS < clock::now().0 {
             self.offline += 1;
         } else {
             self.waiting += 1;
@@ -143,7 +155,6 @@ async fn of_resource(services: &Services, resource: &Loaded) -> Result<Vec<Asked
     let released = places.into_iter().filter(|place| !place.usage.version.is_empty());
     let asked = released.map(|place| {
         let usage::Place { node, usage, runs_own_edit } = place;
-        let runs_it = matches!(usage.state, "in_sync" | "incomplete");
         let is_pinned = !runs_own_edit && !usage.newest;
         let why = match usage.state {
             _ if is_pinned => Some("pinned"),
@@ -152,7 +163,15 @@ async fn of_resource(services: &Services, resource: &Loaded) -> Result<Vec<Asked
             other => Some(other),
         };
         let lacks_a_value = usage.state == "incomplete";
-        Asked { node, has_it: runs_it && usage.newest, lacks_a_value, runs_own_edit, is_pinned, why }
+        Asked {
+            node,
+            has_it: usage.state == "in_sync" && usage.newest,
+            lacks_a_value,
+            runs_own_edit,
+            is_pinned,
+            goes_on: runs_own_edit && !is_settling,
+            why,
+        }
     });
     Ok(asked.collect())
 }
@@ -162,10 +181,13 @@ async fn of_everything(services: &Services) -> Result<Vec<Asked>> {
     let asked = nodes.iter().map(|record| {
         let node = node::view(services, Arc::clone(record));
         let runs_own_edit = services.hub.read(|feed| feed.own_edits(record.id)) > 0;
-        let lacks_a_value = services.required.is_missing(record.id);
-        // What nobody has written cannot arrive: it is counted apart, and nobody waits for it.
-        let has_it = matches!(node.sync_state, SyncState::InSync | SyncState::Incomplete);
-        Asked { node, has_it, lacks_a_value, runs_own_edit, is_pinned: false, why: None }
+        let lacks_a_value = node.sync_state == SyncState::Incomplete;
+        let has_it = node.sync_state == SyncState::InSync;
+        let why = match node.sync_state {
+            told @ (SyncState::Incomplete | SyncState::Drift | SyncState::Unknown) => Some(told.name()),
+            SyncState::InSync | SyncState::Behind => None,
+        };
+        Asked { node, has_it, lacks_a_value, runs_own_edit, is_pinned: false, goes_on: false, why }
     });
     Ok(asked.collect())
 }
@@ -174,7 +196,7 @@ async fn of_everything(services: &Services) -> Result<Vec<Asked>> {
 async fn count_applied(
     services: &Services,
     resource: Option<&ResourceRecord>,
-    expected: &BTreeSet<NodeId>,
+    (expected, having): (&BTreeSet<NodeId>, &BTreeSet<NodeId>),
     status: &mut SyncStatus,
 ) -> Result<()> {
     let exceptions = exception_list(&services.store).await?;
@@ -190,7 +212,7 @@ async fn count_applied(
         && let Some((_, revision)) = resource.released
     {
         let applied = applied_nodes(&services.store, resource.id, revision).await?;
-        status.applied = applied.iter().filter(|node| expected.contains(*node)).count();
+        status.applied = applied.iter().filter(|node| having.contains(*node)).count();
     }
     Ok(())
 }

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use atoll_domain::document::Audience;
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::{NodeId, ResourceId};
 use atoll_domain::kind::Kind;
-use atoll_domain::link::feed::{Feed, RowKey};
 use atoll_domain::sharing::fork::{Delivery, ForkState};
 use atoll_domain::sharing::offer::{Version, VersionPolicy};
 
 use super::history::{Loaded, find, load};
-use super::offer::{offered, resource_key};
+use super::offer::offered;
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::node::{self, NodeView, SyncState};
@@ -69,7 +67,6 @@ struct Carrier {
     policy: &'static str,
     /// Nothing where nothing was released that it could bring.
     version: Option<Version>,
-    key: RowKey,
 }
 
 /// A node that should have a resource, and how far it is.
@@ -123,8 +120,7 @@ async fn carriers(services: &Services, loaded: &Loaded) -> Result<Vec<Carrier>> 
             VersionPolicy::Pin { .. } => "pin",
         };
         let version = offered(database, loaded, &item.policy).await?.map(|(version, _)| version);
-        let key = RowKey { audience: Audience::Publication(publication.id), key: resource_key(item.resource) };
-        carriers.push(Carrier { publication, policy, version, key });
+        carriers.push(Carrier { publication, policy, version });
     }
     Ok(carriers)
 }
@@ -157,25 +153,20 @@ fn carrier_for<'a>(carriers: &'a [Carrier], node: &NodeRecord) -> Option<&'a Car
     reaching.find(|carrier| carrier.version.is_some()).or(first)
 }
 
-/// The sequence number at which a node has what is brought.
-fn wanted(feed: &Feed, node: NodeId, key: &RowKey) -> Option<u64> {
-    let since = feed.member_since(node, &key.audience)?;
-    feed.row(key).map(|row| row.sequence.max(since))
-}
-
-/// How far a node is that runs no edit of its own. What it has stored is not what it runs where it is in drift.
+/// How far a node is that runs no edit of its own. It has a release when it has proved to run what it should: what it has
+/// stored need not stand in its files yet, and what it must give up need not be gone.
 fn state(services: &Services, carrier: &Carrier, resource: ResourceId, node: &NodeView) -> &'static str {
     if carrier.version.is_none() {
         return "unreleased";
     }
-    let wanted = services.hub.read(|feed| wanted(feed, node.record.id, &carrier.key));
-    let has_it = node.seen.last_seen_ms > 0 && wanted.is_none_or(|wanted| node.seen.acknowledged >= wanted);
     match node.sync_state {
-        _ if !has_it && node.record.standing == NodeStanding::Cordoned => "cordoned",
-        _ if !has_it && node.seen.online => "behind",
-        _ if !has_it => "offline",
-        proven @ (SyncState::Drift | SyncState::Unknown) => proven.name(),
-        _ if services.required.missing(node.record.id).iter().any(|one| one.set == resource) => "incomplete",
-        _ => "in_sync",
+        SyncState::Behind if node.record.standing == NodeStanding::Cordoned => "cordoned",
+        SyncState::Behind if node.seen.online => "behind",
+        SyncState::Behind => "offline",
+        told @ (SyncState::Drift | SyncState::Unknown) => told.name(),
+        SyncState::InSync | SyncState::Incomplete => {
+            let missing = services.required.missing(node.record.id);
+            if missing.iter().any(|one| one.set == resource) { "incomplete" } else { "in_sync" }
+        }
     }
 }

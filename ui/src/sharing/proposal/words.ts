@@ -22,9 +22,9 @@ export function stateWords(proposal: Proposal): string {
     case "conflict":
       return "The edit and what is released do not merge. The node keeps its own until somebody decides.";
     case "declined":
-      return `The edit was declined: the node runs what is released. The edit stays in the history.${told}`;
+      return `The edit was declined: the node goes back to what is released, as soon as it is connected. The edit stays in the history.${told}`;
     case "accepted":
-      return "The edit was accepted. It runs everywhere with the next release.";
+      return "The edit was accepted. It is in the draft, and runs everywhere once that is released.";
     case "released":
       return "The edit is part of what is released.";
     case "rejected":

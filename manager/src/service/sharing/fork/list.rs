@@ -113,7 +113,7 @@ pub(super) async fn view(
     let target = services.hub.read(|feed| feed.target(record.node, record.resource));
     let may_run = !record.state.is_closed() && record.delivery != Delivery::Unapplied;
     Ok(ProposalView {
-        runs: may_run && target.is_some_and(|target| target.own.is_some()),
+        runs: may_run && target.and_then(|target| target.own).is_some_and(|(edit, _)| edit == record.edit),
         node: node_name(nodes, &record),
         state: record.state.name(),
         resource: loaded.record.clone(),

@@ -228,6 +228,7 @@ async fn take_decision(
     let mut missing: Vec<RevisionId> =
         Some(decision.of).filter(|of| !loaded.history.contains(*of)).into_iter().collect();
     let merged = decision.merged.as_ref().map(verified).transpose()?;
+    let is_new = !missing.is_empty() || merged.as_ref().is_some_and(|merged| !loaded.history.contains(merged.id));
     if let Some(merged) = &merged {
         missing.extend(missing_parents(&loaded, merged).into_iter().filter(|id| *id != decision.of));
     }
@@ -242,12 +243,11 @@ async fn take_decision(
     }
     let caller = Caller::node(&node.name, now);
     let said = say_again(services, &mut tx, &mut loaded, node, decision, &caller).await?;
-    caller.record(
-        &mut tx,
-        "node.return",
-        &loaded.record.name,
-        json!({ "revision": decision.of, "state": decision.state }),
-    );
+    // Said once more, it brings nothing back.
+    if is_new {
+        let detail = json!({ "revision": decision.of, "state": decision.state });
+        caller.record(&mut tx, "node.return", &loaded.record.name, detail);
+    }
     tx.commit().await?;
     Ok(Outcome::Stored(said))
 }

@@ -2440,7 +2440,7 @@ export type GetSyncStatusResponse = Message<"atoll.v1.GetSyncStatusResponse"> & 
   unknown: bigint;
 
   /**
-   * Of those that have it, how many lack a required value.
+   * Nodes that would have it, and lack a required value.
    *
    * @generated from field: uint64 incomplete = 10;
    */
