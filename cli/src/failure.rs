@@ -44,7 +44,9 @@ impl From<Status> for Failure {
             Code::Unauthenticated => SIGN_IN,
             Code::PermissionDenied => DENIED,
             Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted => CONFLICT,
-            Code::Unavailable => UNAVAILABLE,
+            Code::Unavailable | Code::Cancelled => UNAVAILABLE,
+            // What the connection says, and not the manager.
+            Code::Unknown if std::error::Error::source(&status).is_some() => UNAVAILABLE,
             Code::DeadlineExceeded => TIMED_OUT,
             _ => USAGE,
         };

@@ -144,6 +144,16 @@ pub fn check_arguments(arguments: impl IntoIterator<Item = String>) -> Result<()
     Ok(())
 }
 
+/// What is wrong with a configuration file, without its text: a password may stand there.
+fn problem_of(path: &std::path::Path, text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| format!(", line {}", before.matches('\n').count() + 1)).unwrap_or_default();
+    let message = error.message().lines().next().unwrap_or_default();
+    // Of a value of the wrong type the message repeats the value.
+    let message = if message.contains("://") { "a value is of the wrong type" } else { message };
+    format!("{}{line}: {message}", path.display())
+}
+
 fn has_password(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) || rest.contains("password=")
@@ -189,8 +199,7 @@ impl Given {
     pub fn over_file(self, path: &std::path::Path) -> Result<Self> {
         let text =
             std::fs::read_to_string(path).map_err(|error| bad("--config", format!("{}: {error}", path.display())))?;
-        let file: Self =
-            toml::from_str(&text).map_err(|error| bad("--config", format!("{}: {error}", path.display())))?;
+        let file: Self = toml::from_str(&text).map_err(|error| bad("--config", problem_of(path, &text, &error)))?;
         Ok(Self {
             data_directory: self.data_directory.or(file.data_directory),
             database_url: self.database_url.or(file.database_url),
@@ -307,6 +316,23 @@ mod tests {
             assert!(check(&["serve", &format!("--database-url={url}"), "--log", "info"]).is_err());
         }
         assert!(check(&["serve", "--database-url", "postgres://u@db:5432/x", "--log", "a:b@c"]).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said_without_a_password() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("manager.toml");
+        let url = "postgres://atoll:hunter2@db/x";
+        for (text, says) in [
+            (format!("log = 'info'\ndatabase_url = \"{url}\n"), "line 2"),
+            (format!("databse_url = '{url}'\n"), "unknown field `databse_url`"),
+            (format!("database_url = ['{url}']\n"), "line 1"),
+            (format!("admin_tls = '{url}'\n"), "wrong type"),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            let said = Given::default().over_file(&path).unwrap_err().to_string();
+            assert!(said.contains(says) && !said.contains("hunter2"), "{said}");
+        }
     }
 
     #[test]

@@ -78,7 +78,8 @@ pub enum ResourceCommand {
         /// Add it to this publication too.
         #[arg(long, default_value = "")]
         to: String,
-        /// Wait until every node that is online has it.
+        /// Wait until it is on its way to no connected node. Nobody waits for nodes that are offline, cordoned or pinned, or run
+        /// an edit of their own.
         #[arg(long)]
         wait: bool,
         /// Allow more nodes to read sensitive values.
@@ -88,7 +89,7 @@ pub enum ResourceCommand {
         #[arg(long, default_value = "*", value_name = "REVISION")]
         expect: String,
         /// Say what would change, and do nothing.
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["to", "wait"])]
         dry_run: bool,
     },
     /// The history, newest first.

@@ -150,7 +150,8 @@ pub enum SyncCommand {
         /// One node.
         #[arg(long, default_value = "")]
         node: String,
-        /// Wait until every node that is online has it.
+        /// Wait until it is on its way to no connected node. Nobody waits for nodes that are offline, cordoned or pinned, or run
+        /// an edit of their own.
         #[arg(long)]
         wait: bool,
         #[arg(long, default_value = "60s")]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use atoll_domain::terminal::neutral;
 use atoll_proto::v1;
 use atoll_proto::v1::preview_change_request::Change;
 
@@ -125,13 +126,10 @@ async fn get(session: &mut Session, node: String) -> Result<()> {
         ],
     )?;
     for exception in answer.exceptions {
-        print_line(&format!(
-            "{}  {}  since {}  {}",
-            exception.code,
-            exception.resource,
-            time(exception.since_ms),
-            exception.text
-        ))?;
+        let since = time(exception.since_ms);
+        let line = format!("{}  {}  since {since}  {}", exception.code, exception.resource, exception.text);
+        // Of its own making: read by a program too, none of it may look like a line of ours.
+        print_line(&neutral(&line, true))?;
     }
     Ok(())
 }

@@ -106,7 +106,9 @@ async fn decide(session: &mut Session, request: v1::DecideProposalRequest) -> Re
     }
     match (accept, decided.release) {
         (true, Some(release)) => say(&format!("accepted, and released as {}", release.version)),
-        (true, None) => say("accepted; it runs everywhere with the next release (atoll template publish)"),
+        (true, None) => say(
+            "accepted; it is in the draft, and runs everywhere once that is published (atoll template publish, atoll vars publish)",
+        ),
         (false, _) => say("declined; the node goes back to what is released, and the edit stays in the history"),
     }
     Ok(())

@@ -108,6 +108,8 @@ pub(super) async fn receive(inner: &Arc<Inner>, mut session: Session, welcome: &
     let heartbeat_ms = welcome.heartbeat_ms.clamp(SHORTEST_HEARTBEAT_MS, LONGEST_HEARTBEAT_MS);
     let silence = Duration::from_millis(u64::from(heartbeat_ms) * 3);
     let mut changes = inner.status_changed.subscribe();
+    // What changed since Hello said it, such as an outbox that is empty by now, is told at once.
+    changes.mark_changed();
     let mut told: Option<NodeState> = None;
     let mut heard_at = Instant::now();
     loop {
@@ -119,7 +121,7 @@ pub(super) async fn receive(inner: &Arc<Inner>, mut session: Session, welcome: &
             () = sleep_until(heard_at + silence) => {
                 Err(gone(inner, "it has not said anything for three heartbeats"))
             }
-            changed = changes.changed(), if told.is_some() => match changed {
+            changed = changes.changed() => match changed {
                 Ok(()) => tell_state(inner, &mut session, &mut told).await,
                 Err(_) => return End::Failed("the node is going down".to_owned()),
             },
