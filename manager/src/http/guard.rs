@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{session, stranger};
+use super::{Holder, session, stranger};
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::access::{self, token};
 use crate::service::{Caller, Services};
@@ -44,6 +44,9 @@ pub async fn check_caller(State(guard): State<Guard>, mut request: Request, next
     }
     match guard.authenticate(request.uri(), request.headers()).await {
         Ok(caller) => {
+            if let Some(holder) = request.extensions().get::<Holder>() {
+                holder.keep();
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

@@ -26,14 +26,14 @@ use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 use crate::authority::{NodeCertificate, read_node_certificate, validity_seconds};
 use crate::error::{Error, Result};
 
-pub use self::stranger::network_of;
 use self::stranger::{FIRST_BYTE, Place, STAY, Strangers};
+pub use self::stranger::{Seat, network_of};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Handshakes under way at once; more wait in the listen queue.
@@ -207,23 +207,36 @@ struct Limits {
     first_byte: Option<Pin<Box<Sleep>>>,
     /// In all, for a stranger on the node port.
     stay: Option<Pin<Box<Sleep>>>,
-    _place: Option<Place>,
+    /// Until it has to give way to a newcomer.
+    gives_way: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    place: Option<Place>,
 }
 
 impl Limits {
     fn new(place: Option<Place>, is_bounded: bool) -> Self {
+        let seat = place.as_ref().and_then(Place::seat);
         Self {
+            gives_way: seat.map(|seat| Box::pin(seat.gives_way().cancelled_owned())),
             first_byte: Some(Box::pin(tokio::time::sleep(FIRST_BYTE))),
             stay: is_bounded.then(|| Box::pin(tokio::time::sleep(STAY))),
-            _place: place,
+            place,
         }
     }
 
     fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        let gave_way = self.gives_way.as_mut().is_some_and(|gives_way| gives_way.as_mut().poll(context).is_ready());
         let mut ended = |sleep: &mut Option<Pin<Box<Sleep>>>| {
             sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready())
         };
-        ended(&mut self.first_byte) || ended(&mut self.stay)
+        gave_way || ended(&mut self.first_byte) || ended(&mut self.stay)
+    }
+}
+
+impl Connection {
+    /// What gives way to newcomers until its holder has said who they are.
+    #[must_use]
+    pub fn seat(&self) -> Option<Arc<Seat>> {
+        self.limits.place.as_ref().and_then(Place::seat)
     }
 }
 
@@ -245,7 +258,10 @@ pub fn accept(
     let (sender, receiver) = mpsc::channel(64);
     tokio::spawn(async move {
         let handshakes = Arc::new(Semaphore::new(HANDSHAKE_LIMIT));
-        let strangers = Arc::new(Strangers::new(rustix::process::getrlimit(rustix::process::Resource::Nofile).current));
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        // At the nodes' port a whole fleet comes back at once, and those in a handshake are about to show who they are.
+        let strangers = if is_known.is_some() { Strangers::new(files) } else { Strangers::giving_way(files) };
+        let strangers = Arc::new(strangers);
         loop {
             let accepted = tokio::select! {
                 () = cancel.cancelled() => return,
@@ -349,7 +365,12 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().socket {
+        let own = self.get_mut();
+        // Whoever does not take an answer is not read from either.
+        if own.limits.is_over(context) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        match &mut own.socket {
             Socket::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Socket::Secured(stream) => Pin::new(stream).poll_write(context, bytes),
         }

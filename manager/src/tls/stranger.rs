@@ -3,12 +3,15 @@
 //! Counted per address, because an address is all that is known of them; a network of IPv6 is one address, because whoever
 //! has one has all of it. Nodes are not counted: a whole fleet may come from behind one address.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use atoll_domain::id::NodeId;
 use dashmap::DashMap;
+use tokio_util::sync::CancellationToken;
 
 /// Silent connections, handshakes and connections without a certificate from one address, at most: so many that a fleet
 /// behind one address comes back at once.
@@ -33,6 +36,9 @@ enum Who {
 pub struct Strangers {
     counts: DashMap<Who, usize>,
     per_address: usize,
+    /// Connections that give way to newcomers, the oldest first, by address. None where nobody gives way.
+    seats: Option<Mutex<BTreeMap<(IpAddr, u64), CancellationToken>>>,
+    next_seat: AtomicU64,
 }
 
 /// A stranger's place; leaving is dropping it.
@@ -40,6 +46,35 @@ pub struct Strangers {
 pub struct Place {
     strangers: Arc<Strangers>,
     who: Who,
+    seat: Option<Arc<Seat>>,
+}
+
+/// A connection of somebody who has not said who they are. When all places of an address are taken the oldest gives way to
+/// a newcomer: whoever has nothing to say must not keep out who has.
+#[derive(Debug)]
+pub struct Seat {
+    strangers: Arc<Strangers>,
+    number: (IpAddr, u64),
+    gives_way: CancellationToken,
+}
+
+impl Seat {
+    /// Its holder has said who they are, and gives way to nobody any more.
+    pub fn keep(&self) {
+        self.strangers.forget(self.number);
+    }
+
+    /// Ends when it has to give way.
+    #[must_use]
+    pub fn gives_way(&self) -> CancellationToken {
+        self.gives_way.clone()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.keep();
+    }
 }
 
 impl Strangers {
@@ -47,12 +82,50 @@ impl Strangers {
     #[must_use]
     pub fn new(file_limit: Option<u64>) -> Self {
         let quarter = file_limit.and_then(|limit| usize::try_from(limit / 4).ok()).unwrap_or(PER_ADDRESS);
-        Self { counts: DashMap::new(), per_address: quarter.min(PER_ADDRESS) }
+        let per_address = quarter.min(PER_ADDRESS);
+        Self { counts: DashMap::new(), per_address, seats: None, next_seat: AtomicU64::new(0) }
     }
 
-    /// Takes a place. `None` where too many of one address are here.
+    /// The same, where the oldest gives way to a newcomer. Not for a port at which a fleet comes back at once: there it would
+    /// be nodes that are about to show who they are.
+    #[must_use]
+    pub fn giving_way(file_limit: Option<u64>) -> Self {
+        Self { seats: Some(Mutex::default()), ..Self::new(file_limit) }
+    }
+
+    /// Takes a place. `None` where too many of one address are here, and none of them gives way.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        self.take(Who::Address(network_of(address)), self.per_address)
+        let address = network_of(address);
+        let mut place = self.take(Who::Address(address), self.per_address);
+        if place.is_none() {
+            self.oldest(address)?.cancel();
+            // The one that gives way is gone in a moment. There are never more than twice as many.
+            place = self.take(Who::Address(address), 2 * self.per_address);
+        }
+        if let Some(place) = &mut place {
+            place.seat = self.seat(address);
+        }
+        place
+    }
+
+    fn seat(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Seat>> {
+        let mut seats = self.seats.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = (address, self.next_seat.fetch_add(1, Ordering::Relaxed));
+        let gives_way = CancellationToken::new();
+        seats.insert(number, gives_way.clone());
+        Some(Arc::new(Seat { strangers: Arc::clone(self), number, gives_way }))
+    }
+
+    fn oldest(&self, address: IpAddr) -> Option<CancellationToken> {
+        let mut seats = self.seats.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = *seats.range((address, 0)..=(address, u64::MAX)).next()?.0;
+        seats.remove(&number)
+    }
+
+    fn forget(&self, number: (IpAddr, u64)) {
+        if let Some(seats) = &self.seats {
+            seats.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        }
     }
 
     fn take(self: &Arc<Self>, who: Who, limit: usize) -> Option<Place> {
@@ -62,11 +135,17 @@ impl Strangers {
         }
         *count += 1;
         drop(count);
-        Some(Place { strangers: Arc::clone(self), who })
+        Some(Place { strangers: Arc::clone(self), who, seat: None })
     }
 }
 
 impl Place {
+    /// What gives way to newcomers, where something does.
+    #[must_use]
+    pub fn seat(&self) -> Option<Arc<Seat>> {
+        self.seat.clone()
+    }
+
     /// The place of a node that has shown who it is, in place of a stranger's. `None` where the node has enough of them.
     #[must_use]
     pub fn of_node(&self, node: NodeId) -> Option<Self> {
@@ -116,5 +195,26 @@ mod tests {
         assert!(places[0].of_node(node).is_none());
         drop((places, own));
         assert!(strangers.counts.is_empty(), "nothing is kept of who is gone");
+    }
+
+    #[test]
+    fn the_oldest_that_has_not_said_who_it_is_gives_way_to_a_newcomer() {
+        let strangers = Arc::new(Strangers::giving_way(Some(16)));
+        let enter = || strangers.enter("127.0.0.1".parse().unwrap());
+        let mut places: Vec<Place> = (0..4).map(|_| enter().unwrap()).collect();
+        places[0].seat().unwrap().keep();
+        let is_over = |place: &Place| place.seat().unwrap().gives_way().is_cancelled();
+        let newcomer = enter().unwrap();
+        assert_eq!(places.iter().map(is_over).collect::<Vec<_>>(), [false, true, false, false]);
+        newcomer.seat().unwrap().keep();
+        places.remove(1);
+        let more: Vec<Place> = (0..2).map(|_| enter().unwrap()).collect();
+        assert_eq!(places.iter().map(is_over).collect::<Vec<_>>(), [false, true, true]);
+        more.iter().for_each(|place| place.seat().unwrap().keep());
+        assert!(enter().is_none(), "all that are left have said who they are, or are on their way out");
+        assert!(strangers.enter("192.0.2.1".parse().unwrap()).is_some(), "another address has places of its own");
+        drop((places, more, newcomer));
+        assert!(strangers.seats.as_ref().unwrap().lock().unwrap().is_empty());
+        assert!(strangers.counts.is_empty());
     }
 }
