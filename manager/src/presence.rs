@@ -13,7 +13,9 @@ use crate::clock;
 use crate::error::Result;
 use crate::notices::Notices;
 use crate::pulse::Pulse;
-use crate::store::fleet::{NodeEventRecord, Reached, SeenRecord, node_events_put, seen_list, seen_put, seen_reached};
+use crate::store::fleet::{
+    NodeEventRecord, Reached, SeenRecord, node_events_put, seen_ended, seen_list, seen_put, seen_reached,
+};
 use crate::store::{Store, Tx};
 use crate::twins::{self, Twins};
 
@@ -37,15 +39,17 @@ struct Unwritten {
     whole: HashSet<NodeId>,
     /// Only how far they are.
     reached: HashSet<NodeId>,
+    /// Their connection ended: when it began, and when it ended.
+    ended: HashMap<NodeId, (i64, i64)>,
 }
 
 impl Unwritten {
     fn contains(&self, node: NodeId) -> bool {
-        self.whole.contains(&node) || self.reached.contains(&node)
+        self.whole.contains(&node) || self.reached.contains(&node) || self.ended.contains_key(&node)
     }
 
     fn is_empty(&self) -> bool {
-        self.whole.is_empty() && self.reached.is_empty()
+        self.whole.is_empty() && self.reached.is_empty() && self.ended.is_empty()
     }
 }
 
@@ -104,9 +108,13 @@ impl Presence {
         self.seen.iter().filter(|entry| is_newer(entry.value())).map(|entry| *entry.key()).collect()
     }
 
-    pub fn connected(&self, node: NodeId, hello: SeenRecord) {
+    pub fn connected(&self, node: NodeId, mut hello: SeenRecord) {
         let (at_ms, version) = (hello.since_ms, hello.agent_version.clone());
+        // The newest connection counts, whichever replica it is to, and clocks of replicas differ.
+        let other_ms = self.seen.get(&node).map_or(0, |seen| seen.since_ms);
+        hello.since_ms = at_ms.max(other_ms.saturating_add(1));
         let before = self.seen.insert(node, hello);
+        self.lock().ended.remove(&node);
         self.mark(node);
         self.happened(node, at_ms, "connected", "connected".to_owned());
         match before {
@@ -148,11 +156,13 @@ impl Presence {
 
     pub fn disconnected(&self, node: NodeId, now: Timestamp) {
         if let Some(mut seen) = self.seen.get_mut(&node) {
-            seen.online = false;
-            seen.since_ms = now.0;
-            seen.last_seen_ms = now.0;
+            let begun_ms = seen.since_ms;
+            (seen.online, seen.since_ms, seen.last_seen_ms) = (false, now.0, now.0);
+            drop(seen);
+            // The node may have called another replica since, which knows better: written only where it has not.
+            self.lock().ended.insert(node, (begun_ms, now.0));
+            self.pulse.changed(node);
         }
-        self.mark(node);
         self.happened(node, now.0, "disconnected", "its connection ended; it keeps running what it has".to_owned());
     }
 
@@ -203,12 +213,22 @@ impl Presence {
         if unwritten.is_empty() && notices.is_none() && events.is_empty() {
             return Ok(0);
         }
-        let rows: Vec<(NodeId, SeenRecord)> =
-            unwritten.whole.iter().filter_map(|node| Some((*node, self.seen.get(node)?.clone()))).collect();
+        let row = |node: &NodeId| {
+            let seen = self.seen.get(node)?.clone();
+            Some(match unwritten.ended.get(node) {
+                // As it was while it was connected: the end is written by itself.
+                Some((begun_ms, _)) => (*node, SeenRecord { online: true, since_ms: *begun_ms, ..seen }),
+                None => (*node, seen),
+            })
+        };
+        let rows: Vec<(NodeId, SeenRecord)> = unwritten.whole.iter().filter_map(row).collect();
         let written = async {
             let tx = store.begin().await?;
             seen_put(&tx, &rows).await?;
             self.write_reached(&tx, &unwritten).await?;
+            for (node, (begun_ms, ended_ms)) in &unwritten.ended {
+                seen_ended(&tx, *node, *begun_ms, *ended_ms).await?;
+            }
             if let Some(notices) = &notices {
                 notices.write(&tx).await?;
             }
@@ -221,6 +241,9 @@ impl Presence {
                 let mut waiting = self.lock();
                 waiting.whole.extend(unwritten.whole);
                 waiting.reached.extend(unwritten.reached);
+                for (node, ended) in unwritten.ended {
+                    waiting.ended.entry(node).or_insert(ended);
+                }
                 drop(waiting);
                 notices.into_iter().for_each(|notices| self.notices.put_back(notices));
                 let mut waiting = self.events.lock().unwrap_or_else(PoisonError::into_inner);

@@ -27,6 +27,7 @@ use super::{Store, Tx, feed};
 use crate::clock;
 use crate::error::ErrorKind;
 use crate::keys::Keyring;
+use crate::presence::Presence;
 
 /// Runs a test on an empty database of each sort. PostgreSQL is the one that the test script started: its absence is a
 /// failure in CI and a visible skip elsewhere.
@@ -262,6 +263,41 @@ async fn what_is_seen_of_thousands_of_nodes_is_written_at_once_and_again() {
             let wanted = if behind.contains(&node) { (2, Some(2), 5) } else { (3, None, 7) };
             assert_eq!((seen.acknowledged, seen.proven, seen.last_seen_ms), wanted);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_has_called_another_replica_since_stays_online() {
+    on_both(async |store| {
+        let node = NodeId(clock::new_id());
+        let hello =
+            |since_ms: i64| SeenRecord { online: true, since_ms, last_seen_ms: since_ms, ..SeenRecord::default() };
+        let [one, other] = [(); 2].map(|()| Presence::load(&store, Arc::default(), Timestamp(0)));
+        let (one, other) = (one.await.unwrap(), other.await.unwrap());
+        let here = |_: NodeId| false;
+        one.connected(node, hello(10));
+        one.flush(&store).await.unwrap();
+        other.connected(node, hello(20));
+        other.flush(&store).await.unwrap();
+        one.disconnected(node, Timestamp(30));
+        one.flush(&store).await.unwrap();
+        one.take_up(&store, here).await.unwrap();
+        assert!(one.get(node).online, "it is connected to the other one");
+
+        other.disconnected(node, Timestamp(40));
+        other.flush(&store).await.unwrap();
+        one.take_up(&store, here).await.unwrap();
+        assert_eq!((one.get(node).online, one.get(node).since_ms), (false, 40));
+        // And back again, to one whose clock is behind.
+        one.connected(node, hello(35));
+        one.flush(&store).await.unwrap();
+        other.take_up(&store, here).await.unwrap();
+        assert!(other.get(node).online);
+        one.disconnected(node, Timestamp(36));
+        one.flush(&store).await.unwrap();
+        other.take_up(&store, here).await.unwrap();
+        assert!(!other.get(node).online);
     })
     .await;
 }

@@ -39,8 +39,8 @@ impl NodeView {
 pub fn view(services: &Services, record: impl Into<Arc<NodeRecord>>) -> NodeView {
     let record = record.into();
     let mut seen = services.presence.get(record.id);
-    if seen.online {
-        // Its connection is asked after all the time, and would have ended.
+    if seen.online && services.hub.is_connected(record.id) {
+        // Its connection is asked after all the time, and would have ended. Of one to another replica only that replica knows.
         seen.last_seen_ms = clock::now().0;
     }
     let wanted = services.hub.read(|feed| feed.wanted_sequence(record.id));

@@ -6,7 +6,7 @@ use atoll_domain::fleet::name::{GroupPath, NodeName, folded};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::{Digest, NodeId, TokenId};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Set, Unchanged};
 
 use crate::error::Result;
@@ -221,7 +221,8 @@ pub struct SeenRecord {
     pub drifts: bool,
 }
 
-/// Writes what was seen of many nodes in as few statements as the database allows.
+/// Writes what was seen of many nodes in as few statements as the database allows, but for those of which another replica has
+/// seen something newer.
 pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
     let conflict = OnConflict::column(node_seen::Column::Node)
         .update_columns([
@@ -236,6 +237,10 @@ pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
             node_seen::Column::Proves,
             node_seen::Column::Drifts,
         ])
+        .action_and_where(
+            Expr::col((node_seen::Entity, node_seen::Column::SinceMs))
+                .lte(Expr::col((Alias::new("excluded"), node_seen::Column::SinceMs))),
+        )
         .to_owned();
     for chunk in seen.chunks(1_000) {
         let rows = chunk.iter().map(|(node, seen)| node_seen::ActiveModel {
@@ -277,6 +282,19 @@ pub async fn seen_reached(tx: &Tx, nodes: &[NodeId], reached: Reached, last_seen
             .exec(tx.connection())
             .await?;
     }
+    Ok(())
+}
+
+/// Writes that a node's connection ended, unless another replica has had a newer one since.
+pub async fn seen_ended(tx: &Tx, node: NodeId, begun_ms: i64, ended_ms: i64) -> Result<()> {
+    node_seen::Entity::update_many()
+        .col_expr(node_seen::Column::Online, Expr::value(false))
+        .col_expr(node_seen::Column::SinceMs, Expr::value(ended_ms))
+        .col_expr(node_seen::Column::LastSeenMs, Expr::value(ended_ms))
+        .filter(node_seen::Column::Node.eq(node.to_string()))
+        .filter(node_seen::Column::SinceMs.lte(begun_ms))
+        .exec(tx.connection())
+        .await?;
     Ok(())
 }
 
