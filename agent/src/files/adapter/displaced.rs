@@ -111,7 +111,7 @@ impl<H: Host> Adapter<H> {
             Ok(kept) => {
                 tracing::warn!(path, kept = %kept.display(), reason = %refused, "an edit that was saved while the file was replaced is kept aside");
                 self.memory.displaced.remove(lies);
-                self.tell_of_refusal(path, &kept, &refused);
+                self.tell_of_refusal(path, Some(&kept), &refused);
             }
             Err(error) => self.problem(path, format!("an edit lies in {}: {error}", lies.display())),
         }

@@ -95,24 +95,30 @@ impl<H: Host> Adapter<H> {
                     self.clear(path);
                     tracing::warn!(path, reason = %error, "an edit was not taken, and holds values that may have left this node");
                     self.ours(path, hash);
+                    self.tell_of_refusal(path, None, error);
                 }
                 Ok(Some(kept)) => {
                     self.clear(path);
                     tracing::warn!(path, kept = %kept.display(), reason = %error, "an edit was not taken and is kept aside");
                     // It is safe, so what stands there may go.
                     self.ours(path, hash);
-                    self.tell_of_refusal(path, &kept, error);
+                    self.tell_of_refusal(path, Some(&kept), error);
                 }
                 Err(error) => self.problem(path, format!("an edit that is not taken cannot be put aside: {error}")),
             },
         }
     }
 
-    /// Has the manager hear of an edit that was put aside, so that whoever made it is told there too.
-    pub(super) fn tell_of_refusal(&mut self, path: &str, kept: &Path, reason: &Refused) {
+    /// Has the manager hear of an edit that was put aside, or of which nothing is kept, so that whoever made it is told there
+    /// too.
+    pub(super) fn tell_of_refusal(&mut self, path: &str, kept: Option<&Path>, reason: &Refused) {
         let Some(target) = self.targets.get(path) else { return };
-        let name = kept.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let text = format!("an edit of {path} on the server was not taken and is kept there as {name}: {reason}");
+        let name = kept.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let whereabouts = match name {
+            Some(name) => format!("and is kept there as {name}"),
+            None => "and no copy of it is kept, for it may hold values that this node has lost".to_owned(),
+        };
+        let text = format!("an edit of {path} on the server was not taken {whereabouts}: {reason}");
         self.refusals.push((target.resource, target.revision, text));
     }
 
