@@ -46,6 +46,7 @@ fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
         "killed before it was removed",
         "replaced while the memory was lost",
         "replaced while the memory was put back",
+        "replaced and touched while it could not be written",
     ];
     for goes in ways {
         let mut server = Server::start(FileFormat::Env);
@@ -76,6 +77,14 @@ fn no_copy_of_an_environment_file_outlives_the_values_in_it() {
                 fs::remove_file(server.directory.path().join("files.json")).unwrap();
                 server.publish("sesame", EditMode::Propose);
                 server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
+            }
+            "replaced and touched while it could not be written" => {
+                let blocked = server.file("env").with_file_name(".web-settings.env.atoll-tmp");
+                fs::create_dir(&blocked).unwrap();
+                server.publish("sesame", EditMode::Propose);
+                server.tick(true);
+                server.saved("env", &touched);
+                fs::remove_dir(&blocked).unwrap();
             }
             "replaced while the memory was put back" => {
                 server.publish("sesame", EditMode::Propose);
