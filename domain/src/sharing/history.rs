@@ -339,10 +339,11 @@ impl History {
 pub fn merge_checked(kind: Kind, base: Option<&Value>, left: Side<'_>, right: Side<'_>, text: TextMode) -> Merged {
     let mut merged = merge(base, left, right, text, kind.strategy());
     ask_about_stray(kind, base, [left.body, right.body], &mut merged);
-    if merged.conflicts.is_empty() {
+    let problems = if merged.conflicts.is_empty() { kind.check(&merged.body) } else { Vec::new() };
+    if !problems.is_empty() {
         // A rule that one side already broke by itself is that side's matter and no result of the merge.
         let known: BTreeSet<_> = [left.body, right.body].iter().flat_map(|body| kind.check(body)).collect();
-        for problem in kind.check(&merged.body).into_iter().filter(|problem| !known.contains(problem)) {
+        for problem in problems.into_iter().filter(|problem| !known.contains(problem)) {
             merged.conflicts.push(Conflict {
                 base: base.and_then(|body| problem.path.get(body)).cloned(),
                 left: problem.path.get(left.body).cloned(),
