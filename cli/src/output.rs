@@ -131,7 +131,7 @@ fn csv(rows: &[Value], columns: &[Column], wide: &[Column]) -> Result<()> {
 fn quoted(text: &str) -> String {
     let text = &neutral(text, false);
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
-    let text = if is_formula { format!("'{text}") } else { text.clone().into_owned() };
+    let text = if is_formula { format!("'{text}") } else { text.to_string() };
     // Spreadsheets of other countries split at semicolons, and pasted text at tabs.
     if text.contains([',', ';', '\t', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }

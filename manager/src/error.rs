@@ -1,7 +1,8 @@
 //! What can go wrong in a call: a kind, a stable reason code for programs, a sentence for people, and context for the log.
 
-use atoll_domain::terminal::kept;
 use std::fmt;
+
+use atoll_domain::terminal::kept;
 
 /// How a failure is to be understood; maps to one gRPC code in `rpc/status.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,14 +35,14 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    pub fn new(kind: ErrorKind, reason: &'static str, text: impl Into<String>) -> Self {
+        Self { kind, reason, text: text.into(), context: None }
+    }
+
     /// The same with no more than so many characters of its text, which may repeat what somebody sent.
     #[must_use]
     pub fn shortened(self, limit: usize) -> Self {
         Self { text: kept(&self.text, limit), ..self }
-    }
-
-    pub fn new(kind: ErrorKind, reason: &'static str, text: impl Into<String>) -> Self {
-        Self { kind, reason, text: text.into(), context: None }
     }
 
     pub fn invalid(reason: &'static str, text: impl Into<String>) -> Self {

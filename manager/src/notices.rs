@@ -127,6 +127,12 @@ impl Taken {
             for notice in notices {
                 write(tx, *node, notice).await?;
             }
+            for code in DOCUMENT_CODES {
+                let is_told = |notice: &Notice| matches!(notice, Notice::Found { code: told, .. } if *told == code);
+                if notices.iter().any(is_told) {
+                    exceptions_trim(tx, *node, code, DOCUMENTS_LIMIT as u64).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -137,14 +143,9 @@ async fn write(tx: &Tx, node: NodeId, notice: &Notice) -> Result<()> {
         Notice::Over { subject } => exception_clear(tx, node, subject).await,
         Notice::TakenAnew { below, since_ms } => exceptions_clear_below(tx, node, below, *since_ms).await,
         Notice::Found { subject, code, text, since_ms } => {
-            let (subject, code_text, since_ms) = (subject.clone(), (*code).to_owned(), *since_ms);
-            let exception =
-                ExceptionRecord { node, subject, code: code_text, text: text.clone(), since_ms, revision: None };
-            exception_put(tx, &exception).await?;
-            if DOCUMENT_CODES.contains(code) {
-                exceptions_trim(tx, node, code, DOCUMENTS_LIMIT as u64).await?;
-            }
-            Ok(())
+            let (subject, code, text) = (subject.clone(), (*code).to_owned(), text.clone());
+            let exception = ExceptionRecord { node, subject, code, text, since_ms: *since_ms, revision: None };
+            exception_put(tx, &exception).await
         }
     }
 }

@@ -13,9 +13,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::notices::Notices;
 use crate::pulse::Pulse;
-use crate::store::fleet::{
-    NodeEventRecord, Reached, SeenRecord, node_events_put, seen_ended, seen_list, seen_put, seen_reached,
-};
+use crate::store::fleet::{NodeEventRecord, Reached, SeenRecord, node_events_put, seen_list, seen_put, seen_reached};
 use crate::store::{Store, Tx};
 use crate::twins::{self, Twins};
 
@@ -39,8 +37,8 @@ struct Unwritten {
     whole: HashSet<NodeId>,
     /// Only how far they are.
     reached: HashSet<NodeId>,
-    /// Their connection ended: when it began, and when it ended.
-    ended: HashMap<NodeId, (i64, i64)>,
+    /// Their connection ended, with when it began: whoever they have called since knows better.
+    ended: HashMap<NodeId, i64>,
 }
 
 impl Unwritten {
@@ -159,8 +157,7 @@ impl Presence {
             let begun_ms = seen.since_ms;
             (seen.online, seen.since_ms, seen.last_seen_ms) = (false, now.0, now.0);
             drop(seen);
-            // The node may have called another replica since, which knows better: written only where it has not.
-            self.lock().ended.insert(node, (begun_ms, now.0));
+            self.lock().ended.insert(node, begun_ms);
             self.pulse.changed(node);
         }
         self.happened(node, now.0, "disconnected", "its connection ended; it keeps running what it has".to_owned());
@@ -215,20 +212,15 @@ impl Presence {
         }
         let row = |node: &NodeId| {
             let seen = self.seen.get(node)?.clone();
-            Some(match unwritten.ended.get(node) {
-                // As it was while it was connected: the end is written by itself.
-                Some((begun_ms, _)) => (*node, SeenRecord { online: true, since_ms: *begun_ms, ..seen }),
-                None => (*node, seen),
-            })
+            let since_ms = unwritten.ended.get(node).copied().unwrap_or(seen.since_ms);
+            Some((*node, SeenRecord { since_ms, ..seen }))
         };
-        let rows: Vec<(NodeId, SeenRecord)> = unwritten.whole.iter().filter_map(row).collect();
+        let opened = unwritten.whole.iter().filter(|node| !unwritten.ended.contains_key(node));
+        let rows: Vec<(NodeId, SeenRecord)> = opened.chain(unwritten.ended.keys()).filter_map(row).collect();
         let written = async {
             let tx = store.begin().await?;
             seen_put(&tx, &rows).await?;
             self.write_reached(&tx, &unwritten).await?;
-            for (node, (begun_ms, ended_ms)) in &unwritten.ended {
-                seen_ended(&tx, *node, *begun_ms, *ended_ms).await?;
-            }
             if let Some(notices) = &notices {
                 notices.write(&tx).await?;
             }
@@ -257,7 +249,8 @@ impl Presence {
     /// Nodes that are equally far are written together, as seen when the last of them was.
     async fn write_reached(&self, tx: &Tx, unwritten: &Unwritten) -> Result<()> {
         let mut reached: HashMap<Reached, (i64, Vec<NodeId>)> = HashMap::new();
-        for node in unwritten.reached.difference(&unwritten.whole) {
+        let only = |node: &&NodeId| !unwritten.whole.contains(node) && !unwritten.ended.contains_key(node);
+        for node in unwritten.reached.iter().filter(only) {
             let Some(seen) = self.seen.get(node) else { continue };
             let far = Reached { acknowledged: seen.acknowledged, proven: seen.proven };
             let (last_seen_ms, nodes) = reached.entry(far).or_default();

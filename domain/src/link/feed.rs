@@ -48,6 +48,14 @@ pub struct Target {
     pub own: Option<(Uuid, RevisionId)>,
 }
 
+/// An edit of a node that runs in the place of what is offered.
+struct Own {
+    resource: ResourceId,
+    edit: Uuid,
+    offered: RevisionId,
+    running: RevisionId,
+}
+
 /// A node's place in an audience, or its leaving.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
@@ -237,17 +245,16 @@ impl Feed {
     /// What a node should run of one resource; `None` where nothing brings it.
     #[must_use]
     pub fn target(&self, node: NodeId, resource: ResourceId) -> Option<Target> {
-        let (offered, is_locked) = self.winning(&self.publications(node), resource)?;
-        let own =
-            self.forks(node).into_iter().find(|(of, ..)| *of == resource).map(|(_, edit, running)| (edit, running));
-        Some(Target { offered, own: own.filter(|(_, running)| !is_locked && *running != offered) })
+        let publications = self.publications(node);
+        let (offered, _) = self.winning(&publications, resource)?;
+        let own = self.running_own(node, &publications).find(|own| own.resource == resource);
+        Some(Target { offered, own: own.map(|own| (own.edit, own.running)) })
     }
 
     /// How many resources a node runs edits of its own of, in the place of what it is offered.
     #[must_use]
     pub fn own_edits(&self, node: NodeId) -> usize {
-        let resources = self.forks(node).into_iter().map(|(resource, ..)| resource);
-        resources.filter(|resource| self.target(node, *resource).is_some_and(|target| target.own.is_some())).count()
+        self.running_own(node, &self.publications(node)).count()
     }
 
     /// How many documents a node lacks that has stored everything up to a number.
@@ -271,14 +278,18 @@ impl Feed {
     #[must_use]
     pub fn expected(&self, node: NodeId) -> StateDigest {
         let publications = self.publications(node);
-        let mut sum = self.sum_of(&publications);
-        for (resource, _, running) in self.forks(node) {
-            let Some((offered, is_locked)) = self.winning(&publications, resource) else { continue };
-            if !is_locked {
-                sum = sum.minus(StateDigest::of(resource, offered)).plus(StateDigest::of(resource, running));
-            }
-        }
-        sum
+        self.running_own(node, &publications).fold(self.sum_of(&publications), |sum, own| {
+            let Own { resource, offered, running, .. } = own;
+            sum.minus(StateDigest::of(resource, offered)).plus(StateDigest::of(resource, running))
+        })
+    }
+
+    /// The edits of a node that run in the place of what its publications bring.
+    fn running_own<'a>(&'a self, node: NodeId, publications: &'a [&Audience]) -> impl Iterator<Item = Own> + 'a {
+        self.forks(node).into_iter().filter_map(move |(resource, edit, running)| {
+            let (offered, is_locked) = self.winning(publications, resource)?;
+            (!is_locked && running != offered).then_some(Own { resource, edit, offered, running })
+        })
     }
 
     /// What runs of a node's own edits, for each resource the newest.

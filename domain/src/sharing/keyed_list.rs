@@ -79,15 +79,10 @@ pub fn denormalise(list: &Value) -> Vec<Value> {
 /// Told by anybody else it need not be so: what one reader leaves out another would show.
 #[must_use]
 pub fn is_whole(list: &Value) -> bool {
-    let (Some(items), Some(order)) = (list.get(ITEMS).and_then(Value::as_object), list.get(ORDER)) else {
-        return false;
-    };
-    let Some(named) = order.as_array().map(|keys| keys.iter().filter_map(Value::as_str).collect::<BTreeSet<_>>())
-    else {
-        return false;
-    };
-    let is_once = order.as_array().is_some_and(|keys| keys.len() == items.len());
-    is_once && named.len() == items.len() && items.keys().all(|key| named.contains(key.as_str()))
+    let parts = (list.get(ITEMS).and_then(Value::as_object), list.get(ORDER).and_then(Value::as_array));
+    let (Some(items), Some(order)) = parts else { return false };
+    let named: BTreeSet<&str> = order.iter().filter_map(Value::as_str).collect();
+    order.len() == items.len() && named.len() == items.len() && items.keys().all(|key| named.contains(key.as_str()))
 }
 
 /// Whether a value is a list in normal form.

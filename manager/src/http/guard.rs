@@ -9,11 +9,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{Holder, session, stranger};
+use super::{session, stranger};
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::access::{self, token};
 use crate::service::{Caller, Services};
-use crate::tls::Peer;
+use crate::tls::{Peer, Seat};
 use crate::{clock, rpc};
 
 /// The one call that is open without a credential: health.
@@ -44,8 +44,8 @@ pub async fn check_caller(State(guard): State<Guard>, mut request: Request, next
     }
     match guard.authenticate(request.uri(), request.headers()).await {
         Ok(caller) => {
-            if let Some(holder) = request.extensions().get::<Holder>() {
-                holder.keep();
+            if let Some(seat) = request.extensions().get::<Arc<Seat>>() {
+                seat.keep();
             }
             request.extensions_mut().insert(caller);
             next.run(request).await

@@ -32,7 +32,7 @@ use tower::ServiceExt as _;
 
 use self::activity::Activity;
 use crate::service::Services;
-use crate::tls::{Connection, Seat};
+use crate::tls::Connection;
 
 /// Headers that come more slowly than this are nobody's.
 const HEADERS: Duration = Duration::from_secs(30);
@@ -94,19 +94,6 @@ pub fn metrics(handle: PrometheusHandle) -> Router {
     )
 }
 
-/// The connection that a request came over.
-#[derive(Debug, Clone)]
-pub struct Holder(Option<Arc<Seat>>);
-
-impl Holder {
-    /// Whoever asks has said who they are: the connection gives way to nobody.
-    pub fn keep(&self) {
-        if let Some(seat) = &self.0 {
-            seat.keep();
-        }
-    }
-}
-
 /// Serves connections until cancelled, then lets open calls finish for a while.
 pub async fn serve(
     mut connections: ReceiverStream<std::io::Result<Connection>>,
@@ -122,7 +109,9 @@ pub async fn serve(
         let service = tower::service_fn(move |request: Request<Incoming>| {
             let (mut request, router, call) = (request.map(Body::new), router.clone(), calls.begin());
             request.extensions_mut().insert(peer.clone());
-            request.extensions_mut().insert(Holder(seat.clone()));
+            if let Some(seat) = &seat {
+                request.extensions_mut().insert(Arc::clone(seat));
+            }
             async move { router.oneshot(request).await.map(|response| call.until_sent(response)) }
         });
         let service = TowerToHyperService::new(service);

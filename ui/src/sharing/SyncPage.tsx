@@ -139,14 +139,6 @@ function Behind({ status, limit, onMore }: BehindProps) {
         empty={
           status.expected === 0n ? (
             <Empty title="Nothing to wait for">A node has something to follow once a publication brings it a release. On the command line: atoll publication set everywhere --all</Empty>
-          ) : status.incomplete > 0n ? (
-            <Empty title="Nobody is behind, and something is missing">
-              {status.incomplete === 1n ? "1 node lacks" : `${status.incomplete.toLocaleString("en")} nodes lack`} a required value: see{" "}
-              <Link to="/nodes" search={{ filter: "sync=incomplete" }} className="row-link">
-                which
-              </Link>
-              .
-            </Empty>
           ) : (
             <Empty title="Nobody is behind">Every node runs what it should.</Empty>
           )

@@ -148,9 +148,8 @@ impl SyncStatus {
 /// The nodes that a publication brings a release of the resource.
 async fn of_resource(services: &Services, resource: &Loaded) -> Result<Vec<Asked>> {
     // Nodes' own edits are held against a release after it: until that is done, none of them says that its node goes on
-    // without it. Asked first: what is settled by then is seen below.
+    // without it. Asked before the feed is read: what is settled by then is seen there.
     let is_settling = work_is_queued(&services.store, JOB_FORKS, &resource.record.id.to_string()).await?;
-    services.hub.refresh(&services.store).await?;
     let places = usage::places(services, resource).await?;
     let released = places.into_iter().filter(|place| !place.usage.version.is_empty());
     let asked = released.map(|place| {

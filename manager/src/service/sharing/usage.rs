@@ -1,12 +1,14 @@
 //! Where a resource is used: which nodes should have it, by which publication, and how far they are.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use atoll_domain::fleet::node::NodeStanding;
-use atoll_domain::id::{NodeId, ResourceId};
+use atoll_domain::id::ResourceId;
 use atoll_domain::kind::Kind;
-use atoll_domain::sharing::fork::{Delivery, ForkState};
+use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::offer::{Version, VersionPolicy};
+use uuid::Uuid;
 
 use super::history::{Loaded, find, load};
 use super::offer::offered;
@@ -15,7 +17,7 @@ use crate::service::Services;
 use crate::service::fleet::node::{self, NodeView, SyncState};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{ForkRecord, PublicationRecord, forks_open, publication_list};
+use crate::store::sharing::{PublicationRecord, forks_open, publication_list};
 
 /// A resource on a node.
 #[derive(Debug, Clone)]
@@ -91,20 +93,21 @@ pub async fn list(services: &Services, kind: Kind, name: &str, options: &Options
 pub(super) async fn places(services: &Services, loaded: &Loaded) -> Result<Vec<Place>> {
     let database = &services.store;
     let carriers = carriers(services, loaded).await?;
-    let forks = forks_open(database, loaded.record.id).await?;
+    let forks = forks_open(database, loaded.record.id).await?.into_iter();
+    let forks: HashMap<Uuid, ForkState> = forks.map(|fork| (fork.edit, fork.state)).collect();
     services.hub.refresh(database).await?;
     let nodes = services.nodes().await?;
     let placed = nodes.iter().filter_map(|record| {
         let carrier = carrier_for(&carriers, record)?;
         let node = node::view(services, Arc::clone(record));
         let target = services.hub.read(|feed| feed.target(record.id, loaded.record.id));
-        let runs_own_edit = target.is_some_and(|target| target.own.is_some());
-        let state = match own_edit(&forks, record.id).filter(|_| runs_own_edit) {
+        let own = target.and_then(|target| target.own);
+        let state = match own.and_then(|(edit, _)| forks.get(&edit)) {
             Some(own_edit) => own_edit.name(),
             None => state(services, carrier, loaded.record.id, &node),
         };
         let usage = usage(carrier, &node, loaded, state);
-        Some(Place { node, usage, runs_own_edit })
+        Some(Place { node, usage, runs_own_edit: own.is_some() })
     });
     Ok(placed.collect())
 }
@@ -137,12 +140,6 @@ fn usage(carrier: &Carrier, node: &NodeView, loaded: &Loaded, state: &'static st
         state,
         last_seen_ms: node.seen.last_seen_ms,
     }
-}
-
-/// The state of the newest edit that a node runs.
-fn own_edit(forks: &[ForkRecord], node: NodeId) -> Option<ForkState> {
-    let running = forks.iter().filter(|fork| fork.node == node && fork.delivery != Delivery::Unapplied);
-    running.max_by_key(|fork| fork.edit).map(|fork| fork.state)
 }
 
 /// The publication from which a node gets the resource. One that has nothing to bring gives way to the next.

@@ -221,13 +221,16 @@ pub struct SeenRecord {
     pub drifts: bool,
 }
 
-/// Writes what was seen of many nodes in as few statements as the database allows, but for those of which another replica has
-/// seen something newer.
+/// Writes what was seen of many nodes in as few statements as the database allows, but for those that have called another
+/// replica since. What is given as `since_ms` is when the connection began; of one that has ended it is written that the node
+/// is offline since it was seen last.
 pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
+    let new = |column: node_seen::Column| Expr::col((Alias::new("excluded"), column));
+    let since = Expr::case(new(node_seen::Column::Online), new(node_seen::Column::SinceMs))
+        .finally(new(node_seen::Column::LastSeenMs));
     let conflict = OnConflict::column(node_seen::Column::Node)
         .update_columns([
             node_seen::Column::Online,
-            node_seen::Column::SinceMs,
             node_seen::Column::LastSeenMs,
             node_seen::Column::Acknowledged,
             node_seen::Column::OutboxLength,
@@ -237,9 +240,9 @@ pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
             node_seen::Column::Proves,
             node_seen::Column::Drifts,
         ])
+        .value(node_seen::Column::SinceMs, since)
         .action_and_where(
-            Expr::col((node_seen::Entity, node_seen::Column::SinceMs))
-                .lte(Expr::col((Alias::new("excluded"), node_seen::Column::SinceMs))),
+            Expr::col((node_seen::Entity, node_seen::Column::SinceMs)).lte(new(node_seen::Column::SinceMs)),
         )
         .to_owned();
     for chunk in seen.chunks(1_000) {
@@ -282,19 +285,6 @@ pub async fn seen_reached(tx: &Tx, nodes: &[NodeId], reached: Reached, last_seen
             .exec(tx.connection())
             .await?;
     }
-    Ok(())
-}
-
-/// Writes that a node's connection ended, unless another replica has had a newer one since.
-pub async fn seen_ended(tx: &Tx, node: NodeId, begun_ms: i64, ended_ms: i64) -> Result<()> {
-    node_seen::Entity::update_many()
-        .col_expr(node_seen::Column::Online, Expr::value(false))
-        .col_expr(node_seen::Column::SinceMs, Expr::value(ended_ms))
-        .col_expr(node_seen::Column::LastSeenMs, Expr::value(ended_ms))
-        .filter(node_seen::Column::Node.eq(node.to_string()))
-        .filter(node_seen::Column::SinceMs.lte(begun_ms))
-        .exec(tx.connection())
-        .await?;
     Ok(())
 }
 

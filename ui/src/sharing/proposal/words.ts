@@ -6,12 +6,9 @@ export function differenceCount(count: number): string {
   return count === 1 ? "1 place" : `${count.toLocaleString("en")} places`;
 }
 
-/** States in which nobody has decided yet. */
-const OPEN = ["proposed", "forked", "conflict", "unapplied"];
-
 export function stateWords(proposal: Proposal): string {
   const told = proposal.message === "" ? "" : ` Its node was told: “${proposal.message}”.`;
-  if (OPEN.includes(proposal.state) && !proposal.runs) {
+  if (whyNotDecided(proposal) === undefined && !proposal.runs) {
     return `The edit does not run on its node now. Accept it to make it everybody's, or decline it.${told}`;
   }
   switch (proposal.state) {
