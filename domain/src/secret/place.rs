@@ -129,6 +129,16 @@ pub(super) fn scope_of_element(kind: Kind, element: &Value) -> Scope {
     }
 }
 
+/// Whether anything in a body looks as if it were sensitive. Most bodies hold nothing of the kind, and each merge asks.
+pub(super) fn may_hold_sensitive(body: &Value) -> bool {
+    let Value::Object(fields) = body else { return false };
+    fields.iter().any(|(name, field)| match name.as_str() {
+        "HasValue" | "IsSensitive" | REFERENCE => true,
+        "Type" if is_sensitive(body) => true,
+        _ => may_hold_sensitive(field),
+    })
+}
+
 /// The places of everything that may be sensitive: each variable of a set; each sensitive object of a template, and
 /// whatever else holds a reference.
 pub(super) fn element_paths(kind: Kind, body: &Value) -> Vec<Path> {
