@@ -18,6 +18,7 @@ mod notices;
 mod presence;
 mod private;
 mod pulse;
+mod replicas;
 mod rpc;
 mod service;
 #[cfg(test)]

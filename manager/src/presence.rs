@@ -13,6 +13,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::notices::Notices;
 use crate::pulse::Pulse;
+use crate::replicas::Replicas;
 use crate::store::fleet::{NodeEventRecord, Reached, SeenRecord, node_events_put, seen_list, seen_put, seen_reached};
 use crate::store::{Store, Tx};
 use crate::twins::{self, Twins};
@@ -26,6 +27,8 @@ pub struct Presence {
     /// What is not as usual on nodes.
     pub notices: Notices,
     twins: Twins,
+    /// The other replicas of the manager, which are connected to other nodes.
+    replicas: Replicas,
     /// What happened to nodes, waiting to be written.
     events: Mutex<Vec<NodeEventRecord>>,
 }
@@ -74,6 +77,7 @@ impl Presence {
             unwritten: Mutex::default(),
             notices: Notices::default(),
             twins: Twins::default(),
+            replicas: Replicas::new(clock::new_id()),
             events: Mutex::default(),
         };
         for (node, mut seen) in seen_list(store).await? {
@@ -111,6 +115,7 @@ impl Presence {
         // The newest connection counts, whichever replica it is to, and clocks of replicas differ.
         let other_ms = self.seen.get(&node).map_or(0, |seen| seen.since_ms);
         hello.since_ms = at_ms.max(other_ms.saturating_add(1));
+        hello.replica = Some(self.replicas.own());
         let before = self.seen.insert(node, hello);
         self.lock().ended.remove(&node);
         self.mark(node);
@@ -183,13 +188,18 @@ impl Presence {
         }
     }
 
-    /// Takes up what other replicas of the manager wrote about nodes that are not connected here.
+    /// Takes up what other replicas of the manager wrote about nodes that are not connected here, and says that this one is
+    /// there.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn take_up(&self, store: &Store, connected_here: impl Fn(NodeId) -> bool) -> Result<()> {
-        for (node, seen) in seen_list(store).await? {
+    pub async fn take_up(&self, store: &Store, now: Timestamp, connected_here: impl Fn(NodeId) -> bool) -> Result<()> {
+        self.replicas.beat(store, now).await?;
+        for (node, mut seen) in seen_list(store).await? {
             if !connected_here(node) && !self.lock().contains(node) {
+                if seen.online && !self.is_connected_elsewhere(&seen, now) {
+                    (seen.online, seen.since_ms) = (false, seen.since_ms.max(seen.last_seen_ms));
+                }
                 let before = self.seen.insert(node, seen.clone());
                 if before.as_ref() != Some(&seen) {
                     self.pulse.changed(node);
@@ -197,6 +207,11 @@ impl Presence {
             }
         }
         Ok(())
+    }
+
+    /// Whether the replica is there that a node was connected to. One that died could not write that its connections ended.
+    fn is_connected_elsewhere(&self, seen: &SeenRecord, now: Timestamp) -> bool {
+        seen.replica.is_some_and(|replica| replica != self.replicas.own() && self.replicas.is_alive(replica, now))
     }
 
     /// Writes what changed since the last time, in one transaction.

@@ -12,6 +12,7 @@ mod m20261205_000006_restore;
 mod m20261210_000007_proof;
 mod m20261215_000008_position;
 mod m20261222_000009_rejected;
+mod m20270105_000010_replica;
 mod table;
 
 /// Every step, oldest first.
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261210_000007_proof::Migration),
             Box::new(m20261215_000008_position::Migration),
             Box::new(m20261222_000009_rejected::Migration),
+            Box::new(m20270105_000010_replica::Migration),
         ]
     }
 }

@@ -13,6 +13,7 @@ pub mod fleet;
 pub(crate) mod gate;
 pub mod keys;
 pub mod name;
+pub mod replica;
 pub mod secret;
 pub mod sharing;
 #[cfg(test)]

@@ -267,37 +267,82 @@ async fn what_is_seen_of_thousands_of_nodes_is_written_at_once_and_again() {
     .await;
 }
 
+/// What a node is seen with that called at a time.
+fn called(since_ms: i64) -> SeenRecord {
+    SeenRecord { online: true, since_ms, last_seen_ms: since_ms, ..SeenRecord::default() }
+}
+
+/// Two replicas that know of each other.
+async fn two_replicas(store: &Store) -> [Presence; 2] {
+    let replicas = [(); 2].map(|()| Presence::load(store, Arc::default(), Timestamp(0)));
+    let [one, other] = replicas;
+    let both = [one.await.unwrap(), other.await.unwrap()];
+    for _ in 0..3 {
+        for one in &both {
+            one.take_up(store, Timestamp(0), |_| false).await.unwrap();
+        }
+    }
+    both
+}
+
 #[tokio::test]
 async fn a_node_that_has_called_another_replica_since_stays_online() {
     on_both(async |store| {
         let node = NodeId(clock::new_id());
-        let hello =
-            |since_ms: i64| SeenRecord { online: true, since_ms, last_seen_ms: since_ms, ..SeenRecord::default() };
-        let [one, other] = [(); 2].map(|()| Presence::load(&store, Arc::default(), Timestamp(0)));
-        let (one, other) = (one.await.unwrap(), other.await.unwrap());
-        let here = |_: NodeId| false;
-        one.connected(node, hello(10));
+        let [one, other] = two_replicas(&store).await;
+        let look = async |presence: &Presence| presence.take_up(&store, Timestamp(0), |_| false).await.unwrap();
+        one.connected(node, called(10));
         one.flush(&store).await.unwrap();
-        other.connected(node, hello(20));
+        other.connected(node, called(20));
         other.flush(&store).await.unwrap();
         one.disconnected(node, Timestamp(30));
         one.flush(&store).await.unwrap();
-        one.take_up(&store, here).await.unwrap();
+        look(&one).await;
         assert!(one.get(node).online, "it is connected to the other one");
 
         other.disconnected(node, Timestamp(40));
         other.flush(&store).await.unwrap();
-        one.take_up(&store, here).await.unwrap();
+        look(&one).await;
         assert_eq!((one.get(node).online, one.get(node).since_ms), (false, 40));
         // And back again, to one whose clock is behind.
-        one.connected(node, hello(35));
+        one.connected(node, called(35));
         one.flush(&store).await.unwrap();
-        other.take_up(&store, here).await.unwrap();
+        look(&other).await;
         assert!(other.get(node).online);
         one.disconnected(node, Timestamp(36));
         one.flush(&store).await.unwrap();
-        other.take_up(&store, here).await.unwrap();
+        look(&other).await;
         assert!(!other.get(node).online);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_whose_replica_died_is_offline_at_the_others() {
+    on_both(async |store| {
+        let node = NodeId(clock::new_id());
+        let [one, other] = two_replicas(&store).await;
+        let look = async |presence: &Presence, second: i64| {
+            presence.take_up(&store, Timestamp(second * 1_000), |_| false).await.unwrap();
+            presence.get(node).online
+        };
+        other.connected(node, called(10));
+        other.flush(&store).await.unwrap();
+        other.take_up(&store, Timestamp(1_000), |_| true).await.unwrap();
+        assert!(look(&one, 1).await);
+        // The other one dies, and writes nothing of the end of its connections.
+        assert!(look(&one, 15).await, "it may only be slow");
+        assert!(!look(&one, 16).await);
+        assert_eq!(one.get(node).since_ms, 10);
+        // Nor does a replica take it up that has never seen the other one alive.
+        let third = Presence::load(&store, Arc::default(), Timestamp(17_000)).await.unwrap();
+        assert!(!look(&third, 17).await && !look(&third, 18).await);
+        // The node has found another replica.
+        third.connected(node, called(19_000));
+        third.flush(&store).await.unwrap();
+        assert!(!look(&one, 19).await, "heard of for the first time");
+        third.take_up(&store, Timestamp(20_000), |_| true).await.unwrap();
+        assert!(look(&one, 20).await);
     })
     .await;
 }

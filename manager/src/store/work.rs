@@ -21,13 +21,13 @@ pub async fn work_list(database: &impl Database, limit: u64) -> Result<Vec<WorkR
     Ok(rows.into_iter().map(|row| WorkRecord { id: row.id, job: row.job, subject: row.subject }).collect())
 }
 
-/// Takes a piece of work off the queue, in the transaction that does it. `false` when somebody else has.
 /// Whether a piece about a subject waits or is being done.
 pub async fn work_is_queued(database: &impl Database, job: &str, subject: &str) -> Result<bool> {
     let query = work::Entity::find().filter(work::Column::Job.eq(job)).filter(work::Column::Subject.eq(subject));
     Ok(query.one(database.connection()).await?.is_some())
 }
 
+/// Takes a piece of work off the queue, in the transaction that does it. `false` when somebody else has.
 pub async fn work_finish(tx: &Tx, id: &str) -> Result<bool> {
     let done = work::Entity::delete_by_id(id.to_owned()).exec(tx.connection()).await?;
     Ok(done.rows_affected > 0)

@@ -120,7 +120,10 @@ pub async fn presence(services: Arc<Services>, cancel: CancellationToken) {
         }
         if is_shared {
             let here = |node| services.hub.is_connected(node);
-            report(services.presence.take_up(&services.store, here).await, "what other replicas saw cannot be read");
+            report(
+                services.presence.take_up(&services.store, now, here).await,
+                "what other replicas saw cannot be read",
+            );
         }
     }
 }

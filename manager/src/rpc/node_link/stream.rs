@@ -161,6 +161,8 @@ fn seen(services: &Services, node: &NodeRecord, link: &ManagerLink, hello: &v1::
         proven: None,
         proves: hello.state.is_some(),
         drifts: before.drifts,
+        // Said by whoever takes it up.
+        replica: None,
     }
 }
 

@@ -18,6 +18,7 @@ pub mod node_group;
 pub mod node_seen;
 pub mod publication;
 pub mod publication_item;
+pub mod replica;
 pub mod resource;
 pub mod resource_release;
 pub mod revision;

@@ -20,6 +20,8 @@ pub struct Model {
     pub proven: Option<i64>,
     pub proves: Option<i64>,
     pub drifts: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub replica: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -8,6 +8,7 @@ use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::{Digest, NodeId, TokenId};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Set, Unchanged};
+use uuid::Uuid;
 
 use crate::error::Result;
 use crate::store::entity::{node, node_seen};
@@ -219,6 +220,8 @@ pub struct SeenRecord {
     pub proves: bool,
     /// It goes on running something else, although it was offered everything again.
     pub drifts: bool,
+    /// The replica of the manager that it calls.
+    pub replica: Option<Uuid>,
 }
 
 /// Writes what was seen of many nodes in as few statements as the database allows, but for those that have called another
@@ -239,6 +242,7 @@ pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
             node_seen::Column::Proven,
             node_seen::Column::Proves,
             node_seen::Column::Drifts,
+            node_seen::Column::Replica,
         ])
         .value(node_seen::Column::SinceMs, since)
         .action_and_where(
@@ -258,6 +262,7 @@ pub async fn seen_put(tx: &Tx, seen: &[(NodeId, SeenRecord)]) -> Result<()> {
             proven: Set(seen.proven.map(signed)),
             proves: Set(Some(seen.proves.into())),
             drifts: Set(Some(seen.drifts.into())),
+            replica: Set(seen.replica.map(|replica| replica.to_string())),
         });
         node_seen::Entity::insert_many(rows)
             .on_conflict(conflict.clone())
@@ -303,6 +308,7 @@ pub async fn seen_list(database: &impl Database) -> Result<Vec<(NodeId, SeenReco
                 proven: row.proven.map(unsigned),
                 proves: row.proves == Some(1),
                 drifts: row.drifts == Some(1),
+                replica: row.replica.map(|replica| stored("replica id", &replica)).transpose()?,
             };
             Ok((stored("node id", &row.node)?, seen))
         })
