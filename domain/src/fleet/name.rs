@@ -26,8 +26,8 @@ pub struct NameError {
 /// What a name is told apart by: two names of one key are one name to people, however they are written.
 ///
 /// Compatibility forms and letter case are folded (Unicode NFKC, then lower case), as scopes fold the names they compare
-/// with. A letter beyond ASCII counts as its skeleton (UTS #39 section 4), so that letters of other scripts that look like
-/// plain ones are those. Plain letters and digits stay what they are: `1` and `l` are told apart wherever they stand.
+/// with. A letter beyond ASCII counts as the plain one that it looks like, in small letters or else in capitals. Plain
+/// letters and digits stay what they are: `1` and `l` are told apart wherever they stand.
 #[must_use]
 pub fn folded(name: &str) -> String {
     let folded: String = name.nfkc().flat_map(char::to_lowercase).collect();
@@ -35,13 +35,29 @@ pub fn folded(name: &str) -> String {
     let mut key = String::with_capacity(folded.len());
     for letter in folded.chars() {
         match letter {
-            // The same letter at the end of a word.
-            'ς' => key.extend(skeleton("σ")),
             plain if plain.is_ascii() => key.push(plain),
-            other => key.extend(skeleton(other.encode_utf8(&mut [0; 4]))),
+            other => key.push_str(&look(other)),
         }
     }
     key
+}
+
+/// What a small letter beyond ASCII looks like (its skeleton, UTS #39 section 4), also where it is written as a capital:
+/// nobody can tell `МАТСН-1` in Cyrillic letters from `MATCH-1`, though the small letters differ.
+fn look(letter: char) -> String {
+    let of = |letters: &str| skeleton(letters).collect::<String>().to_lowercase();
+    let capital: String = letter.to_uppercase().collect();
+    match letter {
+        // The same letter at the end of a word.
+        'ς' => of("σ"),
+        // They look like v and u, but their capitals like N and Y, and it is in capitals that most Greek letters are plain.
+        'ν' => "n".to_owned(),
+        'υ' => "y".to_owned(),
+        _ => Some(of(&letter.to_string()))
+            .filter(|look| look.is_ascii())
+            .or_else(|| Some(of(&capital)).filter(|look| look.is_ascii()))
+            .unwrap_or_else(|| of(&letter.to_string())),
+    }
 }
 
 /// Whether a name mixes scripts that no one language mixes, as names do that are made to be mistaken for others
@@ -200,11 +216,18 @@ mod tests {
             ("орѕ-0", "ops-0"),
             ("ΝΟΔΕΣ", "νοδες"),
             ("müller", "mu\u{308}ller"),
+            // In capitals.
+            ("МАТСН-1", "match-1"),
+            ("ТЕСТ", "tect"),
+            ("ΤΟΚΥΟ", "tokyo"),
+            ("ΝΟΤΕ-2", "note-2"),
+            ("ꓓꓐ-1", "db-1"),
         ];
         for (one, other) in pairs {
             assert_eq!(folded(one), folded(other), "{one} {other}");
         }
         assert_ne!(folded("web-1"), folded("web-l"), "plain names are told apart by every letter");
+        assert_ne!(folded("тест"), folded("test"), "what looks different is not one name");
         assert!(mixes_scripts("раypal") && !mixes_scripts("oct-1") && !mixes_scripts("сервер-1"));
     }
 }

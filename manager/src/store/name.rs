@@ -1,12 +1,14 @@
-//! Names are told apart by their keys. What was stored before there were keys gets one when the database is opened.
+//! Names are told apart by their keys. What was stored before there were keys gets one when the database is opened, and so does
+//! what has a key of before: which letters look alike is a table that grows with Unicode.
 
 use std::collections::BTreeSet;
 
 use atoll_domain::fleet::name::folded;
 use atoll_domain::time::Timestamp;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, Set, Unchanged,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Set, Unchanged,
 };
 use serde_json::json;
 
@@ -26,8 +28,8 @@ const ATTEMPTS: u32 = 100_000;
 /// # Errors
 /// The database does not answer.
 pub async fn give_keys(store: &Store, now: Timestamp) -> Result<()> {
-    if has_open_keys(store).await? {
-        fill(store, now).await?;
+    if !Stale::find(store).await?.is_empty() {
+        renew(store, now).await?;
     }
     let indexes = [
         "CREATE UNIQUE INDEX IF NOT EXISTS node_live_key ON node (name_key) WHERE standing <> 'removed'",
@@ -40,15 +42,9 @@ pub async fn give_keys(store: &Store, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-async fn has_open_keys(store: &Store) -> Result<bool> {
-    let nodes = node::Entity::find().filter(node::Column::NameKey.is_null()).count(store.connection());
-    let resources = resource::Entity::find().filter(resource::Column::NameKey.is_null()).count(store.connection());
-    let groups = node_group::Entity::find().filter(node_group::Column::PathKey.is_null()).count(store.connection());
-    Ok(nodes.await? + resources.await? + groups.await? > 0)
-}
-
-async fn fill(store: &Store, now: Timestamp) -> Result<()> {
+async fn renew(store: &Store, now: Timestamp) -> Result<()> {
     let mut tx = store.begin_ordered().await?;
+    Stale::find(&tx).await?.open(&tx).await?;
     let collided = give_node_keys(&tx, now).await? + give_resource_keys(&tx).await? + give_group_keys(&tx).await?;
     if collided > 0 {
         tx.audit(AuditEntry {
@@ -61,6 +57,66 @@ async fn fill(store: &Store, now: Timestamp) -> Result<()> {
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// What has no key, or one that is not that of its name, by id or path.
+struct Stale {
+    nodes: Vec<String>,
+    resources: Vec<String>,
+    groups: Vec<String>,
+}
+
+/// An id, a name and its key.
+type Keyed = (String, String, Option<String>);
+
+impl Stale {
+    async fn find(database: &impl Database) -> Result<Self> {
+        let database = database.connection();
+        let nodes = node::Entity::find().select_only();
+        let nodes = nodes.columns([node::Column::Id, node::Column::Name, node::Column::NameKey]);
+        let resources = resource::Entity::find().select_only();
+        let resources = resources.columns([resource::Column::Id, resource::Column::Name, resource::Column::NameKey]);
+        let groups = node_group::Entity::find().select_only().column(node_group::Column::Path);
+        let groups = groups.column_as(node_group::Column::Path, "name").column(node_group::Column::PathKey);
+        Ok(Self {
+            nodes: stale(nodes.into_tuple().all(database).await?),
+            resources: stale(resources.into_tuple().all(database).await?),
+            groups: stale(groups.into_tuple().all(database).await?),
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && self.resources.is_empty() && self.groups.is_empty()
+    }
+
+    /// Takes the keys away, all of them before one is given anew: what is to have a key may find it with a name that is about
+    /// to lose it.
+    async fn open(&self, tx: &Tx) -> Result<()> {
+        let (database, none) = (tx.connection(), || Expr::value(None::<String>));
+        for id in &self.nodes {
+            let one = node::Entity::update_many().filter(node::Column::Id.eq(id));
+            one.col_expr(node::Column::NameKey, none()).exec(database).await?;
+        }
+        for id in &self.resources {
+            let one = resource::Entity::update_many().filter(resource::Column::Id.eq(id));
+            one.col_expr(resource::Column::NameKey, none()).exec(database).await?;
+        }
+        for path in &self.groups {
+            let one = node_group::Entity::update_many().filter(node_group::Column::Path.eq(path));
+            one.col_expr(node_group::Column::PathKey, none()).exec(database).await?;
+        }
+        Ok(())
+    }
+}
+
+fn stale(rows: Vec<Keyed>) -> Vec<String> {
+    rows.into_iter().filter(|(_, name, key)| !fits(key.as_deref(), name)).map(|(id, ..)| id).collect()
+}
+
+/// Whether a key is that of its name, or that with a number.
+fn fits(key: Option<&str>, name: &str) -> bool {
+    let Some(rest) = key.and_then(|key| key.strip_prefix(folded(name).as_str())) else { return false };
+    rest.is_empty() || rest.strip_prefix('~').is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// The key of a name, numbered where another has it. Whether it had to be.
@@ -90,11 +146,11 @@ async fn give_node_keys(tx: &Tx, now: Timestamp) -> Result<usize> {
             collided += 1;
             note_collision(tx, &row, now).await?;
         }
-        let confirmed = if is_numbered { "no" } else { "yes" };
+        let confirmed = if is_numbered { "no" } else { row.confirmed.as_deref().unwrap_or("yes") }.to_owned();
         let id = row.id.clone();
         let mut change = row.into_active_model();
         change.id = Unchanged(id);
-        (change.name_key, change.confirmed) = (Set(Some(key)), Set(Some(confirmed.to_owned())));
+        (change.name_key, change.confirmed) = (Set(Some(key)), Set(Some(confirmed)));
         change.update(tx.connection()).await?;
     }
     Ok(collided)
@@ -110,7 +166,9 @@ async fn note_collision(tx: &Tx, row: &node::Model, now: Timestamp) -> Result<()
         since_ms: Set(now.0),
         revision: Set(None),
     };
-    node_exception::Entity::insert(exception).exec_without_returning(tx.connection()).await?;
+    let key = [node_exception::Column::Node, node_exception::Column::Subject];
+    let is_known = OnConflict::columns(key).do_nothing().to_owned();
+    node_exception::Entity::insert(exception).on_conflict(is_known).exec_without_returning(tx.connection()).await?;
     Ok(())
 }
 

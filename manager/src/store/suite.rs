@@ -20,7 +20,7 @@ use super::fleet::{
 };
 use super::sharing::{
     ExceptionRecord, ResourceRecord, ResourceState, exception_put, exceptions_clear_older, exceptions_of,
-    resource_create, resource_get, resource_update,
+    resource_create, resource_get, resource_list, resource_update,
 };
 use super::tx::{AuditEntry, SignedRow};
 use super::{Store, Tx, feed};
@@ -373,6 +373,56 @@ async fn what_was_not_noticed_again_is_forgotten_and_nothing_else() {
             exceptions_of(&store, node).await.unwrap().into_iter().map(|exception| exception.subject).collect();
         left.sort();
         assert_eq!(left, ["b", "c", "d"]);
+    })
+    .await;
+}
+
+/// Which letters look alike is a table that grows: a key that is not that of its name any more is made anew.
+#[tokio::test]
+async fn a_key_of_before_is_made_anew_when_the_database_is_opened() {
+    on_both(async |store| {
+        let resource = |number: u128, name: &str, key: &str| ResourceRecord {
+            id: atoll_domain::id::ResourceId(Uuid::from_u128(number)),
+            kind: atoll_domain::kind::Kind::StepTemplate,
+            name: name.to_owned(),
+            text_mode: atoll_domain::sharing::text::TextMode::Review,
+            state: ResourceState::Ok,
+            heads: Default::default(),
+            heads_version: 1,
+            released: None,
+            changed_ms: 0,
+            changed_by: "tester".to_owned(),
+            name_key: key.to_owned(),
+        };
+        let keys = async || {
+            let all = resource_list(&store).await.unwrap();
+            let mut keys: Vec<(String, String)> = all.into_iter().map(|one| (one.name, one.name_key)).collect();
+            keys.sort();
+            keys
+        };
+        let pair = |name: &str, key: &str| (name.to_owned(), key.to_owned());
+        committed(&store, async |tx| {
+            // What a younger one takes has to be free by then, and a number that was given stays.
+            for (number, name, key) in [
+                (1, "МАТСН", "матсн of before"),
+                (2, "match", "tect"),
+                (3, "ТЕСТ", "match"),
+                (4, "Web", "web"),
+                (5, "web", "web~7"),
+            ] {
+                resource_create(tx, &resource(number, name, key)).await.unwrap();
+            }
+        })
+        .await;
+        super::name::give_keys(&store, Timestamp(5)).await.unwrap();
+        let wanted = [("Web", "web"), ("match", "match~2"), ("web", "web~7"), ("МАТСН", "match"), ("ТЕСТ", "tect")];
+        assert_eq!(keys().await, wanted.map(|(name, key)| pair(name, key)));
+        let told = events_after(&store, 0, 100).await.unwrap();
+        let told = told.iter().filter(|event| event.action == "name.collide").count();
+        super::name::give_keys(&store, Timestamp(6)).await.unwrap();
+        assert_eq!((keys().await.len(), told), (5, 1));
+        let again = events_after(&store, 0, 100).await.unwrap();
+        assert_eq!(again.iter().filter(|event| event.action == "name.collide").count(), 1, "nothing is left to do");
     })
     .await;
 }
