@@ -2,6 +2,7 @@
 
 mod activity;
 mod guard;
+mod node;
 mod protection;
 mod session;
 mod stranger;
@@ -62,10 +63,10 @@ pub fn admin(services: Arc<Services>, routes: Routes, is_plain: bool) -> Router 
         .layer(middleware::map_response(move |response| async move { protection::protect(response, is_plain) }))
 }
 
-/// The calls of the node port, bounded for those who have not shown a certificate.
+/// The calls of the node port, bounded for each node and more narrowly for those who have not shown a certificate.
 #[must_use]
 pub fn bounded(routes: Routes) -> Routes {
-    routes.into_axum_router().layer(middleware::from_fn(stranger::bound)).into()
+    routes.into_axum_router().layer(middleware::from_fn_with_state(node::NodeCalls::default(), node::bound)).into()
 }
 
 async fn ready(State(services): State<Arc<Services>>) -> (StatusCode, &'static str) {

@@ -9,22 +9,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::Limited;
 
-use crate::tls::Peer;
-
 /// Largest message of a stranger: a join carries keys and a request for a certificate.
 const MESSAGE_LIMIT_BYTES: usize = 64 * 1024;
 /// A call of a stranger is over after this, however slowly its message comes.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Bounds calls of those who have not shown a certificate.
-pub async fn bound(request: Request, next: Next) -> Response {
-    if request.extensions().get::<Peer>().is_some_and(|peer| peer.is_known) {
-        return next.run(request).await;
-    }
-    limited(request, next).await
-}
-
-/// Bounds a call of anybody.
+/// Bounds a call, whoever makes it.
 pub async fn limited(request: Request, next: Next) -> Response {
     let request = request.map(|body| Body::new(Limited::new(body, MESSAGE_LIMIT_BYTES)));
     match tokio::time::timeout(CALL_TIMEOUT, next.run(request)).await {
@@ -45,11 +35,13 @@ mod tests {
 
     use super::*;
     use crate::authority::NodeCertificate;
+    use crate::http::node::{NodeCalls, bound};
+    use crate::tls::Peer;
 
     #[tokio::test]
     async fn only_whoever_showed_a_certificate_sends_more_than_a_join_needs() {
         let router = Router::new().route("/", post(|body: String| async move { body.len().to_string() }));
-        let router = router.layer(middleware::from_fn(bound));
+        let router = router.layer(middleware::from_fn_with_state(NodeCalls::default(), bound));
         let send = async |length: usize, peer: Peer| {
             let mut request = Request::post("/").body(Body::from("x".repeat(length))).unwrap();
             request.extensions_mut().insert(peer);

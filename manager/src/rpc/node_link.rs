@@ -30,6 +30,8 @@ use crate::tls::{Peer, network_of};
 
 /// Most reports in one push.
 const PUSH_LIMIT: usize = 64;
+/// Certificates that one node is given in a minute. It needs one in weeks, and each is a signature and a row.
+const RENEWALS_PER_MINUTE: u32 = 10;
 
 /// The node port's service.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub struct Link {
     services: Arc<Services>,
     joins: DefaultKeyedRateLimiter<IpAddr>,
     reports: DefaultKeyedRateLimiter<NodeId>,
+    renewals: DefaultKeyedRateLimiter<NodeId>,
     cancel: CancellationToken,
 }
 
@@ -46,6 +49,7 @@ impl Link {
         Self {
             joins: RateLimiter::keyed(per_minute(services.settings.joins_per_minute)),
             reports: RateLimiter::keyed(per_minute(services.settings.reports_per_minute)),
+            renewals: RateLimiter::keyed(per_minute(RENEWALS_PER_MINUTE)),
             services,
             cancel,
         }
@@ -173,6 +177,12 @@ impl NodeLink for Link {
     ) -> Result<Response<v1::RenewCertificateResponse>, Status> {
         let peer = peer(&request);
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.clone());
+        if let Some(certificate) = &certificate {
+            self.renewals.check_key(&certificate.node).map_err(|_| {
+                let text = "this node renews its certificate too often; try again in a minute";
+                status(Error::new(ErrorKind::Exhausted, "TOO_MANY_RENEWALS", text))
+            })?;
+        }
         let wanted = request.into_inner().certificate_request;
         let issued = certificate::renew(&self.services, certificate.as_deref(), &wanted, clock::now())
             .await
