@@ -1,7 +1,7 @@
 //! `atoll`: every administrative act of the fleet, scriptable.
 //!
 //! Standard output carries data, standard error carries messages. Exit codes: 0 done, 1 a negative answer, 2 wrong use or
-//! another error, 3 not found, 4 sign-in needed, 5 denied, 6 conflict, 7 partly failed, 8 time ran out.
+//! another error, 3 not found, 4 sign-in needed, 5 denied, 6 conflict, 7 the manager is out of reach, 8 time ran out.
 
 mod arguments;
 mod client;
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("atoll: cannot start: {error}");
+            output::say(&format!("atoll: cannot start: {error}"));
             return ExitCode::from(2);
         }
     };
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.text.is_empty() {
-                eprintln!("atoll: {}", failure.text);
+                output::say(&format!("atoll: {}", failure.text));
             }
             ExitCode::from(failure.code)
         }

@@ -62,7 +62,8 @@ impl Output {
 
 /// Progress and notes: standard error, so that data stays clean.
 pub fn say(text: &str) {
-    eprintln!("{}", neutral(text, false));
+    // Whoever has closed it does not want to read it.
+    let _ = writeln!(std::io::stderr(), "{}", neutral(text, false));
 }
 
 /// Whether somebody can be asked.
