@@ -1,5 +1,8 @@
 //! What something would change for nodes, shown before it is done.
 
+use std::collections::HashMap;
+
+use atoll_domain::kind::Kind;
 use atoll_proto::v1;
 use atoll_proto::v1::preview_change_request::Change;
 
@@ -12,14 +15,56 @@ const COLUMNS: [Column; 6] =
 
 /// Asks what something would change, and shows it. Nothing is changed.
 pub async fn change(session: &mut Session, change: Change) -> Result<()> {
+    let is_join = matches!(change, Change::Join(_));
     let request = v1::PreviewChangeRequest { change: Some(change) };
     let seen = session.client.sharing.preview_change(request).await?.into_inner();
-    say(&match seen.nodes {
-        0 => "no node gets anything else".to_owned(),
+    match is_join {
+        true => say(&newcomer(&seen.offered)),
+        false => affected(&seen).iter().for_each(|line| say(line)),
+    }
+    values(session, &seen.values, seen.values_total, seen.not_looked_at)
+}
+
+/// The nodes that would get something else, and what of them do not simply take it.
+fn affected(seen: &v1::PreviewChangeResponse) -> Vec<String> {
+    let mut lines = vec![match seen.nodes {
+        0 => "nothing that is published changes for any node".to_owned(),
         1 => "one node would get something else than now".to_owned(),
         count => format!("{count} nodes would get something else than now"),
+    }];
+    lines.extend(match seen.cordoned {
+        0 => None,
+        1 => Some("one of them is cordoned, and gets it once it is uncordoned".to_owned()),
+        count => Some(format!("{count} of them are cordoned, and get it once they are uncordoned")),
     });
-    values(session, &seen.values, seen.values_total, seen.not_looked_at)
+    lines.extend(match seen.own_edits {
+        0 => None,
+        1 => Some("one of them goes on with an edit of its own, merged with it where the two merge".to_owned()),
+        count => Some(format!("{count} of them go on with edits of their own, merged with it where the two merge")),
+    });
+    if seen.confirms {
+        lines.push("it also confirms the node: sensitive values for its very name are for it from then on".to_owned());
+    }
+    lines
+}
+
+/// What a node that joins would get.
+fn newcomer(offered: &HashMap<String, u64>) -> String {
+    let part = |kind: Kind| {
+        let (one, many) = match kind {
+            Kind::StepTemplate => ("step template", "step templates"),
+            Kind::VariableSet => ("variable set", "variable sets"),
+        };
+        match offered.get(kind.name()).copied().unwrap_or_default() {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {many}")),
+        }
+    };
+    match Kind::ALL.into_iter().filter_map(part).collect::<Vec<_>>().join(" and ") {
+        parts if parts.is_empty() => "nothing is published to a node that joins so".to_owned(),
+        parts => format!("a node that joins so would get {parts}"),
+    }
 }
 
 /// The values that nodes would get, lose or get another of.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::proposal::show_differences;
 use super::{Session, confirm, pages, preview, publication, read_input, request_id, sync};
 use crate::arguments::{ListArguments, ResourceCommand};
-use crate::failure::{CONFLICT, Failure, Result};
+use crate::failure::{CONFLICT, Failure, Result, SIGN_IN, UNAVAILABLE};
 use crate::output::{Column, print_json, print_line, print_yaml, say, time};
 
 const COLUMNS: [Column; 7] = [
@@ -58,14 +58,15 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             if !to.is_empty() {
                 publication::add(session, &to, kind, &name).await?;
             }
-            say(&format!("{name} {} is released", released.version));
+            say(&released_words(&name, &released));
             if wait {
                 let resource = name.clone();
                 let question = v1::GetSyncStatusRequest { kind: kind.to_string(), resource, ..Default::default() };
                 let status = sync::until_synced(session, &question, "60s").await?;
                 say(&sync::sentence(&status));
             }
-            session.output.one(&released, &[("version", "version"), ("revision", "revision")])
+            let release = released.release.unwrap_or_default();
+            session.output.one(&release, &[("version", "version"), ("revision", "revision")])
         }
         ResourceCommand::Versions { name, list } => versions(session, kind, &name, &list).await,
         ResourceCommand::Usages { name, list } => usages(session, kind, &name, &list).await,
@@ -80,7 +81,10 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
                 expected_revision: expect,
             };
             let rolled = session.client.sharing.roll_back_resource(request).await?.into_inner();
-            written(&rolled.revision.unwrap_or_default());
+            match rolled.changed {
+                true => written(&rolled.revision.unwrap_or_default()),
+                false => say("nothing changed: that is what it holds now"),
+            }
             Ok(())
         }
         ResourceCommand::TextMode { name, mode } => {
@@ -197,7 +201,7 @@ async fn import(
     publish: Option<bool>,
     to: &str,
 ) -> Result<()> {
-    let (mut created, mut written, mut same, mut failed) = (0, 0, 0, 0);
+    let (mut created, mut written, mut same, mut failures) = (0, 0, 0, Vec::new());
     for file in files {
         match import_one(session, kind, file, base, message, publish, to).await {
             Ok((_, false)) => same += 1,
@@ -205,13 +209,20 @@ async fn import(
             Ok((false, true)) => written += 1,
             Err(failure) if files.len() > 1 => {
                 say(&format!("{}: {}", file.display(), failure.text));
-                failed += 1;
+                failures.push(failure.code);
+                // The rest would fail in the same way.
+                if matches!(failure.code, UNAVAILABLE | SIGN_IN) {
+                    break;
+                }
             }
             Err(failure) => return Err(failure),
         }
     }
-    say(&format!("{created} created, {written} changed, {same} the same, {failed} failed"));
-    if failed > 0 { Err(Failure::new(7, "")) } else { Ok(()) }
+    let tried = created + written + same + failures.len();
+    let rest = if tried < files.len() { format!(", {} not tried", files.len() - tried) } else { String::new() };
+    say(&format!("{created} created, {written} changed, {same} the same, {} failed{rest}", failures.len()));
+    // What is said by the code is said of the first of them.
+    failures.first().map_or(Ok(()), |code| Err(Failure::new(*code, "")))
 }
 
 /// Whether the resource was created, and whether anything changed.
@@ -381,7 +392,7 @@ pub async fn release(
     kind: Kind,
     name: &str,
     request: v1::ReleaseResourceRequest,
-) -> Result<v1::Release> {
+) -> Result<v1::ReleaseResourceResponse> {
     let request = v1::ReleaseResourceRequest {
         kind: kind.to_string(),
         resource: name.to_owned(),
@@ -391,7 +402,15 @@ pub async fn release(
     };
     let done = session.client.sharing.release_resource(request).await?.into_inner();
     done.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
-    Ok(done.release.unwrap_or_default())
+    Ok(done)
+}
+
+pub fn released_words(name: &str, done: &v1::ReleaseResourceResponse) -> String {
+    let version = done.release.as_ref().map(|release| release.version.as_str()).unwrap_or_default();
+    match done.changed {
+        true => format!("{name} {version} is released"),
+        false => format!("nothing changed: {name} {version} is released already"),
+    }
 }
 
 async fn versions(session: &mut Session, kind: Kind, name: &str, list: &ListArguments) -> Result<()> {

@@ -37,9 +37,8 @@ pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
                 message,
             };
             let answer = session.client.sharing.set_variable(request).await?.into_inner();
-            let is_draft = answer.resource.as_ref().is_none_or(|resource| resource.has_draft);
-            if !publish && !is_draft {
-                say("nothing changed: that is what is released");
+            if !publish && !answer.changed {
+                say("nothing changed: that is its value now");
                 return Ok(());
             }
             done(session, &set, answer.revision, publish, with_drafts).await
@@ -70,7 +69,7 @@ async fn done(
         let written_revision = revision.unwrap_or_default().id;
         let request = v1::ReleaseResourceRequest { written_revision, with_drafts, ..Default::default() };
         let released = resource::release(session, Kind::VariableSet, set, request).await?;
-        say(&format!("{set} {} is released", released.version));
+        say(&resource::released_words(set, &released));
     } else {
         let id = revision.unwrap_or_default().id;
         say(&format!("revision {} is written; it is a draft until you publish it", id.get(..12).unwrap_or_default()));

@@ -158,7 +158,7 @@ impl TestManager {
         let wish = release::Wish { expected: "*", ..Default::default() };
         let released = release::release(&self.services, &self.caller, kind, name, wish).await;
         self.work().await;
-        Ok(released?.1.version)
+        Ok(released?.release.version)
     }
 
     pub async fn delete(&self, kind: Kind, name: &str) {

@@ -5,6 +5,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { api } from "../api/client";
 import type { PreviewChangeRequest, PreviewChangeResponse } from "../api/generated/atoll/v1/sharing_pb";
 import { ProblemNote } from "../ui/feedback";
+import { KINDS } from "./resource/kind";
 import { ValueLines } from "./ValueChanges";
 
 type Change = PreviewChangeRequest["change"];
@@ -29,17 +30,36 @@ export function WhatChanges({ change }: { change: Change }) {
 }
 
 function Answered({ of, isJoin }: { of: PreviewChangeResponse; isJoin: boolean }) {
-  if (of.nodes === 0n && of.valuesTotal === 0n) {
-    return isJoin ? <>No values are published for a node that joins so.</> : <>Nothing that is published changes for anybody.</>;
+  const lines = isJoin ? newcomerWords(of.offered) : nodesWords(of);
+  if (lines.length === 0 && of.valuesTotal === 0n) {
+    return isJoin ? <>Nothing is published to a node that joins so.</> : <>Nothing that is published changes for anybody.</>;
   }
   return (
     <ul className="reach-list">
-      {isJoin ? null : <li>{nodesWords(of.nodes)}</li>}
+      {lines.map((line) => (
+        <li key={line}>{line}</li>
+      ))}
       <ValueLines of={of} />
     </ul>
   );
 }
 
-export function nodesWords(nodes: bigint): string {
-  return nodes === 1n ? "1 node would get something else than now." : `${nodes.toLocaleString("en")} nodes would get something else than now.`;
+/** The nodes that would get something else, and what of them do not simply take it. */
+export function nodesWords(of: Pick<PreviewChangeResponse, "nodes" | "cordoned" | "ownEdits" | "confirms">): string[] {
+  return [
+    counted(of.nodes, "1 node would get something else than now.", "nodes would get something else than now."),
+    counted(of.cordoned, "1 of them is cordoned, and gets it once it is uncordoned.", "of them are cordoned, and get it once they are uncordoned."),
+    counted(of.ownEdits, "1 of them goes on with an edit of its own, merged with it where the two merge.", "of them go on with edits of their own, merged with it where the two merge."),
+    of.confirms ? "It also confirms the node: sensitive values for its very name are for it from then on." : undefined,
+  ].filter((line) => line !== undefined);
+}
+
+export function newcomerWords(offered: Record<string, bigint>): string[] {
+  const parts = KINDS.map((kind) => counted(offered[kind.name] ?? 0n, `1 ${kind.noun}`, kind.nouns)).filter((part) => part !== undefined);
+  return parts.length === 0 ? [] : [`It would get ${parts.join(" and ")}.`];
+}
+
+function counted(count: bigint, one: string, many: string): string | undefined {
+  if (count === 0n) return undefined;
+  return count === 1n ? one : `${count.toLocaleString("en")} ${many}`;
 }

@@ -21,6 +21,8 @@ describe("sync in words", () => {
 
   it("divides the fleet without leaving anybody out", () => {
     expect(shares({ ...status, have: 9_000n, waiting: 990n, pinned: 8n }).map((share) => share.nodes)).toEqual([9_000n, 990n, 2n, 8n]);
+    const lacking = shares({ ...status, have: 9_000n, waiting: 990n, pinned: 5n, incomplete: 3n });
+    expect(lacking.map((share) => [share.id, share.nodes])).toEqual([["have", 9_000n], ["behind", 990n], ["offline", 2n], ["lacking", 3n], ["apart", 5n]]);
   });
 
   it("says how far a node is", () => {

@@ -27,16 +27,19 @@ export function syncSentence(status: Status, what: "it" | "everything"): string 
   return [`${count(status.have)} of ${count(status.expected)} have ${what}`, ...parts].join(", ");
 }
 
-export type Share = { id: "have" | "apart" | "behind" | "offline"; label: string; nodes: bigint };
+export type Share = { id: "have" | "lacking" | "apart" | "behind" | "offline"; label: string; nodes: bigint };
 
 /** The nodes by what they have. Those apart are cordoned, or go on with something else of their own accord. */
 export function shares(status: Status): Share[] {
-  const { expected, have, offline, waiting = 0n } = status;
-  const apart = expected - have - offline - waiting;
+  const { expected, have, offline, waiting = 0n, incomplete = 0n } = status;
+  const others = expected - have - offline - waiting;
+  const lacking = incomplete < others ? incomplete : others;
+  const apart = others - lacking;
   return [
     { id: "have", label: "Have it", nodes: have },
     { id: "behind", label: "Connected, without it", nodes: waiting },
     { id: "offline", label: "Offline, without it", nodes: offline },
+    ...(lacking > 0n ? [{ id: "lacking" as const, label: "Without a required value", nodes: lacking }] : []),
     ...(apart > 0n ? [{ id: "apart" as const, label: "Cordoned, pinned or on an edit of their own", nodes: apart }] : []),
   ];
 }

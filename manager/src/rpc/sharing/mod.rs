@@ -132,12 +132,13 @@ impl Sharing for Admin {
             written: written.as_deref(),
         };
         let released = release::release(&self.0, &caller, kind, &request.resource, wish).await;
-        let (loaded, release, sequence) = released.map_err(status)?;
+        let release::Released { loaded, release, sequence, is_new } = released.map_err(status)?;
         Ok(Response::new(v1::ReleaseResourceResponse {
             resource: resource(&self.0, loaded.record.clone()).await?,
             warnings: required::warnings(&self.0, loaded).await.map_err(status)?,
             release: Some(convert::release(&release)),
             sequence,
+            changed: is_new,
         }))
     }
 
@@ -164,6 +165,7 @@ impl Sharing for Admin {
         Ok(Response::new(v1::RollBackResourceResponse {
             resource: Some(convert::resource(shown.resource)),
             revision: Some(convert::revision(shown.revision)),
+            changed: saved.changed,
         }))
     }
 
@@ -330,6 +332,10 @@ impl Sharing for Admin {
         let seen = preview::foresee(&self.0, &planned).await.map_err(status)?;
         Ok(Response::new(v1::PreviewChangeResponse {
             nodes: seen.nodes as u64,
+            cordoned: seen.cordoned as u64,
+            own_edits: seen.own_edits as u64,
+            offered: seen.offered.into_iter().map(|(kind, count)| (kind.to_string(), count as u64)).collect(),
+            confirms: seen.confirms,
             values_total: seen.values.total,
             not_looked_at: seen.values.not_looked_at,
             values: seen.values.listed.into_iter().map(convert::value_change).collect(),
@@ -350,11 +356,12 @@ impl Sharing for Admin {
         decode::required("the variable's name", &request.name).map_err(status)?;
         let new =
             variable::NewValue { name: request.name, scope: scope(request.scope), value, message: request.message };
-        let (loaded, revision) = variable::set(&self.0, &caller, &request.resource, new).await.map_err(status)?;
-        let shown = read::shown(&self.0, &loaded, revision).await.map_err(status)?;
+        let saved = variable::set(&self.0, &caller, &request.resource, new).await.map_err(status)?;
+        let shown = read::shown(&self.0, &saved.loaded, saved.revision).await.map_err(status)?;
         Ok(Response::new(v1::SetVariableResponse {
             resource: Some(convert::resource(shown.resource)),
             revision: Some(convert::revision(shown.revision)),
+            changed: saved.changed,
         }))
     }
 
@@ -365,11 +372,10 @@ impl Sharing for Admin {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let scope = scope(request.scope);
-        let (loaded, revision) =
-            variable::unset(&self.0, &caller, &request.resource, &request.name, &scope, &request.message)
-                .await
-                .map_err(status)?;
-        let shown = read::shown(&self.0, &loaded, revision).await.map_err(status)?;
+        let saved = variable::unset(&self.0, &caller, &request.resource, &request.name, &scope, &request.message)
+            .await
+            .map_err(status)?;
+        let shown = read::shown(&self.0, &saved.loaded, saved.revision).await.map_err(status)?;
         Ok(Response::new(v1::UnsetVariableResponse {
             resource: Some(convert::resource(shown.resource)),
             revision: Some(convert::revision(shown.revision)),

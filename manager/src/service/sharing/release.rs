@@ -27,6 +27,17 @@ pub struct Wish<'a> {
     pub written: Option<&'a str>,
 }
 
+/// What became of it.
+#[derive(Debug)]
+pub struct Released {
+    pub loaded: Loaded,
+    pub release: ReleaseRecord,
+    /// The feed's number that nodes must reach to have it.
+    pub sequence: u64,
+    /// It was not the newest release before.
+    pub is_new: bool,
+}
+
 /// Releases the head, or a given revision.
 ///
 /// # Errors
@@ -37,7 +48,7 @@ pub async fn release(
     kind: Kind,
     name: &str,
     Wish { version, revision, expected, written }: Wish<'_>,
-) -> Result<(Loaded, ReleaseRecord, u64)> {
+) -> Result<Released> {
     let mut tx = services.store.begin_ordered().await?;
     let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
     if let Some(written) = written {
@@ -50,9 +61,10 @@ pub async fn release(
         reach::check(&tx, &loaded, &agreed, &body, &BTreeSet::new(), caller).await?;
     }
     loaded.expect_head(expected)?;
+    let before = loaded.record.released;
     let release = release_in(services, caller, &mut tx, &mut loaded, version, revision).await?;
     let sequence = tx.commit().await?;
-    Ok((loaded, release, sequence))
+    Ok(Released { is_new: before != Some((release.version, release.revision)), loaded, release, sequence })
 }
 
 /// The revision that was named, or the head.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::gets::is_for_targets;
 use super::history::{find, load};
-use super::save::save_body;
+use super::save::{Saved, save_body};
 use super::{offer, secret};
 use crate::clock;
 use crate::error::{Error, Result};
@@ -80,12 +80,7 @@ fn position(variables: &[Value], name: &str, scope: &Scope) -> Option<usize> {
 ///
 /// # Errors
 /// There is no such set, it is in conflict, or two values would apply with equal rank.
-pub async fn set(
-    services: &Services,
-    caller: &Caller,
-    set: &str,
-    new: NewValue,
-) -> Result<(super::history::Loaded, atoll_domain::id::RevisionId)> {
+pub async fn set(services: &Services, caller: &Caller, set: &str, new: NewValue) -> Result<Saved> {
     let scope = new.scope.read()?;
     let (sensitive, plain) = match &new.value {
         ValueWish::Sensitive(plain) => (true, Some((SecretId(clock::new_id()), plain.clone()))),
@@ -101,7 +96,7 @@ pub async fn set(
         _ => Value::Null,
     };
     let fresh: BTreeSet<SecretId> = plain.iter().map(|(version, _)| *version).collect();
-    let result = change(caller, &mut tx, set, &fresh, &new.message, |variables| {
+    let saved = change(caller, &mut tx, set, &fresh, &new.message, |variables| {
         let at = position(variables, &new.name, &scope).unwrap_or_else(|| {
             let mut fresh = Map::new();
             fresh.insert("Name".to_owned(), Value::String(new.name.clone()));
@@ -124,14 +119,17 @@ pub async fn set(
         Ok(())
     })
     .await?;
+    if !saved.changed {
+        return Ok(saved);
+    }
     caller.record(
         &mut tx,
         "variable.set",
-        &result.0.record.name,
+        &saved.loaded.record.name,
         json!({ "name": new.name, "scope": scope.to_string(), "sensitive": sensitive }),
     );
     tx.commit().await?;
-    Ok(result)
+    Ok(saved)
 }
 
 /// Removes the value of a name with exactly a scope.
@@ -145,10 +143,10 @@ pub async fn unset(
     name: &str,
     scope: &WishedScope,
     message: &str,
-) -> Result<(super::history::Loaded, atoll_domain::id::RevisionId)> {
+) -> Result<Saved> {
     let scope = scope.read()?;
     let mut tx = services.store.begin_ordered().await?;
-    let result = change(caller, &mut tx, set, &BTreeSet::new(), message, |variables| {
+    let saved = change(caller, &mut tx, set, &BTreeSet::new(), message, |variables| {
         let at = position(variables, name, &scope)
             .ok_or_else(|| Error::not_found("value", &format!("{name} for {scope}")))?;
         variables.remove(at);
@@ -158,11 +156,11 @@ pub async fn unset(
     caller.record(
         &mut tx,
         "variable.unset",
-        &result.0.record.name,
+        &saved.loaded.record.name,
         json!({ "name": name, "scope": scope.to_string() }),
     );
     tx.commit().await?;
-    Ok(result)
+    Ok(saved)
 }
 
 async fn change(
@@ -172,7 +170,7 @@ async fn change(
     fresh: &BTreeSet<SecretId>,
     message: &str,
     edit: impl FnOnce(&mut Vec<Value>) -> Result<()>,
-) -> Result<(super::history::Loaded, atoll_domain::id::RevisionId)> {
+) -> Result<Saved> {
     let mut loaded = load(tx, find(tx, Kind::VariableSet, set).await?).await?;
     if loaded.record.state != ResourceState::Ok {
         let state = loaded.record.state.name();
@@ -189,10 +187,10 @@ async fn change(
     let imported =
         Kind::VariableSet.import(&outside, Some(&body)).map_err(|problem| Error::invalid("BAD_CONTENT", problem))?;
     if imported.body == body {
-        return Ok((loaded, base));
+        return Ok(Saved { loaded, revision: base, changed: false, conflict: None });
     }
     let revision = save_body(caller, tx, &mut loaded, base, &imported.body, fresh, message).await?;
-    Ok((loaded, revision))
+    Ok(Saved { loaded, revision, changed: true, conflict: None })
 }
 
 /// What applies for one name of one set.

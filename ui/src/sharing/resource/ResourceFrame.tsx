@@ -66,7 +66,7 @@ function Marks({ resource }: { resource: Resource }) {
   return (
     <span className="resource-acts">
       <State of={resource.openConflicts > 0 ? "conflict" : resource.state} />
-      <span>{resource.version === "" ? "not published yet" : resource.version}</span>
+      {resource.state === "deleted" ? null : <span>{resource.version === "" ? "not published yet" : resource.version}</span>}
       {resource.hasDraft ? <State of="draft" reason="The newest revision is not released yet." /> : null}
     </span>
   );

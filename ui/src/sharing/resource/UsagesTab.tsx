@@ -12,7 +12,7 @@ import { Time } from "../../ui/time";
 import { GridPlace } from "./GridPlace";
 import type { Kind } from "./kind";
 
-const COLUMNS: readonly Column<Usage>[] = [
+const columns = (isDeleted: boolean): readonly Column<Usage>[] => [
   {
     id: "node",
     header: "Node",
@@ -30,7 +30,7 @@ const COLUMNS: readonly Column<Usage>[] = [
     header: "Version",
     width: "minmax(9rem, 1fr)",
     sortKey: "version",
-    cell: (usage) => (usage.version === "" ? "not released yet" : usage.newest ? `${usage.version}, the newest` : `${usage.version}, older`),
+    cell: (usage) => (usage.version === "" ? (isDeleted ? "none: it is deleted" : "not released yet") : usage.newest ? `${usage.version}, the newest` : `${usage.version}, older`),
   },
   { id: "policy", header: "Policy", width: "minmax(9rem, 1fr)", cell: (usage) => (usage.policy === "pin" ? "Stays at this version" : "Follows the newest") },
   {
@@ -69,7 +69,7 @@ export function UsagesTab({ kind, resource, filter, order, onFilter, onOrder }: 
       <ListView
         what="usages"
         list={list}
-        columns={COLUMNS}
+        columns={columns(resource.state === "deleted")}
         getId={(usage) => usage.node}
         getName={(usage) => usage.node}
         filter={filter}

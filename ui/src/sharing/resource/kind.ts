@@ -28,6 +28,8 @@ export const VARIABLE_SET: Kind = {
   list: "/variable-sets",
 };
 
+export const KINDS: readonly Kind[] = [TEMPLATE, VARIABLE_SET];
+
 /** Where one resource has its page. */
 export function pageOf(kind: Kind): "/templates/$name" | "/variable-sets/$name" {
   return `${kind.list}/$name`;

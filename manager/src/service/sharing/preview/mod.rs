@@ -1,10 +1,10 @@
 //! What something would change for nodes, said before it is done. Nothing is written.
 
+mod offers;
 pub mod publication;
 pub mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::selector::Labels;
@@ -12,15 +12,14 @@ use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::Version;
 
+use self::offers::Offers;
 use self::values::ValueChanges;
-use super::fork::offered_among;
 use super::gets::{Gets, Receiver};
 use super::history::{Loaded, find, load};
 use super::release;
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::{join_token, node};
-use crate::store::fleet::NodeRecord;
 use crate::store::sharing::publication_list;
 
 /// What somebody is about to do.
@@ -37,8 +36,16 @@ pub enum Planned {
 /// What it would change.
 #[derive(Debug, Default)]
 pub struct Foreseen {
-    /// Nodes that would be offered something else.
+    /// Nodes that would get something else.
     pub nodes: usize,
+    /// Those of them that are cordoned, and get it later.
+    pub cordoned: usize,
+    /// Those of them that go on with an edit of their own.
+    pub own_edits: usize,
+    /// How many resources of each kind a node that joins would be offered.
+    pub offered: BTreeMap<Kind, usize>,
+    /// The node counts as the server of its name from then on, and did not before.
+    pub confirms: bool,
     pub values: ValueChanges,
 }
 
@@ -64,7 +71,7 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
             node::check_new_name(&services.store, &record, name).await?;
             let before = Receiver::from(&record);
             let after = Receiver { name: Some(name.clone()), confirmed: true, ..before.clone() };
-            of_node(services, &before, &after).await
+            Ok(Foreseen { confirms: !before.confirmed, ..of_node(services, &before, &after).await? })
         }
         Planned::Confirm { node } => {
             let before = Receiver::from(&node::find(&services.store, node).await?);
@@ -77,7 +84,8 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
             let (name, group, labels) = (name.clone(), group.clone(), labels.clone());
             let (own, kept) = (BTreeMap::new(), BTreeSet::new());
             let after = Receiver { name, group, labels, confirmed, is_member: true, own, kept };
-            of_node(services, &Receiver { is_member: false, ..after.clone() }, &after).await
+            let foreseen = of_node(services, &Receiver { is_member: false, ..after.clone() }, &after).await?;
+            Ok(Foreseen { offered: offers::to_newcomer(services, (&after.group, &after.labels)).await?, ..foreseen })
         }
     }
 }
@@ -87,7 +95,7 @@ async fn of_node(services: &Services, before: &Receiver, after: &Receiver) -> Re
     let mut gets = Gets::load(&services.store, publications, Box::new(|_| true)).await?;
     let mut values = ValueChanges::default();
     values.compare(&services.store, &mut gets, before, after).await?;
-    Ok(Foreseen { nodes: usize::from(values.total > 0), values })
+    Ok(Foreseen { nodes: usize::from(values.total > 0), values, ..Foreseen::default() })
 }
 
 /// Something else of a resource would be released, or nothing.
@@ -96,26 +104,21 @@ async fn of_resource(
     mut loaded: Loaded,
     released: Option<(Version, RevisionId)>,
 ) -> Result<Foreseen> {
-    let (nodes, publications) = (services.nodes().await?, publication_list(&services.store).await?);
+    let publications = publication_list(&services.store).await?;
     let (id, kind, now) = (loaded.record.id, loaded.record.kind, loaded.record.released);
-    let mut changed: Vec<Arc<NodeRecord>> = Vec::new();
-    let offered = async |loaded: &Loaded, node: &NodeRecord| -> Result<Option<RevisionId>> {
-        let offered = offered_among(&services.store, loaded, (&node.group, &node.labels), &publications).await?;
-        Ok(offered.map(|offered| offered.revision))
-    };
-    for node in nodes.iter() {
+    let mut offers = Offers::default();
+    for nodes in offers::alike(&*services.nodes().await?, &publications) {
         loaded.record.released = now;
-        let before = offered(&loaded, node).await?;
+        let before = offers::to(services, &loaded, &nodes, &publications).await?;
         loaded.record.released = released;
-        if before != offered(&loaded, node).await? {
-            changed.push(Arc::clone(node));
-        }
+        let after = offers::to(services, &loaded, &nodes, &publications).await?;
+        offers.compare(&nodes, id, before, after);
     }
-    let mut foreseen = Foreseen { nodes: changed.len(), ..Foreseen::default() };
+    let mut foreseen = offers.foreseen(services).await?;
     if kind == Kind::VariableSet {
         loaded.record.released = now;
         let mut gets = Gets::of_sets(vec![loaded], publications, Box::new(|_| true));
-        let receivers = changed.iter().map(|node| Receiver::from(&**node));
+        let receivers = offers.nodes().map(|node| Receiver::from(&**node));
         foreseen.values =
             ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.release(id, released)).await?;
     }

@@ -6,13 +6,15 @@ use atoll_domain::document::Audience;
 use atoll_domain::id::{NodeId, ResourceId};
 
 use super::Foreseen;
+use super::offers::{self, Alike, Offers};
 use super::values::ValueChanges;
 use crate::error::{Error, Result};
 use crate::service::Services;
 use crate::service::sharing::gets::{Gets, Receiver, sets_among};
+use crate::service::sharing::history::load;
 use crate::service::sharing::publication::{Wish, wish_or_problem};
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{PublicationRecord, publication_list};
+use crate::store::sharing::{PublicationRecord, publication_list, resource_get};
 
 /// Nodes that are named; the rest is counted.
 const NAMED: usize = 50;
@@ -68,7 +70,7 @@ pub async fn preview(services: &Services, wish: &Wish) -> Result<Preview> {
     })
 }
 
-/// What becomes of nodes where there is a publication no longer.
+/// What becomes of nodes where there is a publication no longer: another may bring the same to them.
 ///
 /// # Errors
 /// There is none of this name.
@@ -76,9 +78,20 @@ pub async fn without(services: &Services, name: &str) -> Result<Foreseen> {
     let all = publication_list(&services.store).await?;
     let found = all.iter().find(|publication| publication.name == name);
     let found = found.ok_or_else(|| Error::not_found("publication", name))?;
-    let nodes = services.nodes().await?;
-    let reached = nodes.iter().filter(|node| found.selector.matches(&node.group, &node.labels));
-    Ok(Foreseen { nodes: reached.count(), values: values(services, Some(found), None, &all).await? })
+    let rest: Vec<PublicationRecord> = all.iter().filter(|publication| publication.id != found.id).cloned().collect();
+    let is_reached = |nodes: &Alike| nodes.iter().any(|node| found.selector.matches(&node.group, &node.labels));
+    let reached: Vec<Alike> = offers::alike(&*services.nodes().await?, &all).into_iter().filter(is_reached).collect();
+    let mut offers = Offers::default();
+    for item in &found.items {
+        let Some(record) = resource_get(&services.store, item.resource).await? else { continue };
+        let loaded = load(&services.store, record).await?;
+        for nodes in &reached {
+            let before = offers::to(services, &loaded, nodes, &all).await?;
+            offers.compare(nodes, item.resource, before, offers::to(services, &loaded, nodes, &rest).await?);
+        }
+    }
+    let values = values(services, Some(found), None, &all).await?;
+    Ok(Foreseen { values, ..offers.foreseen(services).await? })
 }
 
 /// The values that change where one publication takes the place of another.

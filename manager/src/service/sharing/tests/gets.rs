@@ -1,14 +1,17 @@
 //! What is said beforehand of what an act changes.
 
 use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::offer::EditMode;
 use serde_json::json;
 
 use crate::service::fleet::act::Act;
 use crate::service::fleet::selection::{freeze, preview};
+use crate::service::fleet::{group, node};
 use crate::service::sharing::gets::Got;
 use crate::service::sharing::preview::values::{Change, ValueChanges};
 use crate::service::sharing::preview::{Planned, foresee, publication};
+use crate::service::sharing::release;
 use crate::service::sharing::variable::{self, WishedScope};
 use crate::testing::TestManager;
 
@@ -130,4 +133,90 @@ async fn a_name_says_beforehand_which_values_come_with_it() {
     assert_eq!(foreseen(&manager, join(None, "production")).await, (1, lines(&anybody)));
     let named = ["db-1 Key: nothing -> (sealed)", "db-1 Port: nothing -> 5432", "db-1 Region: nothing -> eu"];
     assert_eq!(foreseen(&manager, join(Some("db-1"), "staging")).await, (1, lines(&named)));
+}
+
+#[tokio::test]
+async fn who_takes_it_later_or_goes_on_with_an_edit_is_counted_beforehand() {
+    let manager = a_fleet().await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
+    let mut nodes = Vec::new();
+    for name in ["plain", "cordoned", "edited", "both"] {
+        let mut node = manager.node(name, "/", &[]).await;
+        node.sync(&manager).await;
+        nodes.push(node);
+    }
+    for node in &mut nodes[2..] {
+        let own = json!({"Name": "web", "Variables": [{"Id": "r", "Name": "Region", "Value": "here"}]});
+        node.edit(SET, EditBase::Running, &own).unwrap();
+        node.sync(&manager).await;
+    }
+    for name in ["cordoned", "both"] {
+        let cordon = Act::Cordon { cordoned: true, reason: String::new() };
+        node::act(&manager.services, &manager.caller, name, &cordon).await.unwrap();
+    }
+    let value = variable::ValueWish::Text("us".to_owned());
+    let new =
+        variable::NewValue { name: "Zone".to_owned(), scope: WishedScope::default(), value, message: String::new() };
+    variable::set(&manager.services, &manager.caller, "web", new).await.unwrap();
+    let counts = async |planned: &Planned| {
+        let seen = foresee(&manager.services, planned).await.unwrap();
+        (seen.nodes, seen.cordoned, seen.own_edits)
+    };
+    let release = Planned::Release { kind: SET, resource: "web".to_owned(), revision: None };
+    assert_eq!(counts(&release).await, (4, 2, 2));
+    // Where nothing is offered any more, no edit of it runs either.
+    let delete = Planned::DeleteResource { kind: SET, resource: "web".to_owned() };
+    assert_eq!(counts(&delete).await, (4, 2, 0));
+    // Another publication brings the same: nobody gets anything else without the first.
+    manager.publish("again", "/", 9, EditMode::Propose, &[(SET, "web", None)]).await;
+    for name in ["all", "again"] {
+        assert_eq!(counts(&Planned::DeletePublication { name: name.to_owned() }).await, (0, 0, 0), "{name}");
+    }
+    // And another brings an older version of it.
+    manager.release(SET, "web").await.unwrap();
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", Some("1.0.0"))]).await;
+    let counted = counts(&Planned::DeletePublication { name: "again".to_owned() }).await;
+    assert_eq!(counted, (4, 2, 2), "edits are put together with that one then");
+}
+
+#[tokio::test]
+async fn what_a_newcomer_is_offered_and_whom_a_name_confirms_is_said_beforehand() {
+    let manager = a_fleet().await;
+    let template = json!({"Name": "T", "ActionType": "Octopus.Script", "Properties": {}});
+    manager.written(Kind::StepTemplate, &template).await;
+    group::create(&manager.services, &manager.caller, "/eu".parse().unwrap(), "").await.unwrap();
+    manager.publish("eu", "/eu", 1, EditMode::Propose, &[(SET, "web", None), (Kind::StepTemplate, "T", None)]).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
+    let joins = async |group: &str| {
+        let planned = Planned::Join { group: group.parse().unwrap(), labels: Default::default(), name: None };
+        foresee(&manager.services, &planned).await.unwrap().offered
+    };
+    manager.node("one", "/eu", &[]).await;
+    assert_eq!(joins("/eu").await, [(SET, 1), (Kind::StepTemplate, 1)].into());
+    assert_eq!(joins("/").await, [(SET, 1)].into());
+
+    let confirms = async |node: &str| {
+        let planned = Planned::Rename { node: node.to_owned(), name: "db-1".parse().unwrap() };
+        foresee(&manager.services, &planned).await.unwrap().confirms
+    };
+    manager.unconfirmed("two", "/").await;
+    assert_eq!((confirms("one").await, confirms("two").await), (false, true));
+}
+
+#[tokio::test]
+async fn what_is_so_already_is_not_said_to_be_written() {
+    let manager = a_fleet().await;
+    let set = async |value: &str| {
+        let (value, scope) = (variable::ValueWish::Text(value.to_owned()), WishedScope::default());
+        let new = variable::NewValue { name: "Region".to_owned(), scope, value, message: String::new() };
+        variable::set(&manager.services, &manager.caller, "web", new).await.unwrap().changed
+    };
+    assert_eq!((set("eu").await, set("us").await, set("us").await), (false, true, false));
+    let wish = || release::Wish { expected: "*", ..Default::default() };
+    let release = async || {
+        let done = release::release(&manager.services, &manager.caller, SET, "web", wish()).await.unwrap();
+        (done.release.version.to_string(), done.is_new)
+    };
+    let first = release().await;
+    assert_eq!((first.1, release().await), (true, (first.0, false)));
 }
