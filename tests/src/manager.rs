@@ -32,11 +32,11 @@ pub struct Fleet {
     options: FleetOptions,
 }
 
-/// A port that was free a moment ago.
+/// Three ports that were free a moment ago, held together so that no two are one.
 #[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a listener has an address").port()
+pub fn free_ports() -> [u16; 3] {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));
+    listeners.map(|listener| listener.local_addr().expect("a listener has an address").port())
 }
 
 impl Fleet {
@@ -49,7 +49,7 @@ impl Fleet {
     #[must_use]
     pub fn start_with(options: FleetOptions) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let (admin_port, node_port, metrics_port) = (free_port(), free_port(), free_port());
+        let [admin_port, node_port, metrics_port] = free_ports();
         let cli = Cli {
             server: format!("http://127.0.0.1:{admin_port}"),
             token_file: directory.path().join("manager/admin.token"),
@@ -73,7 +73,7 @@ impl Fleet {
     pub fn replica(&self) -> Fleet {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         fs::create_dir(directory.path().join("manager")).expect("a directory can be made");
-        let (admin_port, node_port, metrics_port) = (free_port(), free_port(), free_port());
+        let [admin_port, node_port, metrics_port] = free_ports();
         let cli = Cli { server: format!("http://127.0.0.1:{admin_port}"), ..self.cli.clone() };
         let key = self.path("manager/master.key");
         let mut options = self.options.clone();
