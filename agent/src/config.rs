@@ -150,7 +150,7 @@ impl Config {
         match key {
             "log_level" => value.clone_into(&mut self.log.level),
             "log_format" => self.log.format = one_of(value, &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
-            _ => return Err("there is no such setting; see agent.toml in the documentation".to_owned()),
+            _ => return Err("unknown setting; see agent.toml in the documentation".to_owned()),
         }
         Ok(())
     }
@@ -158,7 +158,7 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         let Some(files) = &self.files else { return Ok(()) };
         if files.directory.as_os_str().is_empty() {
-            return Err("files.directory is missing; say where the files shall be written".to_owned());
+            return Err("files.directory is missing; set it to the directory for the files".to_owned());
         }
         if files.reload_command.first().is_some_and(String::is_empty) {
             return Err("files.reload_command begins with an empty text; the first element is the program".to_owned());
@@ -191,7 +191,7 @@ impl FilesConfig {
             "environment_multiline" => {
                 self.environment_multiline = one_of(value, &[("true", true), ("false", false)])?;
             }
-            _ => return Err("there is no such setting; see agent.toml in the documentation".to_owned()),
+            _ => return Err("unknown setting; see agent.toml in the documentation".to_owned()),
         }
         Ok(())
     }

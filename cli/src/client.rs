@@ -53,7 +53,7 @@ impl Client {
     pub async fn connect(target: &Target) -> Result<Self> {
         let mut value: MetadataValue<Ascii> = format!("Bearer {}", target.token)
             .parse()
-            .map_err(|_| Failure::usage("the token contains characters that no token has; copy it again"))?;
+            .map_err(|_| Failure::usage("the token contains invalid characters; copy it again"))?;
         value.set_sensitive(true);
         let bearer = Bearer(value);
         let channel = channel(target).await?;
@@ -74,7 +74,7 @@ async fn channel(target: &Target) -> Result<Channel> {
     })?;
     let unreachable = |error: &dyn std::fmt::Display| {
         let text =
-            format!("the manager at {} cannot be reached: {error}; check that it runs, and --server", target.server);
+            format!("cannot reach the manager at {}: {error}; check that it is running, and --server", target.server);
         Failure::new(UNAVAILABLE, text)
     };
     let is_secure = match uri.scheme_str() {
@@ -99,8 +99,8 @@ async fn channel(target: &Target) -> Result<Channel> {
         // The token would cross the network in clear, where whoever reads along could act with it.
         if !is_loopback(uri.host().unwrap_or_default()) {
             return Err(Failure::usage(format!(
-                "{} is plain HTTP away from this machine, so it would show your token to the network; call https:// with \
-                 --ca-file (the manager's root.pem), or come through a tunnel to loopback",
+                "{} is plain HTTP to another machine, which would expose your token to the network; use https:// with \
+                 --ca-file (the manager's root.pem), or a tunnel to loopback",
                 target.server
             )));
         }
@@ -162,7 +162,7 @@ mod tests {
         let target = |server: &str| Target { server: server.to_owned(), token: "t".to_owned(), ca_file: None };
         for server in ["http://192.0.2.1:7400", "http://manager.example:7400", "http://localhost.evil.example:7400"] {
             let refused = channel(&target(server)).await.unwrap_err().text;
-            assert!(refused.contains("plain HTTP away from this machine"), "{server}: {refused}");
+            assert!(refused.contains("plain HTTP to another machine"), "{server}: {refused}");
         }
         for server in ["ftp://127.0.0.1:7400", "127.0.0.1:7400"] {
             let refused = channel(&target(server)).await.unwrap_err().text;

@@ -42,7 +42,7 @@ pub fn expected(given: Option<String>, server: &str, id: &str, look: &str) -> Re
     let shown = || read().shown.remove(&key(server, id)).map(|(_, state)| state);
     given.or_else(shown).ok_or_else(|| {
         Failure::usage(format!(
-            "look at it first: {look}; a script says which state it is about with --expect, or takes any with --expect '*'"
+            "review it first: {look}; in a script, name what you reviewed with --expect, or any with --expect '*'"
         ))
     })
 }

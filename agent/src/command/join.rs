@@ -43,7 +43,7 @@ pub(super) async fn join_with(arguments: &TokenArguments, data_directory: &Path)
         match join(options.clone()).await {
             Err(error) if error.is_temporary() && Instant::now() + RETRY < give_up => {
                 if !told {
-                    tracing::warn!(%error, "joining is tried again for a minute");
+                    tracing::warn!(%error, "cannot join yet; retrying for up to a minute");
                     told = true;
                 }
                 sleep(RETRY).await;

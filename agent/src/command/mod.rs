@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::{Config, Overrides};
 use crate::{AgentError, log};
 
-/// The ready-made node program of Atoll.
+/// The Atoll node agent.
 #[derive(Debug, Parser)]
 #[command(name = "atoll-agent", version, about, max_term_width = 100)]
 pub struct Arguments {
@@ -22,27 +22,27 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Makes this server a node of a fleet. Doing it again is safe.
+    /// Join this server to a fleet as a node. Safe to repeat.
     Join(join::JoinArguments),
-    /// Keeps the node linked and its files in step, until it is stopped.
+    /// Keep the node connected and its files up to date until stopped.
     Run(run::RunArguments),
-    /// Shows how the node stands; works while the manager cannot be reached.
+    /// Show the status of the node. Works while the manager is unreachable.
     Status(status::StatusArguments),
 }
 
 /// What every command that starts something takes.
 #[derive(Debug, Args)]
 struct Common {
-    /// Where the node keeps everything.
+    /// Data directory of the node.
     #[arg(long, env = "ATOLL_AGENT_DATA_DIR", value_name = "DIR")]
     data_dir: PathBuf,
     /// Settings file.
     #[arg(long, env = "ATOLL_AGENT_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What is logged: error, warn, info, debug or trace.
+    /// Log level: error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// How it is logged: text or json.
+    /// Log format: text or json.
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
 }
@@ -56,7 +56,7 @@ struct TokenArguments {
     /// File that holds the join token.
     #[arg(long, env = "ATOLL_AGENT_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The name that the node wishes to have; the host's name if not given.
+    /// The node name to request. Default: the host name.
     #[arg(long, env = "ATOLL_AGENT_NAME")]
     name: Option<String>,
 }

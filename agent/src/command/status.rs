@@ -19,10 +19,10 @@ const NOT_RUNNING: u8 = 3;
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
-    /// Where the node keeps everything.
+    /// Data directory of the node.
     #[arg(long, env = "ATOLL_AGENT_DATA_DIR", value_name = "DIR")]
     data_dir: PathBuf,
-    /// How the status is shown.
+    /// Output format.
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
@@ -39,7 +39,7 @@ pub(super) fn execute(arguments: &StatusArguments) -> Result<ExitCode, AgentErro
             serde_json::to_string_pretty(&value).map_err(|error| AgentError::Config(error.to_string()))?
         }
         (Output::Table, None) => format!(
-            "{name} ({id}) has joined and its agent has never run.\nStart it: atoll-agent run --data-dir {}",
+            "{name} ({id}) has joined, but its agent has never run.\nStart it: atoll-agent run --data-dir {}",
             arguments.data_dir.display()
         ),
         (Output::Table, Some(status)) => table(status, alive, now),
@@ -73,12 +73,12 @@ fn table(status: &AgentStatus, alive: bool, now: Timestamp) -> String {
     rows.extend(connection.delivery_failure.clone().map(|reason| ("Delivery", reason)));
     rows.push(("Running", format!("{} resources", node.running)));
     rows.push(("Outbox", format!("{} reports to deliver", node.outbox_length)));
-    rows.extend(node.certificate_expires_at.map(|at| ("Certificate", format!("good until {at}"))));
+    rows.extend(node.certificate_expires_at.map(|at| ("Certificate", format!("valid until {at}"))));
     rows.push(("Identity", node.identity_fingerprint.to_string()));
     rows.extend(node.clock_difference_ms.map(|difference_ms| ("Clock", clock_text(difference_ms))));
     for fork in &node.forks {
         let message = if fork.message.is_empty() { String::new() } else { format!(": {}", fork.message) };
-        rows.push(("Own edit", format!("{} {} is {}{message}", fork.kind, fork.name, fork.state.name())));
+        rows.push(("Local edit", format!("{} {} is {}{message}", fork.kind, fork.name, fork.state.name())));
     }
     rows.extend(node.blocked.iter().map(|blocked| ("Blocked", format!("report {}: {}", blocked.number, blocked.text))));
     rows.extend(node.refused.iter().map(|refused| ("Refused", format!("{}: {}", refused.key, refused.text))));
@@ -93,7 +93,7 @@ fn table(status: &AgentStatus, alive: bool, now: Timestamp) -> String {
 
 fn clock_text(difference_ms: i64) -> String {
     match difference_ms {
-        -999..=999 => "agrees with the manager's to a second".to_owned(),
+        -999..=999 => "within a second of the manager's".to_owned(),
         ahead if ahead > 0 => format!("{} behind the manager's", duration(ahead)),
         behind => format!("{} ahead of the manager's", duration(-behind)),
     }

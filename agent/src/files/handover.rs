@@ -57,7 +57,7 @@ impl Handover {
         let failure = self.failure.as_ref()?;
         let times = if failure.attempts == 1 { String::new() } else { format!(" {} times", failure.attempts) };
         Some(format!(
-            "the files are in place and the reload command failed{times}: {}; it is run again at {}, or when a file \
+            "the files are in place, but the reload command failed{times}: {}; next attempt at {}, or when a file \
              changes",
             failure.text, failure.due_at
         ))

@@ -74,7 +74,7 @@ impl Memory {
             }
             Ok(memory) => {
                 let before = memory.directory.display();
-                tracing::warn!(%before, "files are kept in another directory from now on; remove what was written to the one before: nobody keeps it current, and it may hold values in the clear");
+                tracing::warn!(%before, "files are now written to another directory; remove the old ones: nothing updates them, and they may hold values in the clear");
                 empty
             }
             Err(error) => {

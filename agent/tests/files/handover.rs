@@ -20,7 +20,7 @@ async fn a_reload_command_that_failed_is_run_again_without_a_change() {
     let batch = server.tick(true);
     let Handed::Failed(text) = handover.hand_over(&batch).await else { panic!("it did not fail") };
     assert!(text.contains("broken"), "{text}");
-    assert!(handover.problem().unwrap().contains("it is run again at"));
+    assert!(handover.problem().unwrap().contains("next attempt at"));
 
     // Not in a circle, and without a word about what is known.
     let batch = server.tick(false);

@@ -8,10 +8,10 @@ use super::ListArguments;
 pub enum NodeCommand {
     /// List nodes.
     List(ListArguments),
-    /// One node and what is not as usual about it.
+    /// Show a node and anything unusual about it.
     #[command(alias = "describe")]
     Get { node: String },
-    /// What happened to and on a node, newest first.
+    /// Events of a node, newest first.
     Events {
         node: String,
         #[command(flatten)]
@@ -25,50 +25,50 @@ pub enum NodeCommand {
         /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
-        /// Only say which publications and values the node would get and lose.
+        /// Only show which publications and values the node would gain and lose.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Give a node another home group.
+    /// Move a node to another home group.
     Move {
         node: String,
         group: String,
         /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
-        /// Only say which publications and values the node would get and lose.
+        /// Only show which publications and values the node would gain and lose.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Give a node another name.
+    /// Rename a node.
     Rename {
         node: String,
         name: String,
         /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
-        /// Say what would change, and do nothing.
+        /// Show what would change without changing anything.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Say that a node is the server of its name: values for that very name are for it from then on.
+    /// Confirm that a node is the server of its name: sensitive values scoped to that name then apply to it.
     Confirm {
         node: String,
-        /// Say what would change, and do nothing.
+        /// Show what would change without changing anything.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Hold a node back from new content.
+    /// Stop delivering new content to a node.
     Cordon {
         node: String,
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Let a node follow again.
+    /// Resume delivering new content to a node.
     Uncordon { node: String },
-    /// End a node's membership for good.
+    /// Remove a node from the fleet permanently.
     Remove { node: String },
-    /// Wait until a node is in a state. One that has not joined yet is waited for.
+    /// Wait until a node is in a state. Also waits for a node that has not joined yet.
     Wait {
         node: String,
         #[arg(long = "for", value_parser = ["online", "offline", "cordoned", "in-sync"], default_value = "online")]
@@ -87,33 +87,33 @@ pub enum EnrollCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum EnrollTokenCommand {
-    /// Create a join token and print its text, once.
+    /// Create a join token and print it; it is shown only once.
     Create {
         #[arg(long, default_value = "/")]
         group: String,
-        /// Labels for the nodes that join, key=value.
+        /// Labels for nodes that join with it, key=value.
         #[arg(long = "label")]
         labels: Vec<String>,
         /// How many nodes may join with it.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         uses: u32,
-        /// For how long, such as 30m or 24h.
+        /// Lifetime of the token, such as 30m or 24h.
         #[arg(long, default_value = "1h")]
         expires: String,
-        /// The one node that may join with it; such a node counts as confirmed.
+        /// Only this node may join with it; it then counts as confirmed.
         #[arg(long, default_value = "")]
         node: String,
         #[arg(long, default_value = "")]
         description: String,
-        /// Say what a node that joins would get, and make no token.
+        /// Show what a node that joins would get without creating a token.
         #[arg(long)]
         dry_run: bool,
     },
     /// List join tokens.
     List(ListArguments),
-    /// The latest calls to join, also those that were refused, newest first.
+    /// Latest join attempts, including refused ones, newest first.
     Attempts(ListArguments),
-    /// Make a join token useless.
+    /// Revoke a join token.
     Revoke { id: String },
 }
 
@@ -121,7 +121,7 @@ pub enum EnrollTokenCommand {
 pub enum GroupCommand {
     /// List groups.
     List(ListArguments),
-    /// Create a group and those above it.
+    /// Create a group and any missing parent groups.
     Create {
         path: String,
         #[arg(long, default_value = "")]

@@ -14,16 +14,16 @@ pub use resource::{ResourceCommand, ScopeArguments, VarsCommand};
 pub use sharing::{ConflictCommand, ProposalCommand, PublicationArguments, PublicationCommand, SyncCommand};
 pub use system::{AuditCommand, MergeArguments, SessionCommand, TokenCommand, UiCommand};
 
-/// Every administrative act of an Atoll fleet.
+/// Manage a fleet of servers with Atoll.
 #[derive(Debug, Parser)]
 #[command(name = "atoll", version, about)]
 pub struct Atoll {
     #[command(flatten)]
     pub connection: Connection,
-    /// How to show the answer.
+    /// Output format.
     #[arg(short, long, global = true, value_enum, default_value = "table")]
     pub output: Format,
-    /// Answer every question with yes.
+    /// Answer yes to every confirmation.
     #[arg(long, global = true)]
     pub yes: bool,
     #[command(subcommand)]
@@ -64,30 +64,30 @@ pub enum Format {
 /// How a list is narrowed.
 #[derive(Debug, Clone, Args)]
 pub struct ListArguments {
-    /// Terms that must all hold: key=value, key!=value, or a word that the name contains.
+    /// Terms that must all match: key=value, key!=value, or a word in the name.
     #[arg(short, long, default_value = "")]
     pub filter: String,
-    /// A field to sort by, with " desc" after it to turn it round.
+    /// Field to sort by; append " desc" for descending order.
     #[arg(long, default_value = "")]
     pub order_by: String,
-    /// Most rows to show.
+    /// Maximum number of rows to show.
     #[arg(long, default_value_t = 1000)]
     pub limit: usize,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// How the manager and its fleet are.
+    /// Show the status of the manager and its fleet.
     Status,
-    /// Whose token this is.
+    /// Show whose token is in use.
     Whoami,
-    /// Which managers this command knows.
+    /// Manage contexts: saved managers and tokens.
     #[command(subcommand)]
     Context(ContextCommand),
     /// Nodes of the fleet.
     #[command(subcommand)]
     Node(NodeCommand),
-    /// Letting nodes join.
+    /// Let nodes join the fleet.
     #[command(subcommand)]
     Enroll(EnrollCommand),
     /// Groups of nodes.
@@ -102,13 +102,13 @@ pub enum Command {
     /// Which resources go to which nodes.
     #[command(subcommand)]
     Publication(PublicationCommand),
-    /// What nodes propose.
+    /// Edits proposed by nodes.
     #[command(subcommand)]
     Proposal(ProposalCommand),
-    /// Questions that need a person.
+    /// Conflicts that need a decision.
     #[command(subcommand)]
     Conflict(ConflictCommand),
-    /// Who has what they should have.
+    /// Which nodes are in sync.
     #[command(subcommand)]
     Sync(SyncCommand),
     /// Administrator tokens.
@@ -117,15 +117,15 @@ pub enum Command {
     /// The web UI.
     #[command(subcommand)]
     Ui(UiCommand),
-    /// Browsers that are signed in.
+    /// Signed-in browsers.
     #[command(subcommand)]
     Session(SessionCommand),
-    /// Who did what.
+    /// The audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Merge two edits of one document, without a manager. Exit 0 settled, 1 not settled, 2 error.
     Merge(MergeArguments),
-    /// Completion for a shell.
+    /// Generate shell completion.
     Completion { shell: clap_complete::Shell },
 }
 
@@ -133,7 +133,7 @@ pub enum Command {
 pub enum ContextCommand {
     /// All contexts.
     List,
-    /// Use a context from now on.
+    /// Switch to a context.
     Use { name: String },
     /// Create or change a context from --server, --token-file and --ca-file, and use it if it is the first.
     Set {

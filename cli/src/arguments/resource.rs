@@ -11,7 +11,7 @@ use super::ListArguments;
 pub enum ResourceCommand {
     /// List.
     List(ListArguments),
-    /// One resource, its content and its releases.
+    /// Show a resource, its content and its releases.
     Get {
         name: String,
         /// A revision or version instead of the newest.
@@ -23,7 +23,7 @@ pub enum ResourceCommand {
         /// JSON or YAML files; - for standard input.
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// The revision that the files were edited from; `head` for the newest, knowingly.
+        /// The revision the files were edited from; `head` to knowingly use the newest.
         #[arg(long, default_value = "")]
         base: String,
         #[arg(short, long, default_value = "")]
@@ -37,7 +37,7 @@ pub enum ResourceCommand {
         /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
-        /// Also release what others have drafted.
+        /// Also release other people's drafts.
         #[arg(long)]
         with_drafts: bool,
     },
@@ -50,7 +50,7 @@ pub enum ResourceCommand {
         /// Every resource of the kind into this directory, one file each.
         #[arg(long)]
         all: Option<PathBuf>,
-        /// Add the revision as $revision, so that an edited file knows its base.
+        /// Add the revision as $revision, so that the base of an edited file is known.
         #[arg(long)]
         with_revision: bool,
     },
@@ -67,10 +67,10 @@ pub enum ResourceCommand {
     },
     /// Check a file against the rules of its kind, without a manager.
     Validate { file: PathBuf },
-    /// Release the newest revision: nodes that follow get it.
+    /// Release the newest revision; nodes that follow get it.
     Publish {
         name: String,
-        /// major.minor.patch; counts up the last number unless given.
+        /// major.minor.patch; increments the patch number if omitted.
         #[arg(long, default_value = "")]
         version: String,
         #[arg(long, default_value = "")]
@@ -78,8 +78,8 @@ pub enum ResourceCommand {
         /// Add it to this publication too.
         #[arg(long, default_value = "")]
         to: String,
-        /// Wait until it is on its way to no connected node. Nobody waits for nodes that are offline, cordoned or pinned, or run
-        /// an edit of their own.
+        /// Wait until it is no longer on its way to any connected node. Does not wait for nodes that are offline,
+        /// cordoned or pinned, or that run a local edit.
         #[arg(long)]
         wait: bool,
         /// Allow more nodes to read sensitive values.
@@ -88,7 +88,7 @@ pub enum ResourceCommand {
         /// Only if its newest revision is still this one.
         #[arg(long, default_value = "*", value_name = "REVISION")]
         expect: String,
-        /// Say what would change, and do nothing.
+        /// Show what would change without changing anything.
         #[arg(long, conflicts_with_all = ["to", "wait"])]
         dry_run: bool,
     },
@@ -98,13 +98,13 @@ pub enum ResourceCommand {
         #[command(flatten)]
         list: ListArguments,
     },
-    /// The nodes it is published to, and what each of them is offered, and whether it has it.
+    /// The nodes it is published to, the version each is offered, and whether it has it.
     Usages {
         name: String,
         #[command(flatten)]
         list: ListArguments,
     },
-    /// Two revisions or versions place by place. Exit 1 when they differ.
+    /// Compare two revisions or versions. Exits 1 if they differ.
     Diff {
         name: String,
         from: String,
@@ -125,9 +125,9 @@ pub enum ResourceCommand {
         #[arg(long, default_value = "*", value_name = "REVISION")]
         expect: String,
     },
-    /// Say how texts merge: off, review or auto.
+    /// Set how texts merge: off, review or auto.
     TextMode { name: String, mode: String },
-    /// Delete everywhere it is published. The history stays.
+    /// Delete the resource from all nodes. Its history is kept.
     Delete {
         name: String,
         #[arg(short, long, default_value = "")]
@@ -135,7 +135,7 @@ pub enum ResourceCommand {
         /// Only if its newest revision is still this one.
         #[arg(long, default_value = "*", value_name = "REVISION")]
         expect: String,
-        /// Say what would change, and do nothing.
+        /// Show what would change without changing anything.
         #[arg(long)]
         dry_run: bool,
     },
@@ -167,7 +167,7 @@ pub enum VarsCommand {
         /// Release at once.
         #[arg(long)]
         publish: bool,
-        /// Also release what others have drafted.
+        /// Also release other people's drafts.
         #[arg(long)]
         with_drafts: bool,
     },
@@ -180,9 +180,9 @@ pub enum VarsCommand {
         #[arg(short, long, default_value = "")]
         message: String,
     },
-    /// Effective values of a node or a scope, and why.
+    /// Show the effective values for a node or scope, and why.
     Effective {
-        /// A set; every set of the node unless given.
+        /// A variable set; all sets of the node if omitted.
         set: Option<String>,
         #[arg(long, default_value = "")]
         node: String,

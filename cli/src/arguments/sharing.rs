@@ -14,7 +14,7 @@ pub enum PublicationCommand {
     Get { name: String },
     /// Create or replace a publication.
     Set(PublicationArguments),
-    /// What setting a publication so would change, without doing it. Exit 1 when it could not be set.
+    /// Show what setting a publication would change, without setting it. Exits 1 if it would be refused.
     Preview(PublicationArguments),
     /// Add resources to a publication.
     Add {
@@ -26,14 +26,14 @@ pub enum PublicationCommand {
         /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
-        /// Say what would change, and do nothing.
+        /// Show what would change without changing anything.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Delete a publication: what only it brought goes from its nodes.
+    /// Delete a publication; its nodes lose what only it provides.
     Delete {
         name: String,
-        /// Say what would change, and do nothing.
+        /// Show what would change without changing anything.
         #[arg(long)]
         dry_run: bool,
     },
@@ -43,13 +43,13 @@ pub enum PublicationCommand {
 #[derive(Debug, Args)]
 pub struct PublicationArguments {
     pub name: String,
-    /// A group, with everything below.
+    /// A group, including its subgroups.
     #[arg(long, default_value = "/")]
     pub group: String,
     /// Labels that nodes must have, key=value.
     #[arg(long = "label")]
     pub labels: Vec<String>,
-    /// Where two bring the same resource, the higher number wins.
+    /// If two publications include the same resource, the higher number wins.
     #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
     pub priority: i32,
     /// propose, fork, locked or write-through.
@@ -61,7 +61,7 @@ pub struct PublicationArguments {
     /// Variable sets, as NAME or NAME@VERSION to pin.
     #[arg(long = "vars")]
     pub sets: Vec<String>,
-    /// Every step template and variable set there is.
+    /// All existing step templates and variable sets.
     #[arg(long)]
     pub all: bool,
     /// Allow more nodes to read sensitive values.
@@ -73,9 +73,9 @@ pub struct PublicationArguments {
 pub enum ProposalCommand {
     /// List proposals, newest first.
     List(ListArguments),
-    /// One proposal, place by place.
+    /// Show a proposal and its changes.
     Show { id: String },
-    /// Take a proposal.
+    /// Accept a proposal.
     Accept {
         id: String,
         #[arg(short, long, default_value = "")]
@@ -83,19 +83,19 @@ pub enum ProposalCommand {
         /// Release the result at once.
         #[arg(long)]
         publish: bool,
-        /// Also release what others have drafted.
+        /// Also release other people's drafts.
         #[arg(long)]
         with_drafts: bool,
-        /// The revision that was looked at, or * for any; the one that `show` has shown unless given.
+        /// The revision you reviewed, or * for any. Default: the one last shown by `show`.
         #[arg(long, value_name = "REVISION")]
         expect: Option<String>,
     },
-    /// Decline a proposal: the node goes back to what is released.
+    /// Decline a proposal; the node goes back to the release.
     Decline {
         id: String,
         #[arg(short, long, default_value = "")]
         message: String,
-        /// The revision that was looked at, or * for any; the one that `show` has shown unless given.
+        /// The revision you reviewed, or * for any. Default: the one last shown by `show`.
         #[arg(long, value_name = "REVISION")]
         expect: Option<String>,
     },
@@ -110,11 +110,11 @@ pub enum ConflictCommand {
     /// Resolve a conflict.
     Resolve {
         id: String,
-        /// For every field without a choice of its own: ours, theirs, base, proposal, or a node's or the manager's side
-        /// as `node` and `manager`.
+        /// For every field without its own --choose: ours, theirs, base, proposal, or `node` or `manager` for the
+        /// node's or the manager's side.
         #[arg(long, default_value = "")]
         take: String,
-        /// For one field: PATH=ours|theirs|base|proposal|node|manager, PATH=value:JSON, or PATH=nothing to take it out.
+        /// For one field: PATH=ours|theirs|base|proposal|node|manager, PATH=value:JSON, or PATH=nothing to remove it.
         #[arg(long = "choose")]
         choices: Vec<String>,
         /// The whole content instead, from a file.
@@ -128,10 +128,10 @@ pub enum ConflictCommand {
         /// Allow more nodes to read sensitive values.
         #[arg(long)]
         widen: bool,
-        /// Also release what others have drafted.
+        /// Also release other people's drafts.
         #[arg(long)]
         with_drafts: bool,
-        /// The etag of what was looked at, or * for any; that of what `show` has shown unless given.
+        /// The etag you reviewed, or * for any. Default: the one last shown by `show`.
         #[arg(long, value_name = "ETAG")]
         expect: Option<String>,
     },
@@ -139,7 +139,7 @@ pub enum ConflictCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum SyncCommand {
-    /// Who durably has what they should have.
+    /// Show which nodes durably have what they should.
     Status {
         /// One step template.
         #[arg(long, default_value = "")]
@@ -150,8 +150,8 @@ pub enum SyncCommand {
         /// One node.
         #[arg(long, default_value = "")]
         node: String,
-        /// Wait until it is on its way to no connected node. Nobody waits for nodes that are offline, cordoned or pinned, or run
-        /// an edit of their own.
+        /// Wait until it is no longer on its way to any connected node. Does not wait for nodes that are offline,
+        /// cordoned or pinned, or that run a local edit.
         #[arg(long)]
         wait: bool,
         #[arg(long, default_value = "60s")]

@@ -8,20 +8,20 @@ use super::ListArguments;
 
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Create a token and print its text, once.
+    /// Create a token and print it; it is shown only once.
     Create {
-        /// The name under which its acts are recorded.
+        /// The name recorded for everything done with it.
         name: String,
-        /// For how long, such as 12h; for ever unless given.
+        /// Lifetime, such as 12h. Never expires if omitted.
         #[arg(long)]
         expires: Option<String>,
     },
     /// List tokens.
     List(ListArguments),
-    /// Make a token useless at once.
+    /// Revoke a token immediately.
     Revoke {
         token: String,
-        /// Leave alone what was made with it: for replacing a token by one that it made itself.
+        /// Keep the tokens and join tokens created with it, to replace a token with one that it created.
         #[arg(long)]
         keep_made: bool,
     },
@@ -29,12 +29,12 @@ pub enum TokenCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum UiCommand {
-    /// Make a link that signs a browser in once, and open it.
+    /// Create a one-time sign-in link and open it in a browser.
     Open {
         /// Only print the link.
         #[arg(long)]
         print: bool,
-        /// For how long the link may be used, such as 5m; an hour at most.
+        /// How long the link is valid, such as 5m; at most 1h.
         #[arg(long, default_value = "5m")]
         expires: String,
     },
@@ -62,7 +62,7 @@ pub struct MergeArguments {
     /// step_template or variable_set.
     #[arg(long, default_value = "step_template")]
     pub kind: String,
-    /// How texts that both changed merge: off, review or auto.
+    /// How to merge texts changed on both sides: off, review or auto.
     #[arg(long)]
     pub text: Option<String>,
 }

@@ -113,13 +113,13 @@ async fn get(session: &mut Session, node: String) -> Result<()> {
             ("labels", "node.labels"),
             ("state", "node.state"),
             ("connected", "node.connected"),
-            ("because", "node.stateReason"),
+            ("reason", "node.stateReason"),
             ("since", "node.stateSinceMs"),
             ("last seen", "node.lastSeenMs"),
             ("joined", "node.joinedMs"),
             ("sync", "node.syncState"),
             ("confirmed", "node.confirmed"),
-            ("reports waiting", "node.outboxLength"),
+            ("pending reports", "node.outboxLength"),
             ("certificate until", "node.certificateExpiresMs"),
             ("fingerprint", "node.identityFingerprint"),
             ("publications", "publications"),
@@ -151,7 +151,7 @@ async fn preview_act(session: &mut Session, node: String, act: v1::act_on_nodes_
         say(&format!("publication {} would be {word}", change.publication));
     }
     if seen.changes.is_empty() && seen.values.is_empty() {
-        say("nothing that is published changes for this node");
+        say("published content would not change for this node");
     }
     preview::values(session, &seen.values, seen.values_total, seen.not_looked_at)
 }
@@ -198,7 +198,7 @@ pub async fn enroll(session: &mut Session, command: EnrollCommand) -> Result<()>
             let created = session.client.fleet.create_join_token(request).await?.into_inner();
             let token = created.token.unwrap_or_default();
             say(&format!(
-                "for {} node(s) in {}, until {}; this text is shown once",
+                "for {} node(s) in {}, until {}; the token is shown only once",
                 token.uses_limit,
                 token.group,
                 time(token.expires_ms)

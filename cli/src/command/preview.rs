@@ -28,22 +28,22 @@ pub async fn change(session: &mut Session, change: Change) -> Result<()> {
 /// The nodes that would get something else, and what of them do not simply take it.
 fn affected(seen: &v1::PreviewChangeResponse) -> Vec<String> {
     let mut lines = vec![match seen.nodes {
-        0 => "nothing that is published changes for any node".to_owned(),
-        1 => "one node would get something else than now".to_owned(),
-        count => format!("{count} nodes would get something else than now"),
+        0 => "published content would not change for any node".to_owned(),
+        1 => "published content would change for one node".to_owned(),
+        count => format!("published content would change for {count} nodes"),
     }];
     lines.extend(match seen.cordoned {
         0 => None,
-        1 => Some("one of them is cordoned, and gets it once it is uncordoned".to_owned()),
-        count => Some(format!("{count} of them are cordoned, and get it once they are uncordoned")),
+        1 => Some("one of them is cordoned and gets the change once uncordoned".to_owned()),
+        count => Some(format!("{count} of them are cordoned and get the change once uncordoned")),
     });
     lines.extend(match seen.own_edits {
         0 => None,
-        1 => Some("one of them goes on with an edit of its own, merged with it where the two merge".to_owned()),
-        count => Some(format!("{count} of them go on with edits of their own, merged with it where the two merge")),
+        1 => Some("one of them keeps its local edit, merged with the change where the two merge".to_owned()),
+        count => Some(format!("{count} of them keep their local edits, merged with the change where the two merge")),
     });
     if seen.confirms {
-        lines.push("it also confirms the node: sensitive values for its very name are for it from then on".to_owned());
+        lines.push("this also confirms the node: sensitive values scoped to its name then apply to it".to_owned());
     }
     lines
 }
@@ -62,21 +62,21 @@ fn newcomer(offered: &HashMap<String, u64>) -> String {
         }
     };
     match Kind::ALL.into_iter().filter_map(part).collect::<Vec<_>>().join(" and ") {
-        parts if parts.is_empty() => "nothing is published to a node that joins so".to_owned(),
-        parts => format!("a node that joins so would get {parts}"),
+        parts if parts.is_empty() => "nothing is published to a node that joins with these settings".to_owned(),
+        parts => format!("a node that joins with these settings would get {parts}"),
     }
 }
 
 /// The values that nodes would get, lose or get another of.
 pub fn values(session: &Session, values: &[v1::ValueChange], total: u64, not_looked_at: u64) -> Result<()> {
     if total > values.len() as u64 {
-        say(&format!("of {total} values that change the first {} are shown", values.len()));
+        say(&format!("showing the first {} of {total} changed values", values.len()));
     }
     if values.iter().any(|change| change.sealed && change.after.is_some()) {
-        say("sensitive values would be gained (a label, a move or a new name takes --widen for that)");
+        say("nodes would gain sensitive values (labeling, moving or renaming a node needs --widen for that)");
     }
     if not_looked_at > 0 {
-        say(&format!("{not_looked_at} more nodes were not looked at value by value"));
+        say(&format!("{not_looked_at} more nodes were not checked for changed values"));
     }
     if values.is_empty() && session.output.is_for_people() {
         return Ok(());

@@ -46,7 +46,7 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
                 ],
             )?;
             for path in &proposal.takes_back {
-                print_text(&format!("takes back what was saved before at {path}"))?;
+                print_text(&format!("reverts the previous save at {path}"))?;
             }
             show_differences(&proposal.differences)
         }
@@ -99,7 +99,7 @@ async fn decide(session: &mut Session, request: v1::DecideProposalRequest) -> Re
     let decided = session.client.sharing.decide_proposal(request).await?.into_inner();
     if !decided.conflict_id.is_empty() {
         let text = format!(
-            "it and what is released do not merge; answer with: atoll conflict resolve {}",
+            "the proposal does not merge with the shared resource; resolve it with: atoll conflict resolve {}",
             decided.conflict_id
         );
         return Err(Failure::new(CONFLICT, text));
@@ -107,9 +107,9 @@ async fn decide(session: &mut Session, request: v1::DecideProposalRequest) -> Re
     match (accept, decided.release) {
         (true, Some(release)) => say(&format!("accepted, and released as {}", release.version)),
         (true, None) => say(
-            "accepted; it is in the draft, and runs everywhere once that is published (atoll template publish, atoll vars publish)",
+            "accepted into the draft; publish it to deliver it to nodes (atoll template publish, atoll vars publish)",
         ),
-        (false, _) => say("declined; the node goes back to what is released, and the edit stays in the history"),
+        (false, _) => say("declined; the node goes back to the release, and the edit stays in the history"),
     }
     Ok(())
 }

@@ -65,7 +65,7 @@ pub async fn run(session: &mut Session, command: PublicationCommand) -> Result<(
             preview::change(session, Change::DeletePublication(name)).await
         }
         PublicationCommand::Delete { name, .. } => {
-            confirm(session, &format!("delete {name}, and take what only it brought away from its nodes?"))?;
+            confirm(session, &format!("delete {name} and remove from its nodes what only it provides?"))?;
             session
                 .client
                 .sharing
@@ -111,11 +111,11 @@ async fn preview_set(session: &mut Session, publication: v1::Publication) -> Res
 fn say_unreleased(publication: &v1::Publication) {
     for item in publication.items.iter().filter(|item| item.offered_version.is_empty()) {
         if item.deleted {
-            say(&format!("{} is deleted: nodes get nothing of it until it is brought back and published", item.name));
+            say(&format!("{} is deleted: nodes do not get it until it is restored and published", item.name));
             continue;
         }
         let what = if item.policy == "pin" { format!("{} of it", item.version) } else { "it".to_owned() };
-        say(&format!("{} is not released yet: nodes get nothing of it until {what} is published", item.name));
+        say(&format!("{} is not released yet: nodes do not get it until {what} is published", item.name));
     }
 }
 

@@ -83,14 +83,14 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             let rolled = session.client.sharing.roll_back_resource(request).await?.into_inner();
             match rolled.changed {
                 true => written(&rolled.revision.unwrap_or_default()),
-                false => say("nothing changed: that is what it holds now"),
+                false => say("nothing changed: it already has this content"),
             }
             Ok(())
         }
         ResourceCommand::TextMode { name, mode } => {
             let request = v1::SetTextModeRequest { kind: kind.to_string(), resource: name, text_mode: mode };
             let set = session.client.sharing.set_text_mode(request).await?.into_inner();
-            say(&format!("texts merge with: {}", set.resource.unwrap_or_default().text_mode));
+            say(&format!("text merge mode: {}", set.resource.unwrap_or_default().text_mode));
             Ok(())
         }
         ResourceCommand::Delete { name: resource, dry_run: true, .. } => {
@@ -98,7 +98,7 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             preview::change(session, Change::DeleteResource(planned)).await
         }
         ResourceCommand::Delete { name, message, expect, .. } => {
-            confirm(session, &format!("delete {name} on every node? Its history stays"))?;
+            confirm(session, &format!("delete {name} from every node? Its history is kept"))?;
             let request = v1::DeleteResourceRequest {
                 kind: kind.to_string(),
                 resource: name.clone(),
@@ -106,7 +106,7 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
                 expected_revision: expect,
             };
             session.client.sharing.delete_resource(request).await?;
-            say(&format!("{name} is deleted; roll it back to have it again"));
+            say(&format!("{name} is deleted; roll it back to restore it"));
             Ok(())
         }
     }
@@ -185,7 +185,7 @@ pub fn validate(kind: Kind, file: &Path) -> Result<()> {
         print_line(&format!("{}: {}", problem.path, problem.message))?;
     }
     if problems.is_empty() {
-        say("sound");
+        say("valid");
         Ok(())
     } else {
         Err(Failure::negative())
@@ -220,7 +220,7 @@ async fn import(
     }
     let tried = created + written + same + failures.len();
     let rest = if tried < files.len() { format!(", {} not tried", files.len() - tried) } else { String::new() };
-    say(&format!("{created} created, {written} changed, {same} the same, {} failed{rest}", failures.len()));
+    say(&format!("{created} created, {written} changed, {same} unchanged, {} failed{rest}", failures.len()));
     // What is said by the code is said of the first of them.
     failures.first().map_or(Ok(()), |code| Err(Failure::new(*code, "")))
 }
@@ -273,7 +273,7 @@ async fn import_one(
 
 fn in_conflict(id: &str) -> Failure {
     let text = format!(
-        "this edit and a newer one do not merge; nothing is lost, and what is released stays; answer with: \
+        "this edit conflicts with a newer one; nothing is lost, and the release is unchanged; see: \
          atoll conflict show {id}"
     );
     Failure::new(CONFLICT, text)
@@ -364,7 +364,7 @@ async fn edit(session: &mut Session, kind: Kind, name: &str, file: Option<&Path>
 
 fn written(revision: &v1::Revision) {
     say(&format!(
-        "revision {} is written; it is a draft until you publish it",
+        "saved as revision {}; it is a draft until you publish it",
         revision.id.get(..12).unwrap_or_default()
     ));
 }
@@ -378,10 +378,10 @@ fn edited(document: &Value) -> Result<Value> {
     let mut words = editor.split_whitespace();
     let status = Process::new(words.next().unwrap_or("vi")).args(words).arg(&path).status()?;
     if !status.success() {
-        return Err(Failure::usage(format!("{editor} failed; what was typed is in {}", path.display())));
+        return Err(Failure::usage(format!("{editor} failed; your text is in {}", path.display())));
     }
     let edited = read_document(&path)
-        .map_err(|failure| Failure::usage(format!("{}; what was typed is in {}", failure.text, path.display())))?;
+        .map_err(|failure| Failure::usage(format!("{}; your text is in {}", failure.text, path.display())))?;
     fs::remove_file(&path)?;
     Ok(edited)
 }
@@ -409,7 +409,7 @@ pub fn released_words(name: &str, done: &v1::ReleaseResourceResponse) -> String 
     let version = done.release.as_ref().map(|release| release.version.as_str()).unwrap_or_default();
     match done.changed {
         true => format!("{name} {version} is released"),
-        false => format!("nothing changed: {name} {version} is released already"),
+        false => format!("nothing changed: {name} {version} is already released"),
     }
 }
 

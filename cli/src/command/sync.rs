@@ -15,7 +15,7 @@ pub async fn run(session: &mut Session, command: SyncCommand) -> Result<()> {
         (false, true) => ("step_template", template),
         (true, false) => ("variable_set", vars),
         (true, true) => ("", String::new()),
-        (false, false) => return Err(Failure::usage("ask about one resource at a time")),
+        (false, false) => return Err(Failure::usage("give either --template or --vars, not both")),
     };
     let question = v1::GetSyncStatusRequest { kind: kind.to_owned(), resource, node, behind_limit: 20 };
     let status = if wait { until_synced(session, &question, &timeout).await? } else { ask(session, &question).await? };
@@ -54,7 +54,7 @@ pub async fn until_synced(
             said = now;
         }
         if Instant::now() >= until {
-            return Err(Failure::new(TIMED_OUT, format!("not everybody has it after {timeout}: {said}")));
+            return Err(Failure::new(TIMED_OUT, format!("timed out after {timeout}: {said}")));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -70,12 +70,12 @@ pub fn sentence(status: &v1::GetSyncStatusResponse) -> String {
     }
     let others = [
         (status.cordoned, "cordoned", "cordoned"),
-        (status.own_edits, "runs an edit of its own", "run edits of their own"),
-        (status.pinned, "stays at another release", "stay at another release"),
+        (status.own_edits, "runs a local edit", "run local edits"),
+        (status.pinned, "is pinned to another release", "are pinned to another release"),
         (status.applied, "applied it", "applied it"),
         (status.incomplete, "lacks a required value", "lack a required value"),
-        (status.drifting, "runs something else than it should", "run something else than they should"),
-        (status.unknown, "does not say what it runs", "do not say what they run"),
+        (status.drifting, "has drifted", "have drifted"),
+        (status.unknown, "does not report what it runs", "do not report what they run"),
         (status.failed, "failed to apply it", "failed to apply it"),
     ];
     for (count, one, many) in others.into_iter().filter(|(count, ..)| *count > 0) {
@@ -116,9 +116,6 @@ mod tests {
             cordoned: 1,
             ..Default::default()
         };
-        assert_eq!(
-            sentence(&status),
-            "1 of 5 have it, 1 cordoned, 2 run edits of their own, 1 stays at another release"
-        );
+        assert_eq!(sentence(&status), "1 of 5 have it, 1 cordoned, 2 run local edits, 1 is pinned to another release");
     }
 }

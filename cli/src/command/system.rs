@@ -39,7 +39,7 @@ pub async fn token(session: &mut Session, command: TokenCommand) -> Result<()> {
             let lifetime_ms = expires.as_deref().map(duration_ms).transpose()?.unwrap_or(0);
             let request = v1::CreateTokenRequest { name, lifetime_ms, request_id: request_id() };
             let created = session.client.access.create_token(request).await?.into_inner();
-            say("this text is shown once; keep it where only its owner reads it");
+            say("this token is shown only once; store it where only its owner can read it");
             print_line(&created.text)
         }
         TokenCommand::List(list) => {

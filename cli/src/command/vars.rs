@@ -19,8 +19,8 @@ pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
                 (None, Some(file), false) => text(read_input(&file)?)?,
                 (Some(_), None, false) if sensitive => {
                     return Err(Failure::usage(
-                        "a sensitive value is not an argument, which everybody on this machine sees; give it on \
-                         standard input or with --file",
+                        "a sensitive value cannot be an argument, which other users of this machine can read; give \
+                         it on standard input or with --file",
                     ));
                 }
                 (Some(value), None, false) => value,
@@ -38,7 +38,7 @@ pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
             };
             let answer = session.client.sharing.set_variable(request).await?.into_inner();
             if !publish && !answer.changed {
-                say("nothing changed: that is its value now");
+                say("nothing changed: it already has this value");
                 return Ok(());
             }
             done(session, &set, answer.revision, publish, with_drafts).await
@@ -72,7 +72,7 @@ async fn done(
         say(&resource::released_words(set, &released));
     } else {
         let id = revision.unwrap_or_default().id;
-        say(&format!("revision {} is written; it is a draft until you publish it", id.get(..12).unwrap_or_default()));
+        say(&format!("saved as revision {}; it is a draft until you publish it", id.get(..12).unwrap_or_default()));
     }
     Ok(())
 }
@@ -94,7 +94,7 @@ fn text(bytes: Vec<u8>) -> Result<String> {
 
 fn typed() -> Result<String> {
     if is_interactive() {
-        say("type the value and end it with Ctrl-D (it is shown while you type; use --file to avoid that)");
+        say("type the value and end with Ctrl-D (it is visible while you type; use --file to avoid that)");
     }
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes)?;

@@ -175,7 +175,7 @@ pub fn ordering<T: Listed>(order_by: &str) -> Result<Option<(&str, bool)>> {
         [] => return Ok(None),
         [field] | [field, "asc"] => (*field, false),
         [field, "desc"] => (*field, true),
-        _ => return Err(Error::invalid("BAD_ORDER", "an order is a field, with \" desc\" after it to turn it round")),
+        _ => return Err(Error::invalid("BAD_ORDER", "order by a field; append \" desc\" for descending order")),
     };
     known::<T>(field)?;
     Ok(Some((field, descending)))
@@ -208,9 +208,10 @@ fn offset(token: &str) -> Result<usize> {
     if token.is_empty() {
         return Ok(0);
     }
-    token.strip_prefix("after-").and_then(|number| number.parse().ok()).ok_or_else(|| {
-        Error::invalid("BAD_PAGE_TOKEN", "this is not a page token of this list; begin again without one")
-    })
+    token
+        .strip_prefix("after-")
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(|| Error::invalid("BAD_PAGE_TOKEN", "invalid page token for this list; start again without one"))
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ fn a_token_has_a_name_that_is_recorded_and_is_useless_once_revoked() {
     fleet.cli.attempt(&["token", "create", "Console"]).refused(2, "BAD_NAME");
     fleet.cli.run(&["token", "revoke", "alice"]);
     alice.attempt(&["whoami"]).refused(4, "BAD_TOKEN");
-    fleet.cli.attempt(&["token", "revoke", "admin"]).refused(6, "no token that works would be left");
+    fleet.cli.attempt(&["token", "revoke", "admin"]).refused(6, "no valid token would be left");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn importing_over_something_newer_asks_what_it_was_edited_from() {
     let mut other = template("T");
     other["Description"] = json!("other");
     let file = fleet.write("other.json", &other);
-    fleet.cli.attempt(&["template", "import", &file]).refused(6, "which revision this content was edited from");
+    fleet.cli.attempt(&["template", "import", &file]).refused(6, "the revision this content was edited from");
     fleet.cli.run(&["template", "import", &file, "--base", "head"]);
 }
 

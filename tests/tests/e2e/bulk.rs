@@ -232,7 +232,7 @@ fn a_preview_says_what_would_change_and_changes_nothing() {
     // What was deleted is not for want of a release.
     fleet.cli.run(&["template", "delete", "T", "--yes"]);
     let got = fleet.cli.attempt(&["publication", "get", "p"]);
-    assert!(got.stderr.contains("T is deleted: nodes get nothing of it until it is brought back"), "{got:?}");
+    assert!(got.stderr.contains("T is deleted: nodes do not get it until it is restored"), "{got:?}");
     assert_eq!(brought()[0]["deleted"], true);
 }
 
@@ -284,7 +284,7 @@ fn whoever_goes_on_with_something_else_is_not_counted_as_having_a_release() {
     // Nobody waits for who is cordoned or goes on with something else.
     let said = fleet.cli.attempt(&["template", "publish", "T", "--wait"]);
     assert_eq!(said.code, 0, "{said:?}");
-    let expected = "0 of 3 have it, 1 cordoned, 1 runs an edit of its own, 1 stays at another release";
+    let expected = "0 of 3 have it, 1 cordoned, 1 runs a local edit, 1 is pinned to another release";
     assert!(said.stderr.contains(expected), "{said:?}");
     let status = fleet.cli.json(&["sync", "status", "--template", "T", "--wait"]);
     let behind: Vec<[&str; 2]> = status["behind"]

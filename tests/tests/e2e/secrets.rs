@@ -112,7 +112,7 @@ fn a_node_that_comes_into_the_scope_gets_the_value_and_one_that_leaves_it_gets_n
     eventually("the set is there", || env_file(&fleet, "mover"));
     assert!(!env_file(&fleet, "mover").unwrap().contains(PLAIN));
 
-    cli.attempt(&["node", "label", "mover", "environment=production"]).refused(6, "gained by: mover");
+    cli.attempt(&["node", "label", "mover", "environment=production"]).refused(6, "to more nodes: mover");
     cli.run(&["node", "label", "mover", "environment=production", "--widen"]);
     eventually("the value arrives", || env_file(&fleet, "mover").filter(|text| text.contains(PLAIN)));
     cli.run(&["node", "label", "mover", "environment-"]);

@@ -139,13 +139,13 @@ fn two_administrators_who_edit_the_same_revision_lose_nothing() {
     assert_eq!(edit("one.json", &|document| document["Description"] = json!("one")).code, 0);
     let merged = edit("two.json", &|document| document["Parameters"][0]["Label"] = json!("two"));
     assert_eq!(merged.code, 0, "other places merge: {merged:?}");
-    edit("three.json", &|document| document["Description"] = json!("three")).refused(6, "do not merge");
+    edit("three.json", &|document| document["Description"] = json!("three")).refused(6, "conflicts with a newer one");
     let conflicts = fleet.cli.json(&["conflict", "list"]);
     fleet.cli.attempt(&["template", "publish", "T"]).refused(6, "in conflict");
     let id = conflicts[0]["id"].as_str().unwrap();
-    fleet.cli.attempt(&["conflict", "resolve", id]).refused(2, "look at it first");
+    fleet.cli.attempt(&["conflict", "resolve", id]).refused(2, "review it first");
     fleet.cli.run(&["conflict", "show", id]);
-    fleet.cli.attempt(&["conflict", "resolve", id]).refused(2, "has no answer");
+    fleet.cli.attempt(&["conflict", "resolve", id]).refused(2, "is unresolved");
     fleet.cli.run(&[
         "conflict",
         "resolve",
@@ -158,7 +158,7 @@ fn two_administrators_who_edit_the_same_revision_lose_nothing() {
     ]);
     let content = fleet.cli.json(&["template", "get", "T"])["content"].as_str().unwrap().to_owned();
     assert!(content.contains("four") && content.contains("two"));
-    fleet.cli.attempt(&["conflict", "resolve", id, "--expect", "*", "--take", "ours"]).refused(6, "resolved already");
+    fleet.cli.attempt(&["conflict", "resolve", id, "--expect", "*", "--take", "ours"]).refused(6, "already resolved");
 }
 
 #[test]
@@ -204,10 +204,10 @@ fn a_decision_is_about_what_its_person_was_shown() {
         })
     };
     let id = proposed("harmless");
-    fleet.cli.attempt(&["proposal", "accept", &id, "--publish"]).refused(2, "look at it first");
+    fleet.cli.attempt(&["proposal", "accept", &id, "--publish"]).refused(2, "review it first");
     assert!(fleet.cli.run(&["proposal", "show", &id]).contains("harmless"));
     assert_eq!(proposed("unseen"), id, "the same proposal has moved on");
-    fleet.cli.attempt(&["proposal", "accept", &id, "--publish"]).refused(6, "changed since you looked");
+    fleet.cli.attempt(&["proposal", "accept", &id, "--publish"]).refused(6, "changed since you reviewed");
     assert!(fleet.cli.run(&["proposal", "show", &id]).contains("unseen"));
     fleet.cli.run(&["proposal", "accept", &id, "--publish"]);
 }

@@ -56,7 +56,7 @@ fn a_link_signs_one_browser_in_once() {
     std::thread::sleep(Duration::from_millis(5));
     let page = Browser::at(&fleet).sign_in(expired.split_once('#').unwrap().1);
     assert_eq!((page.status, page.reason().as_str()), (401, "BAD_SIGN_IN_CODE"));
-    fleet.cli.attempt(&["ui", "open", "--print", "--expires", "2h"]).refused(2, "up to an hour");
+    fleet.cli.attempt(&["ui", "open", "--print", "--expires", "2h"]).refused(2, "at most an hour");
 }
 
 #[test]

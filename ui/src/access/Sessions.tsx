@@ -25,9 +25,9 @@ export function Sessions() {
           label="Browsers that are signed in"
           rows={list.rows}
           getId={(session) => session.id}
-          empty={<Empty title="No browser is signed in">You seem to act with a token.</Empty>}
+          empty={<Empty title="No browser is signed in">You appear to be using a token.</Empty>}
           columns={[
-            { header: "In the name of", cell: (session) => <bdi>{session.name}</bdi> },
+            { header: "Signed in as", cell: (session) => <bdi>{session.name}</bdi> },
             { header: "Browser", cell: (session) => (session.current ? `${session.browser} (this one)` : session.browser) },
             { header: "Signed in", cell: (session) => <Time at={session.createdMs} /> },
             { header: "Expires", cell: (session) => <Time at={session.expiresMs} /> },
@@ -56,7 +56,7 @@ function End({ session, onClose }: { session: Session; onClose: () => void }) {
       onDone={() => void queries.invalidateQueries({ queryKey: ["sessions"] })}
       onClose={onClose}
     >
-      {session.current ? "This is the browser you use: you will have to sign in again." : "What is typed there and not saved stays in its page."}
+      {session.current ? "This is the browser you use: you will have to sign in again." : "Unsaved input stays in the page there."}
     </Confirm>
   );
 }

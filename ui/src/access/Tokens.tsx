@@ -19,10 +19,10 @@ import { Time } from "../ui/time";
 
 const DAY_MS = 86_400_000n;
 const LIFETIMES = [
-  { value: "0", label: "until it is revoked" },
-  { value: "1", label: "a day" },
-  { value: "30", label: "30 days" },
-  { value: "365", label: "a year" },
+  { value: "0", label: "until revoked" },
+  { value: "1", label: "for a day" },
+  { value: "30", label: "for 30 days" },
+  { value: "365", label: "for a year" },
 ];
 
 function stateOf(token: Token): string {
@@ -56,7 +56,7 @@ export function Tokens() {
           columns={[
             { header: "Name", cell: (token) => <bdi>{token.name}</bdi> },
             { header: "State", cell: (token) => <State of={stateOf(token)} /> },
-            { header: "Made", cell: (token) => <Time at={token.createdMs} /> },
+            { header: "Created", cell: (token) => <Time at={token.createdMs} /> },
             { header: "By", cell: (token) => <bdi>{token.createdBy}</bdi> },
             { header: "Expires", cell: (token) => <Time at={token.expiresMs} /> },
             {
@@ -65,7 +65,7 @@ export function Tokens() {
                 <IconButton
                   label={`Revoke ${token.name}`}
                   icon={Trash2}
-                  disabledReason={stateOf(token) === "valid" ? undefined : "It no longer works anyway"}
+                  disabledReason={stateOf(token) === "valid" ? undefined : "This token no longer works"}
                   onClick={() => setRevoking(token)}
                 />
               ),
@@ -89,11 +89,11 @@ function NewToken({ onMade, onClose }: { onMade: (made: CreateTokenResponse) => 
   return (
     <FormDialog
       title="New token"
-      submit="Make the token"
+      submit="Create the token"
       cli={`atoll token create ${quote(name || "NAME")}${days === "0" ? "" : ` --expires ${Number(days) * 24}h`}`}
       disabledReason={name.trim() === "" ? "Give it a name first" : undefined}
       act={() => api.access.createToken({ name: name.trim(), lifetimeMs: BigInt(days) * DAY_MS, requestId })}
-      done="The token was made"
+      done="The token was created"
       onDone={(made) => {
         void queries.invalidateQueries({ queryKey: ["tokens"] });
         onMade(made);
@@ -101,7 +101,7 @@ function NewToken({ onMade, onClose }: { onMade: (made: CreateTokenResponse) => 
       onClose={onClose}
     >
       <TextField label="Name" description="It is recorded with everything that is done with the token." value={name} onChange={setName} autoFocus maxLength={100} />
-      <Select label="It works for" value={days} onChange={setDays} choices={LIFETIMES} />
+      <Select label="Valid" value={days} onChange={setDays} choices={LIFETIMES} />
     </FormDialog>
   );
 }
@@ -134,7 +134,7 @@ function Revoke({ token, onClose }: { token: Token; onClose: () => void }) {
       onDone={() => void queries.invalidateQueries({ queryKey: ["tokens"] })}
       onClose={onClose}
     >
-      Whoever uses it is refused from now on, and browsers that signed in through it are signed out. Tokens and join tokens that were made
+      It stops working at once, and browsers that signed in through it are signed out. Tokens and join tokens created
       with it are revoked too; to keep them, use the command with <Code>--keep-made</Code>.
     </Confirm>
   );

@@ -19,7 +19,7 @@ const TITLES: Partial<Record<Code, string>> = {
   [Code.NotFound]: "Not found",
   [Code.AlreadyExists]: "Already exists",
   [Code.FailedPrecondition]: "Not possible now",
-  [Code.Aborted]: "Changed meanwhile",
+  [Code.Aborted]: "Changed in the meantime",
   [Code.Unauthenticated]: "Signed out",
   [Code.PermissionDenied]: "Not allowed",
   [Code.ResourceExhausted]: "Too many requests",
@@ -33,15 +33,15 @@ const CONFIRMED = new Set(["WIDENS_SECRET", "RELEASES_DRAFTS"]);
 
 const RETRIED = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted]);
 
-const LOST = "No connection to the manager. What is shown stays; it is tried again by itself.";
+const LOST = "No connection to the manager. The page keeps what it shows and retries automatically.";
 const LOST_ACT =
-  "The connection to the manager was lost, and it is not known whether it was done. Nothing that you typed is lost: look when the header says Live again, and send it once more if it was not.";
+  "The connection to the manager was lost, so the result is unknown. Your input is kept: check once the header shows Live, and resend if needed.";
 
 /** What to tell a person about a failure of any kind; `isAct` where something was to be done, which nobody repeats by itself. */
 export function problemOf(error: unknown, isAct = false): Problem {
   const failure = ConnectError.from(error);
   if (failure.rawMessage.startsWith("Serialize ")) {
-    return { title: "A value does not fit", text: sentence(failure.rawMessage), reason: "UI", canRetry: false };
+    return { title: "Invalid value", text: sentence(failure.rawMessage), reason: "UI", canRetry: false };
   }
   const info = failure.findDetails(ErrorInfoSchema)[0];
   // What the transport could not send arrives as its own error; a mistake in this program is none, and is said as such.
@@ -56,7 +56,7 @@ export function problemOf(error: unknown, isAct = false): Problem {
         ? LOST_ACT
         : LOST
       : code === Code.DeadlineExceeded && !info
-        ? "The manager did not answer in time. Whether it was done is not known: look again before you repeat it."
+        ? "The manager did not answer in time, so the result is unknown: check before you try again."
         : sentence(failure.rawMessage);
   return {
     title: info && CONFIRMED.has(info.reason) ? "Needs your confirmation" : (TITLES[code] ?? "Something went wrong"),

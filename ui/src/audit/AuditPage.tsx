@@ -52,7 +52,7 @@ export function AuditPage() {
   return (
     <Page
       title="Audit"
-      lead="Every act with its author, written in the same transaction as the change. Numbers have no gaps."
+      lead="Every action with its author, written in the same transaction as the change. Numbers have no gaps."
       cli={`atoll audit list${filter ? ` --filter ${quote(filter)}` : ""}`}
       actions={<Export filter={filter} />}
     >
@@ -67,7 +67,7 @@ export function AuditPage() {
         onFilter={onFilter}
         facetLabels={{ action: "What", actor: "Who" }}
         placeholder="actor=, action=, subject="
-        empty={<Empty title="Nothing was done yet">Every act of an administrator or a node appears here.</Empty>}
+        empty={<Empty title="No activity yet">Every action of an administrator or a node appears here.</Empty>}
       />
       {open ? <Details event={open} onClose={() => setOpen(undefined)} /> : null}
     </Page>

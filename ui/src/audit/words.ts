@@ -11,7 +11,7 @@ const WORDS: Record<string, string> = {
   "node.return": "Returned by a node",
   "group.create": "Group created",
   "group.delete": "Group deleted",
-  "join_token.create": "Join token made",
+  "join_token.create": "Join token created",
   "join_token.revoke": "Join token revoked",
   "resource.create": "Resource created",
   "resource.write": "Resource written",
@@ -26,14 +26,14 @@ const WORDS: Record<string, string> = {
   "proposal.accept": "Proposal accepted",
   "proposal.decline": "Proposal declined",
   "conflict.resolve": "Conflict resolved",
-  "token.create": "Token made",
+  "token.create": "Token created",
   "token.revoke": "Token revoked",
   "access.refuse": "Sign-ins and calls refused",
-  "sign_in_link.create": "Sign-in link made",
+  "sign_in_link.create": "Sign-in link created",
   "session.create": "Signed in",
   "session.revoke": "Session ended",
   "view.save": "View saved",
-  "view.delete": "View forgotten",
+  "view.delete": "View deleted",
 };
 
 export function actionWords(action: string): string {

@@ -35,11 +35,11 @@ export function BulkBar({ selected, filter, total, onClear }: BulkBarProps) {
       {selected.size > 0 ? (
         <div className="bulk" role="region" aria-label="Selection">
           <Text size="sm" role="status">
-            {isAll ? `All ${count.toLocaleString("en")} nodes that match are chosen` : `${count.toLocaleString("en")} chosen`}
+            {isAll ? `All ${count.toLocaleString("en")} matching nodes selected` : `${count.toLocaleString("en")} selected`}
           </Text>
           {!isAll && total > selected.size ? (
             <Button size="xs" kind="quiet" onClick={() => setAll(true)}>
-              Choose all {total.toLocaleString("en")} that match
+              Select all {total.toLocaleString("en")} matching
             </Button>
           ) : null}
           {ACTS.map(({ act: one, label }) => (

@@ -34,7 +34,7 @@ export function BulkDialog({ act, wanted, onClose, onDone }: BulkDialogProps) {
   });
   if (frozen.data) return <ActForm act={act} frozen={frozen.data} onClose={onClose} onDone={onDone} />;
   return (
-    <Dialog title="Which nodes are meant" onClose={onClose}>
+    <Dialog title="Selected nodes" onClose={onClose}>
       <Answer of={frozen} what="the selection">
         {() => null}
       </Answer>
@@ -58,7 +58,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
   const words: Record<BulkAct, { submit: string; why: string | undefined }> = {
     label: { submit: `Label ${nodes}`, why: problem ?? (set.length + remove.length === 0 ? "Give a label to set or remove" : undefined) },
     move: { submit: `Move ${nodes}`, why: group === "" ? "Choose a group" : undefined },
-    cordon: { submit: `Cordon ${nodes}`, why: reason.trim() === "" ? "Say why: others will wonder" : undefined },
+    cordon: { submit: `Cordon ${nodes}`, why: reason.trim() === "" ? "Give a reason" : undefined },
     uncordon: { submit: `Uncordon ${nodes}`, why: undefined },
     remove: { submit: `Remove ${nodes}`, why: typed === String(count) ? undefined : `Type ${count} to confirm` },
   };
@@ -77,7 +77,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
       title={words[act].submit}
       submit={words[act].submit}
       kind={act === "remove" ? "danger" : "primary"}
-      disabledReason={count === 0 ? "No node is in the selection" : words[act].why}
+      disabledReason={count === 0 ? "The selection is empty" : words[act].why}
       act={() => api.fleet.actOnNodes({ ...asked(), widen })}
       done={(result) => `Done on ${result.done.toLocaleString("en")} of ${nodes}`}
       onDone={(result) => {
@@ -88,7 +88,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
     >
       <Text size="sm">
         Exactly {nodes}: {frozen.states.map((state) => `${state.count.toLocaleString("en")} ${stateLabel(state.value).toLowerCase()}`).join(", ")}.
-        Nodes that join or change meanwhile are not added.
+        Nodes that join or change in the meantime are not included.
       </Text>
       {act === "label" ? (
         <>
@@ -101,15 +101,15 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
       {changesReach && count > 0 ? <Reach frozen={frozen} act={asked().act} /> : null}
       {act === "label" || act === "move" ? (
         <Checkbox
-          label="More nodes may read sealed values"
-          description="Without it, nodes that would gain a sealed value are left out and named."
+          label="Allow more nodes to read sensitive values"
+          description="Otherwise, nodes that would gain a sensitive value are skipped and listed."
           checked={widen}
           onChange={setWiden}
         />
       ) : null}
       {act === "remove" ? (
         <>
-          <Text size="sm">Their certificates are no longer accepted and their membership ends for good. To come back they join anew.</Text>
+          <Text size="sm">Their certificates are no longer accepted and they leave the fleet for good. To come back, they must join again.</Text>
           <TextField label={`Type ${count} to confirm`} value={typed} onChange={setTyped} autoFocus />
         </>
       ) : null}

@@ -41,12 +41,12 @@ export function EnrolPage() {
   if (search.step === "new") return <EnrolWizard onLeave={() => void navigate({ to: "/enrol" })} />;
   return (
     <Page
-      title="Enrolment"
-      lead="A node joins with a token that names its group and labels. The token pins this manager's key, so a node cannot be led astray."
+      title="Enrollment"
+      lead="A node joins with a token that names its group and labels. The token pins this manager's key, so a node cannot be tricked into joining another one."
       cli="atoll enroll token list"
       actions={
         <Button kind="primary" icon={Plus} onClick={() => void navigate({ to: "/enrol", search: { step: "new" } })}>
-          Enrol a node
+          Enroll a node
         </Button>
       }
     >
@@ -75,25 +75,25 @@ function Tokens() {
           rows={list.rows}
           getId={(token) => token.id}
           empty={
-            <Empty title="No token was made yet">
+            <Empty title="No tokens yet">
               On the command line: <code>atoll enroll token create --group /</code>
             </Empty>
           }
           columns={[
-            { header: "What for", cell: (token) => <bdi>{token.description || "not said"}</bdi> },
+            { header: "Description", cell: (token) => <bdi>{token.description || "none"}</bdi> },
             { header: "State", cell: (token) => <State of={tokenState(token, managerNow())} /> },
             { header: "Group", cell: (token) => <bdi>{token.group}</bdi> },
             { header: "Labels", cell: (token) => <Labels of={token.labels} /> },
             { header: "Used", cell: (token) => `${token.uses} of ${token.usesLimit}` },
             { header: "Expires", cell: (token) => <Time at={token.expiresMs} /> },
-            { header: "Made by", cell: (token) => <bdi>{token.createdBy}</bdi> },
+            { header: "Created by", cell: (token) => <bdi>{token.createdBy}</bdi> },
             {
               header: "Actions",
               cell: (token) => (
                 <IconButton
                   label={`Revoke ${token.description || token.id}`}
                   icon={Trash2}
-                  disabledReason={tokenState(token, managerNow()) === "valid" ? undefined : "It no longer works anyway"}
+                  disabledReason={tokenState(token, managerNow()) === "valid" ? undefined : "This token no longer works"}
                   onClick={() => setRevoking(token)}
                 />
               ),
@@ -119,7 +119,7 @@ function RevokeToken({ token, onClose }: { token: JoinToken; onClose: () => void
       onDone={() => void queries.invalidateQueries({ queryKey: ["join-tokens"] })}
       onClose={onClose}
     >
-      No other node can join with it. Nodes that have joined stay.
+      No more nodes can join with it. Nodes that already joined stay.
     </Confirm>
   );
 }
@@ -144,7 +144,7 @@ export function AttemptTable({ attempts }: { attempts: readonly JoinAttempt[] })
       label="Attempts to join"
       rows={attempts}
       getId={(attempt) => `${attempt.atMs} ${attempt.name} ${attempt.outcome} ${attempt.address}`}
-      empty={<Empty title="Nobody has tried to join since the manager started">Attempts appear here with what was wrong, also those that were refused.</Empty>}
+      empty={<Empty title="No attempts since the manager started">Attempts appear here, including refused ones and why.</Empty>}
       columns={[
         { header: "When", cell: (attempt) => <Time at={attempt.atMs} /> },
         { header: "From", cell: (attempt) => attempt.address },

@@ -31,7 +31,7 @@ const LOOK_MS = 1_500;
 export function EnrolWizard({ onLeave }: { onLeave: () => void }) {
   const [made, setMade] = useState<CreateJoinTokenResponse>();
   return (
-    <Page title="Enrol a node" crumbs={[{ label: "Enrolment", to: "/enrol" }]} lead="The node makes its own keys; only the token travels to it.">
+    <Page title="Enroll a node" crumbs={[{ label: "Enrollment", to: "/enrol" }]} lead="The node creates its own keys; only the token is sent to it.">
       {made ? <Wait made={made} onLeave={onLeave} onAgain={() => setMade(undefined)} /> : <Describe onMade={setMade} />}
     </Page>
   );
@@ -78,9 +78,9 @@ function Describe({ onMade }: { onMade: (made: CreateJoinTokenResponse) => void 
       <Steps active={0} />
       <GroupField label="Home group" value={group} onChange={setGroup} description="What is published to it is what the node gets." />
       <ListField label="Labels" value={labels} onChange={setLabels} placeholder="environment=production" description="Press Enter after each." />
-      <TextField label="What is it for" value={description} onChange={setDescription} placeholder="web servers in the new rack" maxLength={200} />
+      <TextField label="Description" value={description} onChange={setDescription} placeholder="web servers in the new rack" maxLength={200} />
       <NumberInput label="How many nodes may join with it" allowDecimal={false} allowNegative={false} clampBehavior="strict" min={1} max={100_000} value={uses} onChange={(value) => setUses(Number(value) || 1)} />
-      <Select label="It works for" value={hours} onChange={setHours} choices={LIFETIMES} />
+      <Select label="Valid for" value={hours} onChange={setHours} choices={LIFETIMES} />
       {problem === undefined ? <WhatChanges change={{ case: "join", value: create(PlannedJoinSchema, { group, labels: read.labels }) }} /> : null}
       {make.error ? <ProblemNote error={make.error} /> : null}
       <Text size="sm" c="dimmed">
@@ -93,7 +93,7 @@ function Describe({ onMade }: { onMade: (made: CreateJoinTokenResponse) => void 
       </Text>
       <div className="form-actions">
         <Button type="submit" kind="primary" isBusy={make.isPending} disabledReason={problem}>
-          Make the token
+          Create the token
         </Button>
       </div>
     </form>
@@ -167,13 +167,13 @@ function Wait({ made, onLeave, onAgain }: WaitProps) {
         <Arrived key={node} name={node} />
       ))}
       {rows.some((attempt) => attempt.outcome !== "joined") ? (
-        <Note title="The manager has refused an attempt">
+        <Note title="The manager refused an attempt to join">
           <AttemptTable attempts={rows.filter((attempt) => attempt.outcome !== "joined").slice(0, 5)} />
         </Note>
       ) : null}
       {joined.length === 0 && rows.length === 0 ? <Unseen /> : null}
       <div className="form-actions">
-        <Button onClick={onAgain}>Make another token</Button>
+        <Button onClick={onAgain}>Create another token</Button>
         <Button kind="primary" onClick={onLeave}>
           {joined.length > 0 ? "Done" : "Leave; it can join later"}
         </Button>
@@ -186,13 +186,13 @@ function Wait({ made, onLeave, onAgain }: WaitProps) {
 function Unseen() {
   return (
     <details>
-      <summary>Nothing arrives?</summary>
+      <summary>Nothing happening?</summary>
       <List size="sm" mt="xs">
         <List.Item>The node cannot reach the address in the token: a name that does not resolve, a firewall, another port.</List.Item>
-        <List.Item>The node says that the root certificate is not the one the token names: it reaches another manager, or something between them ends TLS.</List.Item>
-        <List.Item>The node's clock is days off: certificates seem not to be valid yet, or to have run out.</List.Item>
+        <List.Item>The node reports a root certificate that does not match the token: it reaches another manager, or a proxy terminates TLS.</List.Item>
+        <List.Item>The node's clock is days off: certificates appear not yet valid, or expired.</List.Item>
         <List.Item>
-          The node's own words are in its log: <Code>journalctl -u atoll-agent</Code>, or what the command printed.
+          The details are in the node's log: <Code>journalctl -u atoll-agent</Code>, or the output of the command.
         </List.Item>
       </List>
     </details>
@@ -210,13 +210,13 @@ function Arrived({ name }: { name: string }) {
       {node ? (
         <p>
           <State of={node.state} /> <State of={node.syncState || "unknown"} />{" "}
-          {node.inSync ? "It holds everything that it should have." : "It is being sent what it should have."}{" "}
+          {node.inSync ? "It has everything it should have." : "It is being sent what it should have."}{" "}
           <Link to="/nodes/$node" params={{ node: name }} className="row-link">
             Open the node
           </Link>
         </p>
       ) : (
-        <p>Looking whether it is connected…</p>
+        <p>Checking the connection…</p>
       )}
     </div>
   );

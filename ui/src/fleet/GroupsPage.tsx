@@ -52,7 +52,7 @@ export function GroupsPage() {
               { header: "Group", cell: (group) => <GroupName group={group} /> },
               { header: "Description", cell: (group) => <bdi>{group.description}</bdi> },
               { header: "Nodes here", cell: (group) => group.nodes.toLocaleString("en") },
-              { header: "With those below", cell: (group) => group.nodesBelow.toLocaleString("en") },
+              { header: "Including subgroups", cell: (group) => group.nodesBelow.toLocaleString("en") },
               { header: "Published here", cell: (group) => <Published group={group} publications={publications.data?.publications ?? []} /> },
               {
                 header: "Actions",
@@ -91,7 +91,7 @@ function GroupName({ group }: { group: Group }) {
 
 function Published({ group, publications }: { group: Group; publications: readonly Publication[] }) {
   const own = publications.filter((publication) => (publication.selector?.group || "/") === group.path);
-  if (own.length === 0) return <span className="dim">nothing of its own</span>;
+  if (own.length === 0) return <span className="dim">none</span>;
   return (
     <>
       {own.map((publication) => (
@@ -104,8 +104,8 @@ function Published({ group, publications }: { group: Group; publications: readon
 }
 
 function whyNotDeleted(group: Group): string | undefined {
-  if (group.path === "/") return "The whole fleet is always a group";
-  if (group.nodesBelow > 0n) return `${group.nodesBelow.toLocaleString("en")} nodes are in it or below: move them first`;
+  if (group.path === "/") return "The root group cannot be deleted";
+  if (group.nodesBelow > 0n) return `${group.nodesBelow.toLocaleString("en")} nodes are in it or its subgroups: move them first`;
   return undefined;
 }
 
@@ -126,7 +126,7 @@ function NewGroup({ under, onClose }: { under: string; onClose: () => void }) {
       onDone={() => void queries.invalidateQueries({ queryKey: ["groups"] })}
       onClose={onClose}
     >
-      <TextField label="Path" description="Groups above it are made too, if they do not exist." value={path} onChange={setPath} monospace autoFocus />
+      <TextField label="Path" description="Missing parent groups are created too." value={path} onChange={setPath} monospace autoFocus />
       <TextField label="Description" value={description} onChange={setDescription} />
     </FormDialog>
   );

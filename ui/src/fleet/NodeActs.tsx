@@ -71,7 +71,7 @@ function LabelForm({ node, onClose }: ActProps) {
     >
       <ListField
         label="Labels"
-        description="They decide what is published to this node, sensitive values included, and grant nobody a right at it. Press Enter after each."
+        description="They decide what is published to this node, sensitive values included, but grant no one any permission on it. Press Enter after each."
         value={texts}
         onChange={setTexts}
         placeholder="environment=production"
@@ -99,7 +99,7 @@ function MoveForm({ node, onClose }: ActProps) {
         label="Home group"
         value={group}
         onChange={setGroup}
-        description="It gets what is published to the new group, and loses what only the old one brought."
+        description="It gets what is published to the new group and loses what only the old group provided."
       />
       {group !== node.group && group !== "" ? <NodeReach node={node.id} act={{ case: "moveToGroup", value: group }} /> : null}
     </FormDialog>
@@ -146,13 +146,13 @@ function ConfirmForm({ node, onClose }: ActProps) {
       submit="Confirm the node"
       cli={`atoll node confirm ${quote(node.name)}`}
       act={() => api.fleet.confirmNode({ node: node.id })}
-      done="The node counts as the server of its name"
+      done="The node was confirmed"
       onDone={useRefresh()}
       onClose={onClose}
     >
       <Text size="sm">
-        Anybody with a join token may take a free name. Confirm that this is the server that is meant by {node.name}: from then on it gets the
-        values whose scope names it as a target. Compare the fingerprint on this page with what the agent shows on the server.
+        Anyone with a join token can take an unused name. Confirm that this is really the server called {node.name}: from then on it gets the
+        sensitive values whose scope names it as a target. Compare the fingerprint on this page with what the agent shows on the server.
       </Text>
       <WhatChanges change={{ case: "confirmNode", value: node.id }} />
     </FormDialog>
@@ -166,9 +166,9 @@ function CordonForm({ node, onClose }: ActProps) {
       title={`Cordon ${node.name}`}
       submit="Cordon the node"
       cli={`atoll node cordon ${quote(node.name)} --reason ${quote(reason)}`}
-      disabledReason={reason.trim() === "" ? "Say why: others will wonder" : undefined}
+      disabledReason={reason.trim() === "" ? "Give a reason" : undefined}
       act={() => api.fleet.cordonNode({ node: node.id, cordoned: true, reason: reason.trim() })}
-      done="New content is held back from the node"
+      done="The node was cordoned"
       onDone={useRefresh()}
       onClose={onClose}
     >
@@ -185,11 +185,11 @@ function UncordonForm({ node, onClose }: ActProps) {
       submit="Uncordon the node"
       cli={`atoll node uncordon ${quote(node.name)}`}
       act={() => api.fleet.cordonNode({ node: node.id, cordoned: false, reason: "" })}
-      done="The node follows again"
+      done="The node was uncordoned"
       onDone={useRefresh()}
       onClose={onClose}
     >
-      <Text size="sm">It gets everything that was held back. It was held back because: {node.stateReason}.</Text>
+      <Text size="sm">It gets everything that was held back. Reason it was cordoned: {node.stateReason}.</Text>
     </FormDialog>
   );
 }
@@ -211,8 +211,8 @@ function RemoveForm({ node, onClose, onRemoved }: ActProps & { onRemoved: () => 
       onClose={onClose}
     >
       <Text size="sm">
-        Its certificate is no longer accepted and its membership ends for good. Edits that it has not delivered stay on it. To come back it joins
-        anew.
+        Its certificate is no longer accepted and it leaves the fleet for good. Undelivered edits stay on the node. To come back, it must join
+        again.
       </Text>
     </Confirm>
   );

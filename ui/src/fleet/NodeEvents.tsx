@@ -22,7 +22,7 @@ const COLUMNS: readonly Column<NodeEvent>[] = [
   { id: "source", header: "Source", width: "minmax(8rem, 0.7fr)", cell: (event) => SOURCES[event.source] ?? event.source },
   { id: "action", header: "What", width: "minmax(10rem, 1fr)", cell: (event) => eventWords(event.action) },
   { id: "actor", header: "Who", width: "minmax(8rem, 0.7fr)", cell: (event) => <bdi>{event.actor || "nobody"}</bdi> },
-  { id: "text", header: "In words", width: "minmax(16rem, 3fr)", cell: (event) => <span title={event.text}>{event.text}</span> },
+  { id: "text", header: "Details", width: "minmax(16rem, 3fr)", cell: (event) => <span title={event.text}>{event.text}</span> },
 ];
 
 /** Acts have their words in the audit record; the rest is a word already. */
@@ -51,7 +51,7 @@ export function NodeEvents({ node, filter }: { node: string; filter: string }) {
         void navigate({ to: "/nodes/$node", params: { node }, search: { tab: "events", ...(next ? { filter: next } : {}) }, replace: true })
       }
       facetLabels={{ source: "Source" }}
-      empty={<Empty title="Nothing happened yet">Connections, acts of administrators, edits and what was done with them appear here.</Empty>}
+      empty={<Empty title="No events yet">Connections, administrator actions, edits and decisions on them appear here.</Empty>}
     />
   );
 }

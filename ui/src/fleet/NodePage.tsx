@@ -53,7 +53,7 @@ export function NodePage() {
               ]}
             />
           ) : (
-            <Empty title="The manager says nothing about this node">Look again later.</Empty>
+            <Empty title="No data for this node">Try again later.</Empty>
           )
         }
       </Answer>
@@ -118,7 +118,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
             <>
               <dt>Name</dt>
               <dd>
-                <State of="unconfirmed" /> Nobody has said that this is the server of that name, so it gets no sensitive value that is scoped to that name.
+                <State of="unconfirmed" /> Not confirmed to be the server of that name, so it gets no sensitive values scoped to that name.
               </dd>
             </>
           )}
@@ -126,7 +126,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
           <dd>
             <LastSeen node={node} />
           </dd>
-          <dt>Waiting on the node</dt>
+          <dt>Pending reports</dt>
           <dd>{outboxWords(node)}</dd>
           <dt>Version</dt>
           <dd>{node.agentVersion || "not reported yet"}</dd>
@@ -146,7 +146,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
           </dd>
           <dt>Publications</dt>
           <dd>
-            {detail.publications.length === 0 ? "none reaches it" : null}
+            {detail.publications.length === 0 ? "none" : null}
             {detail.publications.map((publication) => (
               <Anchor key={publication} component={Link} to={`/publications/${encodeURIComponent(publication)}`} mr="sm">
                 <bdi>{publication}</bdi>
@@ -177,7 +177,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
             label="Exceptions"
             rows={detail.exceptions}
             getId={(exception) => `${exception.resource} ${exception.code} ${exception.sinceMs}`}
-            empty={<Empty title="Nothing">It took everything that it was sent, and keeps no edits of its own.</Empty>}
+            empty={<Empty title="Nothing">It applied everything it was sent and has no local edits.</Empty>}
             columns={[
               { header: "What", cell: (exception) => <State of={exception.code} /> },
               { header: "Resource", cell: (exception) => <bdi>{exception.resource}</bdi> },
@@ -192,14 +192,14 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
 }
 
 function syncReason(node: Node): string {
-  if (node.inSync) return "It has proved to run the expected configuration.";
-  if (node.syncState === "incomplete") return "It runs what it should, and a required variable has no value for it. See below which.";
-  if (node.syncState === "drift") return "It goes on running something else than it should. Look at what is not as usual below.";
-  if (node.syncState === "unknown") return "Its program does not tell what it runs.";
-  if (node.state === "never_connected") return "It has not called yet.";
+  if (node.inSync) return "It has proved that it runs the expected configuration.";
+  if (node.syncState === "incomplete") return "It runs what it should, but a required variable has no value for it. See below.";
+  if (node.syncState === "drift") return "It has drifted: it keeps running something other than it should. See below.";
+  if (node.syncState === "unknown") return "Its program does not report what it runs.";
+  if (node.state === "never_connected") return "It has not connected yet.";
   if (node.state === "cordoned") return "New content is held back while it is cordoned.";
-  if (node.state === "offline") return "It gets what it is owed when it is connected again.";
-  return "It is being sent what it should have, or is putting it in place.";
+  if (node.state === "offline") return "It catches up when it reconnects.";
+  return "It is receiving or applying what it should have.";
 }
 
 function Raw({ detail }: { detail: GetNodeResponse }) {
@@ -213,6 +213,6 @@ function Raw({ detail }: { detail: GetNodeResponse }) {
 
 /** What a node that is cut off has made since is known to nobody but itself. */
 function outboxWords({ outboxLength, connected }: Pick<Node, "outboxLength" | "connected">): string {
-  if (outboxLength > 0n) return `${outboxLength.toLocaleString("en")} reports to send${connected ? "" : " when it was last heard of"}`;
-  return connected ? "nothing to send" : "nothing when it was last heard of";
+  if (outboxLength > 0n) return `${outboxLength.toLocaleString("en")} reports to send${connected ? "" : " when last seen"}`;
+  return connected ? "nothing to send" : "nothing when last seen";
 }

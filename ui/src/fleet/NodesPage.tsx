@@ -89,7 +89,7 @@ export function NodesPage() {
       cli={`atoll node list${filter ? ` --filter ${quote(filter)}` : ""}`}
       actions={
         <Button kind="primary" icon={Plus} onClick={() => void navigate({ to: "/enrol", search: { step: "new" } })}>
-          Enrol a node
+          Enroll a node
         </Button>
       }
     >
@@ -120,7 +120,7 @@ export function NodesPage() {
               <div className="bulk" role="status">
                 The list has changed: {total.toLocaleString("en")} nodes now.
                 <Button size="xs" onClick={() => void list.refetch()}>
-                  Show it as it is now
+                  Refresh the list
                 </Button>
               </div>
             ) : null}
@@ -132,7 +132,7 @@ export function NodesPage() {
             title="No node has joined yet"
             actions={
               <Button kind="primary" onClick={() => void navigate({ to: "/enrol", search: { step: "new" } })}>
-                Enrol the first node
+                Enroll the first node
               </Button>
             }
           >

@@ -36,7 +36,7 @@ export function SavedViews({ search }: { search: Search }) {
     api.access
       .deleteView({ id: view.id })
       .then(() => {
-        tellDone("View forgotten", view.name);
+        tellDone("View deleted", view.name);
         return queries.invalidateQueries({ queryKey: ["views"] });
       })
       .catch(tellProblem);
@@ -49,19 +49,19 @@ export function SavedViews({ search }: { search: Search }) {
         groups={[
           {
             title: "Open",
-            empty: "No view has a name yet",
+            empty: "No saved views",
             items: known.map((view) => ({
               id: view.id,
               label: (
                 <>
-                  <bdi>{view.name}</bdi> <span className="dim">{view.shared ? `shared by ${view.owner}` : "only mine"}</span>
+                  <bdi>{view.name}</bdi> <span className="dim">{view.shared ? `shared by ${view.owner}` : "private"}</span>
                 </>
               ),
               onClick: () => open(view),
             })),
           },
           {
-            title: "Keep and forget",
+            title: "Manage",
             items: [
               { id: "save", label: "Save this view…", onClick: () => setSaving(true) },
               ...known
@@ -70,7 +70,7 @@ export function SavedViews({ search }: { search: Search }) {
                   id: `forget ${view.id}`,
                   label: (
                     <>
-                      Forget <bdi>{view.name}</bdi>
+                      Delete <bdi>{view.name}</bdi>
                     </>
                   ),
                   onClick: () => forget(view),

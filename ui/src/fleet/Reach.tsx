@@ -29,7 +29,7 @@ export function Reach({ frozen, act }: { frozen: Frozen | undefined; act: Act })
   if (asked.error) return <ProblemNote error={asked.error} />;
   return (
     <div className="panel reach" role="status" aria-label="What would change">
-      {asked.data ? <Changes preview={asked.data} isRemoval={act.case === "remove"} /> : "Looking what would change…"}
+      {asked.data ? <Changes preview={asked.data} isRemoval={act.case === "remove"} /> : "Checking what would change…"}
     </div>
   );
 }
@@ -49,11 +49,11 @@ export function NodeReach({ node, act }: { node: string; act: Act }) {
 function Changes({ preview, isRemoval }: { preview: PreviewNodesResponse; isRemoval: boolean }) {
   const { changes, valuesTotal, notLookedAt } = preview;
   const isNothing = changes.length === 0 && valuesTotal === 0n;
-  if (isNothing && notLookedAt === 0n) return <>Nothing that is published changes for anybody.</>;
+  if (isNothing && notLookedAt === 0n) return <>Published content would not change for any node.</>;
   return (
     <ul className="reach-list">
-      {isRemoval ? <li>A removed node keeps the files and values that it has. Replace the sensitive ones if it is not trusted any more.</li> : null}
-      {isNothing ? <li>Nothing that is published changes for anybody who was looked at.</li> : null}
+      {isRemoval ? <li>A removed node keeps the files and values it has. Replace the sensitive values if it is no longer trusted.</li> : null}
+      {isNothing ? <li>Published content would not change for any node that was checked.</li> : null}
       {changes.map((change) => (
         <li key={change.publication}>
           <bdi>{change.publication}</bdi>: {words(change)}

@@ -91,7 +91,7 @@ it("asks only what is open, one place after the other, and sends the answers by 
   expect(screen.getByText("1 of 2 answered")).toBeTruthy();
 
   fireEvent.keyDown(window, { key: "F7" });
-  fireEvent.click(await screen.findByRole("radio", { name: /Put it together/ }));
+  fireEvent.click(await screen.findByRole("radio", { name: /Merge change by change/ }));
   expect(screen.getByText(/0 of 1 changes decided/)).toBeTruthy();
   fireEvent.click(screen.getByRole("radio", { name: "Both" }));
   expect((screen.getByRole("textbox", { name: /Result/ }) as HTMLTextAreaElement).value).toBe("one\nmanager\nnode\nthree\n");
@@ -116,13 +116,13 @@ it("asks only what is open, one place after the other, and sends the answers by 
 
 it("takes one side for the rest, and keeps what was answered over a reload", async () => {
   const first = await open();
-  fireEvent.click(screen.getByRole("radio", { name: /as it was before/ }));
+  fireEvent.click(screen.getByRole("radio", { name: /keep it as before/ }));
   fireEvent.click(screen.getByRole("button", { name: "Take the manager for the rest" }));
   expect(screen.getByText("2 of 2 answered")).toBeTruthy();
   first.unmount();
   renderAt(`/conflicts/${ID}`, fake());
   await screen.findByText("2 of 2 answered");
-  expect((screen.getByRole("radio", { name: /as it was before/ }) as HTMLInputElement).checked).toBe(true);
+  expect((screen.getByRole("radio", { name: /keep it as before/ }) as HTMLInputElement).checked).toBe(true);
 });
 
 it("sends nothing when the conflict became another one, says who did what, and keeps the answers", async () => {
@@ -137,7 +137,7 @@ it("sends nothing when the conflict became another one, says who did what, and k
   expect(sent).toEqual([]);
   expect(screen.getByText("1 of 2 answered")).toBeTruthy();
   expect(screen.getByText("This place has changed since you answered")).toBeTruthy();
-  fireEvent.click(screen.getByRole("button", { name: "Go on with the new values" }));
+  fireEvent.click(screen.getByRole("button", { name: "Continue with the new values" }));
   fireEvent.click(screen.getByRole("button", { name: "Keep my answer" }));
   fireEvent.click(screen.getByRole("button", { name: /Resolve the conflict/ }));
   await waitFor(() => expect(sent).toHaveLength(1));

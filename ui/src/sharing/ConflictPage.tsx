@@ -41,7 +41,7 @@ export function ConflictPage() {
     >
       <Answer of={asked} what="the conflict">
         {(answer) => {
-          if (!answer.conflict) return <Empty title="The manager says nothing about this conflict">Look again later.</Empty>;
+          if (!answer.conflict) return <Empty title="No data for this conflict">Try again later.</Empty>;
           if (answer.conflict.state === "resolved") return <Settled key={id} conflict={answer.conflict} />;
           return <ConflictForm key={id} conflict={answer.conflict} onResolved={goOn} />;
         }}
@@ -55,7 +55,7 @@ function Lead({ conflict }: { conflict: Conflict }) {
   return (
     <>
       In the {kindOf(conflict.resource?.kind ?? "").noun} <ResourceLink resource={conflict.resource} />
-      {who ? <bdi>, between {who}</bdi> : null}, <Time at={conflict.openedMs} />. Everything else merged by itself.
+      {who ? <bdi>, between {who}</bdi> : null}, <Time at={conflict.openedMs} />. Everything else merged automatically.
     </>
   );
 }

@@ -73,7 +73,7 @@ export function ConflictsPage() {
   return (
     <Page
       title="Conflicts"
-      lead="Where two edits really disagree, a person decides, once. Everything else merged by itself."
+      lead="Where two edits really disagree, a person decides, once. Everything else merged automatically."
       cli={`atoll conflict list${filter ? ` --filter ${quote(filter)}` : ""}`}
     >
       <ListView
@@ -101,7 +101,7 @@ export function ConflictsPage() {
         }
         empty={
           <Empty title="No open conflict">
-            No edit waits for a decision. Last checked <Time at={checkedAt} never="just now" />; new conflicts show up here by themselves. One
+            No edit waits for a decision. Last checked <Time at={checkedAt} never="just now" />; new conflicts appear here automatically. One
             arises where the same place was changed on a node and here, or by two people at once. On the command line:{" "}
             <code>atoll conflict list</code>
           </Empty>

@@ -66,7 +66,7 @@ it("says why nothing is left to decide", async () => {
   show({ state: "declined" });
   const decline = await screen.findByRole("button", { name: "Decline" });
   expect(decline.getAttribute("aria-disabled")).toBe("true");
-  expect(screen.getByText(/node goes back to what is released/)).toBeTruthy();
+  expect(screen.getByText(/node goes back to the release/)).toBeTruthy();
 });
 
 it("leads to publishing what was accepted and is not released", async () => {

@@ -41,7 +41,7 @@ export function ProposalPage() {
           found ? (
             <Shown proposal={found} />
           ) : (
-            <Empty title="There is no such proposal">It may have become part of the shared resource. The resource's history shows every edit.</Empty>
+            <Empty title="There is no such proposal">It may already be part of the shared resource, whose history shows every edit.</Empty>
           )
         }
       </Answer>
@@ -52,7 +52,7 @@ export function ProposalPage() {
 
 function Acts({ proposal, onDecide }: { proposal: Proposal; onDecide: (decision: Decision) => void }) {
   const whyNot = whyNotDecided(proposal);
-  const inTheWay = proposal.conflictId ? "Resolve the conflict first: it says what becomes of the edit" : undefined;
+  const inTheWay = proposal.conflictId ? "Resolve the conflict first; that also decides the edit" : undefined;
   return (
     <>
       <Button disabledReason={whyNot} onClick={() => onDecide("decline")}>
@@ -70,16 +70,16 @@ function Shown({ proposal }: { proposal: Proposal }) {
   return (
     <>
       {proposal.conflictId ? (
-        <Note title="A conflict stands in the way">
-          The edit and what is released changed the same places.{" "}
+        <Note title="Blocked by a conflict">
+          The edit and the shared resource changed the same places.{" "}
           <Link to="/conflicts/$id" params={{ id: proposal.conflictId }} className="row-link">
-            Answer the questions
+            Resolve the conflict
           </Link>
         </Note>
       ) : null}
       {proposal.takesBack.length > 0 ? (
-        <Note title="It takes back what was saved before">
-          An undo, or an editor that had never seen it: <bdi>{proposal.takesBack.join(", ")}</bdi> stands again as it was before the last save on this node.
+        <Note title="It reverts the previous save">
+          An undo, or an editor with an older copy: <bdi>{proposal.takesBack.join(", ")}</bdi> is back to what it was before the last save on this node.
         </Note>
       ) : null}
       {proposal.state === "accepted" && resource?.hasDraft ? (

@@ -56,7 +56,7 @@ export function ProposalsPage() {
   return (
     <Page
       title="Proposals"
-      lead="Edits that were made on a node. They run there; everybody gets them when you accept them."
+      lead="Edits made on nodes. They run there; other nodes get them once you accept and release them."
       cli={`atoll proposal list${filter ? ` --filter ${quote(filter)}` : ""}`}
     >
       <ListView
@@ -72,7 +72,7 @@ export function ProposalsPage() {
         onOrder={(next) => change({ order: next })}
         facetLabels={{ state: "State", node: "Node" }}
         empty={
-          <Empty title="No node proposes anything">
+          <Empty title="No proposals">
             When somebody edits a template or a variable set on a node, the edit runs there at once and is shown here, place by place. On the
             command line: <code>atoll proposal list</code>
           </Empty>

@@ -55,7 +55,7 @@ export function PublicationPage() {
           found ? (
             <Shown publication={found} />
           ) : (
-            <Empty title="There is no such publication">It may have been deleted or never have been there. The list shows those there are.</Empty>
+            <Empty title="There is no such publication">It may have been deleted, or never existed.</Empty>
           )
         }
       </Answer>
@@ -73,7 +73,7 @@ function Shown({ publication }: { publication: Publication }) {
   const labels = selector?.labels ?? {};
   return (
     <>
-      <Section title="Whom it reaches">
+      <Section title="Nodes it reaches">
         <dl className="facts">
           <dt>To</dt>
           <dd>
@@ -93,17 +93,17 @@ function Shown({ publication }: { publication: Publication }) {
           </dd>
         </dl>
       </Section>
-      <Section title="What it brings">
+      <Section title="Resources">
         <SimpleTable
           label="Resources"
           rows={items}
           getId={(item) => item.resourceId}
-          empty={<Empty title="It brings nothing yet">Change the publication to choose templates and variable sets.</Empty>}
+          empty={<Empty title="No resources yet">Change the publication to choose templates and variable sets.</Empty>}
           columns={[
             { header: "Resource", cell: (item) => <ResourceLink resource={item} /> },
             { header: "Kind", cell: (item) => kindOf(item.kind).noun },
-            { header: "Version", cell: (item) => (item.policy === "pin" ? `Stays at ${item.version}` : "Always the newest") },
-            { header: "Brings now", cell: (item) => item.offeredVersion || (item.deleted ? "nothing: it is deleted" : "nothing: not released yet") },
+            { header: "Version", cell: (item) => (item.policy === "pin" ? `Pinned to ${item.version}` : "Always the latest") },
+            { header: "Offered now", cell: (item) => item.offeredVersion || (item.deleted ? "nothing: it is deleted" : "nothing: not released yet") },
             {
               header: "Sync",
               cell: (item) => (
@@ -140,8 +140,8 @@ function DeletePublication({ publication, onClose, onDeleted }: DeleteProps) {
       onClose={onClose}
     >
       <Text size="sm">
-        {publication.nodes === 0n ? "It reaches no node, so nothing is taken away." : `${nodes} what only this publication brings.`} It carries{" "}
-        {count === 1 ? "1 resource" : `${count.toLocaleString("en")} resources`}. What another publication brings too stays, and every resource
+        {publication.nodes === 0n ? "It reaches no node, so nothing is taken away." : `${nodes} what only this publication provides.`} It includes{" "}
+        {count === 1 ? "1 resource" : `${count.toLocaleString("en")} resources`}. What another publication also provides stays, and every resource
         keeps its history.
       </Text>
       <WhatChanges change={{ case: "deletePublication", value: publication.name }} />

@@ -40,7 +40,7 @@ it("shows what a publication would reach before it is saved, and why it cannot b
   const sent: SavePublicationRequest[] = [];
   renderAt("/publications?new=1", fake(sent));
   const dialog = await screen.findByRole("dialog", {}, { timeout: 5_000 });
-  expect(within(dialog).getByText(/Give the publication a name: then you see here/)).toBeTruthy();
+  expect(within(dialog).getByText(/Give the publication a name to see which nodes/)).toBeTruthy();
   fireEvent.change(within(dialog).getByRole("textbox", { name: "Name" }), { target: { value: "eu" } });
   fireEvent.click(await within(dialog).findByRole("checkbox", { name: /Say hello/ }));
   expect(await within(dialog).findByText("Reaches 120 nodes: 12 new, 3 lost.")).toBeTruthy();
@@ -53,7 +53,7 @@ it("shows what a publication would reach before it is saved, and why it cannot b
   fireEvent.click(within(dialog).getByRole("radio", { name: /Locked/ }));
   fireEvent.change(within(dialog).getByRole("combobox", { name: "Which version of Say hello" }), { target: { value: "pin" } });
   await within(dialog).findByRole("option", { name: "1.2.0" });
-  fireEvent.change(within(dialog).getByRole("combobox", { name: /stays at/ }), { target: { value: "1.2.0" } });
+  fireEvent.change(within(dialog).getByRole("combobox", { name: /is pinned to/ }), { target: { value: "1.2.0" } });
   expect(await within(dialog).findByText("Reaches 120 nodes: the same nodes as now.")).toBeTruthy();
   fireEvent.click(within(dialog).getByRole("button", { name: "Create the publication" }));
   await waitFor(() => expect(sent).toHaveLength(1));
@@ -64,14 +64,14 @@ it("does not let a new publication take the place of one that is there", async (
   renderAt("/publications?new=1", fake());
   const dialog = await screen.findByRole("dialog", {}, { timeout: 5_000 });
   fireEvent.change(within(dialog).getByRole("textbox", { name: "Name" }), { target: { value: "everywhere" } });
-  expect(await within(dialog).findByText(/There is a publication of this name.*then you see/)).toBeTruthy();
+  expect(await within(dialog).findByText(/A publication with this name already exists.*to see/)).toBeTruthy();
 });
 
 it("says what a deletion takes away, and wants the name typed", async () => {
   renderAt("/publications/everywhere", fake());
   fireEvent.click(await screen.findByRole("button", { name: "Delete" }, { timeout: 5_000 }));
   const dialog = await screen.findByRole("dialog");
-  expect(within(dialog).getByText(/120 nodes lose what only this publication brings/)).toBeTruthy();
+  expect(within(dialog).getByText(/120 nodes lose what only this publication provides/)).toBeTruthy();
   const submit = () => within(dialog).getByRole("button", { name: "Delete the publication" });
   expect(submit().getAttribute("aria-disabled")).toBe("true");
   fireEvent.change(within(dialog).getByRole("textbox"), { target: { value: "everywhere" } });

@@ -76,7 +76,7 @@ export function PublicationsPage() {
   return (
     <Page
       title="Publications"
-      lead="Each brings some resources to some nodes. Where two bring the same one, the higher priority wins."
+      lead="Each delivers some resources to some nodes. If two include the same resource, the higher priority wins."
       cli={`atoll publication list${filter ? ` --filter ${quote(filter)}` : ""}`}
       actions={
         <Button kind="primary" icon={Plus} onClick={() => change({ new: "1" })}>
@@ -101,11 +101,11 @@ export function PublicationsPage() {
             title="Nothing is published yet"
             actions={
               <Button kind="primary" onClick={() => change({ new: "1" })}>
-                Make the first publication
+                Create the first publication
               </Button>
             }
           >
-            A publication says which templates and variable sets go to which nodes, and what may become of edits there. On the command line:{" "}
+            A publication says which templates and variable sets go to which nodes, and what happens to edits made there. On the command line:{" "}
             <code>atoll publication set everywhere --all</code>
           </Empty>
         }

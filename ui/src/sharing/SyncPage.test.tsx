@@ -55,8 +55,8 @@ it("does not count who goes on with something else as having it", async () => {
       }),
     },
   });
-  expect(await screen.findByText("1 of 4 have it, 1 cordoned, 1 runs an edit of its own, 1 stays at another release", {}, { timeout: 5_000 })).toBeTruthy();
-  expect(screen.getByText(/Cordoned, pinned or on an edit of their own: 3 \(75%\)/)).toBeTruthy();
+  expect(await screen.findByText("1 of 4 have it, 1 cordoned, 1 runs a local edit, 1 is pinned to another release", {}, { timeout: 5_000 })).toBeTruthy();
+  expect(screen.getByText(/Cordoned, pinned or on a local edit: 3 \(75%\)/)).toBeTruthy();
   expect(screen.getByText(/Connected, without it: 0/)).toBeTruthy();
-  expect(screen.getByText("Stays at another release")).toBeTruthy();
+  expect(screen.getByText("Pinned to another release")).toBeTruthy();
 });

@@ -32,7 +32,7 @@ export function SyncPage() {
   return (
     <Page
       title="Sync"
-      lead="What is released reaches every node that is connected within seconds, and the others when they come back."
+      lead="A release reaches connected nodes within seconds, and the others when they reconnect."
       cli={syncCommand(kind, resource, node, quote)}
     >
       <About kind={kind} resource={resource} node={node} />
@@ -94,7 +94,7 @@ function Reached({ status, what }: { status: GetSyncStatusResponse; what: "it" |
   const sentence = syncSentence(status, what);
   const parts = shares(status);
   return (
-    <Section title="Who has it">
+    <Section title="Nodes that have it">
       <p className="sync-sentence" role="status">
         {sentence}
         {since !== undefined && status.offline > 0n ? (
@@ -131,23 +131,23 @@ type BehindProps = { status: GetSyncStatusResponse; limit: number; onMore: () =>
 function Behind({ status, limit, onMore }: BehindProps) {
   const behind = Number(status.expected - status.have);
   return (
-    <Section title="Who does not have it">
+    <Section title="Nodes that do not have it">
       <SimpleTable
         label="Nodes that do not have it"
         rows={status.behind}
         getId={(one) => one.node}
         empty={
           status.expected === 0n ? (
-            <Empty title="Nothing to wait for">A node has something to follow once a publication brings it a release. On the command line: atoll publication set everywhere --all</Empty>
+            <Empty title="Nothing to wait for">Nodes get something to run once a release is published to them. On the command line: atoll publication set everywhere --all</Empty>
           ) : (
-            <Empty title="Nobody is behind">Every node runs what it should.</Empty>
+            <Empty title="No node is behind">Every node runs what it should.</Empty>
           )
         }
         columns={[
           { header: "Node", cell: (one) => <NodeLink name={one.node} /> },
           { header: "State", cell: (one) => <State of={one.state} /> },
           { header: "In this state since", cell: (one) => <Time at={one.sinceMs} /> },
-          { header: "How far it is", cell: distanceWords },
+          { header: "Progress", cell: distanceWords },
         ]}
       />
       {behind > status.behind.length ? (
@@ -172,7 +172,7 @@ function Behind({ status, limit, onMore }: BehindProps) {
 function Failed({ status }: { status: GetSyncStatusResponse }) {
   const nodes = status.failed === 1n ? "One node received it and could not apply it. Its page says why." : `${status.failed.toLocaleString("en")} nodes received it and could not apply it. Their pages say why.`;
   return (
-    <Section title="Who failed">
+    <Section title="Failed nodes">
       <p className="sync-line">{nodes}</p>
     </Section>
   );

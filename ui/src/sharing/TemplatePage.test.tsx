@@ -88,7 +88,7 @@ it("leads to the question when the manager cannot merge", async () => {
   manager.conflictId = "42";
   await editing(manager);
   fireEvent.click(screen.getByRole("button", { name: "Save" }));
-  const link = await screen.findByRole("link", { name: "Answer the question" });
+  const link = await screen.findByRole("link", { name: "Resolve the conflict" });
   expect(link.getAttribute("href")).toBe("/conflicts/42");
 });
 
@@ -98,7 +98,7 @@ it("offers what was typed and not saved, and goes on from there", async () => {
   await waitFor(() => expect(JSON.stringify({ ...localStorage })).toContain("echo mine"));
   cleanup();
   renderAt("/templates/Restart", manager.fake);
-  fireEvent.click(await screen.findByRole("button", { name: "Go on with it" }));
+  fireEvent.click(await screen.findByRole("button", { name: "Continue editing" }));
   expect((await screen.findByLabelText<HTMLTextAreaElement>("Script", { selector: "textarea" })).value).toBe("echo mine");
   fireEvent.click(screen.getByRole("button", { name: "Discard" }));
   await waitFor(() => expect(JSON.stringify({ ...localStorage })).not.toContain("echo mine"));

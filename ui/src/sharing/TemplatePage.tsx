@@ -130,7 +130,7 @@ function QuestionNote({ id }: { id: string }) {
     <Note title="Saved. It does not merge automatically: resolve the conflict">
       It and a newer edit change the same place.{" "}
       <Link to="/conflicts/$id" params={{ id }} className="row-link">
-        Answer the question
+        Resolve the conflict
       </Link>
     </Note>
   );

@@ -20,7 +20,7 @@ export function ValueLines({ of: { values, valuesTotal, notLookedAt }, isRemoval
         </li>
       ))}
       {more > 0n ? <li>And {more.toLocaleString("en")} more values.</li> : null}
-      {notLookedAt > 0n ? <li>{notLookedAt.toLocaleString("en")} nodes were not looked at value by value.</li> : null}
+      {notLookedAt > 0n ? <li>{notLookedAt.toLocaleString("en")} nodes were not checked for changed values.</li> : null}
     </>
   );
 }

@@ -75,7 +75,7 @@ function VariableSet({ newest }: { newest: GetResourceResponse }) {
         <Note title="Saved. It does not merge automatically: resolve the conflict">
           It and a newer edit change the same place.{" "}
           <Link to="/conflicts/$id" params={{ id: conflictId }} className="row-link">
-            Answer the question
+            Resolve the conflict
           </Link>
         </Note>
       ) : null}

@@ -4,18 +4,18 @@ import { newcomerWords, nodesWords } from "./WhatChanges";
 
 const nothing = { nodes: 0n, cordoned: 0n, ownEdits: 0n, confirms: false };
 
-it("names those who get something else later, and those who go on with an edit of their own", () => {
+it("names the nodes that get it later, and those that keep a local edit", () => {
   expect(nodesWords(nothing)).toEqual([]);
-  expect(nodesWords({ ...nothing, nodes: 1n })).toEqual(["1 node would get something else than now."]);
+  expect(nodesWords({ ...nothing, nodes: 1n })).toEqual(["Published content would change for 1 node."]);
   expect(nodesWords({ ...nothing, nodes: 12_000n, cordoned: 1n, ownEdits: 2n })).toEqual([
-    "12,000 nodes would get something else than now.",
-    "1 of them is cordoned, and gets it once it is uncordoned.",
-    "2 of them go on with edits of their own, merged with it where the two merge.",
+    "Published content would change for 12,000 nodes.",
+    "1 of them is cordoned and gets the change once uncordoned.",
+    "2 of them keep their local edits, merged with the change where the two merge.",
   ]);
 });
 
 it("says that a new name also confirms the node", () => {
-  expect(nodesWords({ ...nothing, confirms: true })).toEqual(["It also confirms the node: sensitive values for its very name are for it from then on."]);
+  expect(nodesWords({ ...nothing, confirms: true })).toEqual(["This also confirms the node: sensitive values scoped to its name then apply to it."]);
 });
 
 it("counts what a node that joins would get", () => {

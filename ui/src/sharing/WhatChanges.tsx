@@ -24,7 +24,7 @@ export function WhatChanges({ change }: { change: Change }) {
   if (asked.error) return <ProblemNote error={asked.error} />;
   return (
     <div className="panel reach" role="status" aria-label="What would change">
-      {asked.data ? <Answered of={asked.data} isJoin={planned.case === "join"} /> : "Looking what would change…"}
+      {asked.data ? <Answered of={asked.data} isJoin={planned.case === "join"} /> : "Checking what would change…"}
     </div>
   );
 }
@@ -32,7 +32,7 @@ export function WhatChanges({ change }: { change: Change }) {
 function Answered({ of, isJoin }: { of: PreviewChangeResponse; isJoin: boolean }) {
   const lines = isJoin ? newcomerWords(of.offered) : nodesWords(of);
   if (lines.length === 0 && of.valuesTotal === 0n) {
-    return isJoin ? <>Nothing is published to a node that joins so.</> : <>Nothing that is published changes for anybody.</>;
+    return isJoin ? <>Nothing is published to a node that joins with these settings.</> : <>Published content would not change for any node.</>;
   }
   return (
     <ul className="reach-list">
@@ -47,10 +47,10 @@ function Answered({ of, isJoin }: { of: PreviewChangeResponse; isJoin: boolean }
 /** The nodes that would get something else, and what of them do not simply take it. */
 export function nodesWords(of: Pick<PreviewChangeResponse, "nodes" | "cordoned" | "ownEdits" | "confirms">): string[] {
   return [
-    counted(of.nodes, "1 node would get something else than now.", "nodes would get something else than now."),
-    counted(of.cordoned, "1 of them is cordoned, and gets it once it is uncordoned.", "of them are cordoned, and get it once they are uncordoned."),
-    counted(of.ownEdits, "1 of them goes on with an edit of its own, merged with it where the two merge.", "of them go on with edits of their own, merged with it where the two merge."),
-    of.confirms ? "It also confirms the node: sensitive values for its very name are for it from then on." : undefined,
+    of.nodes === 0n ? undefined : `Published content would change for ${counted(of.nodes, "1 node", "nodes")}.`,
+    counted(of.cordoned, "1 of them is cordoned and gets the change once uncordoned.", "of them are cordoned and get the change once uncordoned."),
+    counted(of.ownEdits, "1 of them keeps its local edit, merged with the change where the two merge.", "of them keep their local edits, merged with the change where the two merge."),
+    of.confirms ? "This also confirms the node: sensitive values scoped to its name then apply to it." : undefined,
   ].filter((line) => line !== undefined);
 }
 

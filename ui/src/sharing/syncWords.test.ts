@@ -10,7 +10,7 @@ describe("sync in words", () => {
     expect(syncSentence({ ...status, failed: 3n, applied: 9_995n }, "everything")).toBe(
       "9,998 of 10,000 have everything, 2 offline, 9,995 applied it, 3 reported a problem",
     );
-    expect(syncSentence({ ...status, expected: 0n }, "it")).toContain("no publication");
+    expect(syncSentence({ ...status, expected: 0n }, "it")).toContain("not published to any node");
   });
 
   it("never says that all have it while one does not", () => {

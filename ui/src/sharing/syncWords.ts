@@ -11,17 +11,17 @@ export function count(number: bigint): string {
 
 /** "9,998 of 10,000 have it, 2 offline". */
 export function syncSentence(status: Status, what: "it" | "everything"): string {
-  if (status.expected === 0n) return what === "it" ? "No node should have it: it is deleted or not released, or no publication brings it to one." : "No node has joined yet.";
+  if (status.expected === 0n) return what === "it" ? "No node should have it: it is deleted, not released, or not published to any node." : "No node has joined yet.";
   const others: [number: bigint | undefined, one: string, many: string][] = [
     [status.offline, "offline", "offline"],
     [status.cordoned, "cordoned", "cordoned"],
-    [status.ownEdits, "runs an edit of its own", "run edits of their own"],
-    [status.pinned, "stays at another release", "stay at another release"],
+    [status.ownEdits, "runs a local edit", "run local edits"],
+    [status.pinned, "is pinned to another release", "are pinned to another release"],
     [status.applied, "applied it", "applied it"],
     [status.failed, "reported a problem", "reported a problem"],
     [status.incomplete, "lacks a required value", "lack a required value"],
-    [status.drifting, "runs something else than it should", "run something else than they should"],
-    [status.unknown, "does not say what it runs", "do not say what they run"],
+    [status.drifting, "has drifted", "have drifted"],
+    [status.unknown, "does not report what it runs", "do not report what they run"],
   ];
   const parts = others.flatMap(([number = 0n, one, many]) => (number > 0n ? [`${count(number)} ${number === 1n ? one : many}`] : []));
   return [`${count(status.have)} of ${count(status.expected)} have ${what}`, ...parts].join(", ");
@@ -40,7 +40,7 @@ export function shares(status: Status): Share[] {
     { id: "behind", label: "Connected, without it", nodes: waiting },
     { id: "offline", label: "Offline, without it", nodes: offline },
     ...(lacking > 0n ? [{ id: "lacking" as const, label: "Without a required value", nodes: lacking }] : []),
-    ...(apart > 0n ? [{ id: "apart" as const, label: "Cordoned, pinned or on an edit of their own", nodes: apart }] : []),
+    ...(apart > 0n ? [{ id: "apart" as const, label: "Cordoned, pinned or on a local edit", nodes: apart }] : []),
   ];
 }
 

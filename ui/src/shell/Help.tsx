@@ -10,7 +10,7 @@ import { PLACES } from "./places";
 
 const KEYS: readonly [string, string][] = [
   ["Ctrl K", "Search, go anywhere, do anything"],
-  ["/", "To the filter of the list"],
+  ["/", "Focus the list filter"],
   ["?", "This help"],
   ["j, k or arrows", "Next and previous row"],
   ["x or space", "Select the row; with Shift up to it"],
@@ -27,8 +27,8 @@ export function HelpDialog({ onClose }: { onClose: () => void }) {
     <Dialog title="Keyboard and settings" onClose={onClose}>
       <div className="form">
         <Checkbox
-          label="Single keys work"
-          description="Switch off if speech or other input sets them off by accident."
+          label="Single-key shortcuts"
+          description="Turn off if speech or other input triggers them by accident."
           checked={single}
           onChange={(isOn) => {
             switchSingleKeys(isOn);

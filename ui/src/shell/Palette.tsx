@@ -11,7 +11,7 @@ import { PLACES } from "./places";
 type Entry = { id: string; label: string; kind: string; to: string; search?: Record<string, string> };
 
 const ACTS: readonly Entry[] = [
-  { id: "act-enrol", label: "Enrol a node", kind: "Act", to: "/enrol", search: { step: "new" } },
+  { id: "act-enrol", label: "Enroll a node", kind: "Act", to: "/enrol", search: { step: "new" } },
   { id: "act-template", label: "New or imported template", kind: "Act", to: "/templates", search: { new: "1" } },
   { id: "act-set", label: "New variable set", kind: "Act", to: "/variable-sets", search: { new: "1" } },
   { id: "act-publication", label: "New publication", kind: "Act", to: "/publications", search: { new: "1" } },
@@ -93,7 +93,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
       </div>
       {entries.length === 0 ? (
         <Text p="md" size="sm" c="dimmed" role="status">
-          {found.error ? problemOf(found.error).text : "Nothing has that name."}
+          {found.error ? problemOf(found.error).text : "No matches."}
         </Text>
       ) : null}
     </Modal>

@@ -42,9 +42,9 @@ export function SignInDialog({ onDone }: { onDone: () => void }) {
   return (
     <Dialog title="Your session has ended" onClose={() => {}} isFixed>
       <Text size="sm" mb="sm">
-        Sign in again to go on. The page behind this stays as it is, with everything you typed.
+        Sign in again to continue. The page behind this dialog keeps everything you typed.
       </Text>
-      <LinkForm onDone={onDone} submit="Sign in and go on" />
+      <LinkForm onDone={onDone} submit="Sign in and continue" />
     </Dialog>
   );
 }
@@ -78,7 +78,7 @@ export function SignInPage() {
       ) : null}
       {isTrying ? null : <LinkForm onDone={() => location.replace("/")} submit="Sign in" />}
       <Anchor href="/" size="sm">
-        I am signed in already
+        I am already signed in
       </Anchor>
     </main>
   );

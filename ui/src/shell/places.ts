@@ -26,7 +26,7 @@ export const PLACES: readonly { title: string; places: readonly Place[] }[] = [
       { to: "/", label: "Overview", icon: House, keys: "g o" },
       { to: "/nodes", label: "Nodes", icon: Server, keys: "g n" },
       { to: "/groups", label: "Groups", icon: FolderTree, keys: "g g" },
-      { to: "/enrol", label: "Enrolment", icon: KeyRound, keys: "g e" },
+      { to: "/enrol", label: "Enrollment", icon: KeyRound, keys: "g e" },
     ],
   },
   {

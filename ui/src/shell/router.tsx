@@ -25,7 +25,7 @@ export async function loadPages(): Promise<void> {
 
 const root = createRootRoute({
   component: Outlet,
-  notFoundComponent: () => <Empty title="There is no such page">The address may be old. The menu leads everywhere.</Empty>,
+  notFoundComponent: () => <Empty title="Page not found">The address may be out of date. Use the menu to continue.</Empty>,
   errorComponent: ({ error }) => <ProblemNote error={error} />,
 });
 

@@ -72,8 +72,8 @@ function Counters({ status }: { status: GetStatusResponse }) {
       <Counter value={status.nodes} label="Nodes" hint="in the fleet" to="/nodes" />
       <Counter value={status.nodesOnline} label="Connected" wantsAttention={offline > 0n} hint={status.nodes === 0n ? "none yet" : offline === 0n ? "all of them" : `${offline.toLocaleString("en")} not connected`} to="/nodes" search={offline === 0n ? {} : { filter: "connected=false" }} />
       <Counter value={status.nodesInSync} label="In sync" wantsAttention={behind > 0n} hint={status.nodes === 0n ? "none yet" : behind === 0n ? "all of them" : `${behind.toLocaleString("en")} not in sync`} to="/nodes" search={behind === 0n ? {} : { filter: "in_sync=false" }} />
-      <Counter value={status.conflictsOpen} label="Conflicts" wantsAttention={status.conflictsOpen > 0n} hint={status.conflictsOpen === 0n ? "nothing to decide" : "need a person"} to="/conflicts" />
-      <Counter value={status.proposalsOpen} label="Proposals" wantsAttention={status.proposalsOpen > 0n} hint={status.proposalsOpen === 0n ? "nothing to decide" : "wait for a decision"} to="/proposals" />
+      <Counter value={status.conflictsOpen} label="Conflicts" wantsAttention={status.conflictsOpen > 0n} hint={status.conflictsOpen === 0n ? "nothing to decide" : "need a decision"} to="/conflicts" />
+      <Counter value={status.proposalsOpen} label="Proposals" wantsAttention={status.proposalsOpen > 0n} hint={status.proposalsOpen === 0n ? "nothing to decide" : "await a decision"} to="/proposals" />
       <Counter value={status.resources} label="Resources" hint={status.publications === 1n ? "and 1 publication" : `and ${status.publications.toLocaleString("en")} publications`} to="/templates" />
     </nav>
   );
@@ -83,7 +83,7 @@ type Step = { title: string; isDone: boolean; to: string; search: Record<string,
 
 function FirstSteps({ status }: { status: GetStatusResponse }) {
   const steps: Step[] = [
-    { title: "Enrol the first node", isDone: status.nodes > 0n, to: "/enrol", search: { step: "new" }, command: "atoll enroll token create --group /", why: "A node is a server that follows this manager." },
+    { title: "Enroll the first node", isDone: status.nodes > 0n, to: "/enrol", search: { step: "new" }, command: "atoll enroll token create --group /", why: "A node is a server that follows this manager." },
     { title: "Create or import a template", isDone: status.resources > 0n, to: "/templates", search: { new: "1" }, command: "atoll template import FILE.json --publish", why: "Templates and variable sets are what nodes share." },
     { title: "Publish it", isDone: status.publications > 0n, to: "/publications", search: { new: "1" }, command: "atoll publication set everywhere --all", why: "A publication says which nodes get which resources." },
   ];
@@ -151,7 +151,7 @@ function LastChanges() {
           label="Last changes"
           rows={answer.events}
           getId={(event) => event.number.toString()}
-          empty={<Empty title="Nothing was done yet" />}
+          empty={<Empty title="No activity yet" />}
           columns={[
             { header: "When", cell: (event) => <Time at={event.atMs} /> },
             { header: "Who", cell: (event) => <bdi>{event.actor}</bdi> },

@@ -50,7 +50,7 @@ export function SyncChart() {
       </div>
       <Answer of={asked} what="the samples">
         {(answer) => {
-          if (answer.samples.length < 2) return <Empty title="Nothing to draw yet">The manager writes down how the fleet is once a minute: two points make a line.</Empty>;
+          if (answer.samples.length < 2) return <Empty title="No data yet">The manager takes one sample a minute; the chart needs at least two.</Empty>;
           return isTable === "table" ? <SampleTable samples={answer.samples} /> : <Lines samples={answer.samples} />;
         }}
       </Answer>

@@ -59,7 +59,7 @@ type FormDialogProps<T> = {
   children: ReactNode;
 };
 
-const LEAVING = "What you typed is not saved. Close once more to throw it away.";
+const LEAVING = "What you typed is not saved. Close again to discard it.";
 
 /** A form that acts. A failure stands in the form, and nothing that was typed is lost. */
 export function FormDialog<T>(props: FormDialogProps<T>) {

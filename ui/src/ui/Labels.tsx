@@ -23,7 +23,7 @@ export function readLabels(texts: readonly string[]): { labels: Record<string, s
   const labels: Record<string, string> = {};
   for (const text of texts) {
     const at = text.indexOf("=");
-    if (at < 1) return { labels, problem: `"${text}" is no label; write key=value` };
+    if (at < 1) return { labels, problem: `"${text}" is not a label; use key=value` };
     labels[text.slice(0, at).trim()] = text.slice(at + 1).trim();
   }
   return { labels };

@@ -12,14 +12,14 @@ type Word = keyof Words;
 const ASKED: Record<string, { word: Word; label: string; description: string; flag: string }> = {
   WIDENS_SECRET: {
     word: "widen",
-    label: "More nodes may read the sealed value",
-    description: "The nodes that are named above can read it from then on.",
+    label: "Allow more nodes to read the sensitive value",
+    description: "The nodes named above will be able to read it.",
     flag: "--widen",
   },
   RELEASES_DRAFTS: {
     word: "withDrafts",
-    label: "Release the drafts of others too",
-    description: "What is named above is published together with this.",
+    label: "Also release other people's drafts",
+    description: "The drafts named above are released together with this.",
     flag: "--with-drafts",
   },
 };

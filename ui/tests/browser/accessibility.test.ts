@@ -107,7 +107,7 @@ test("by keyboard alone: the palette finds what has a name and goes there", asyn
 test("single keys can be switched off", async () => {
   const { page, context } = await signedIn(browser, fleet);
   await page.keyboard.press("?");
-  await page.getByRole("checkbox", { name: "Single keys work" }).uncheck();
+  await page.getByRole("checkbox", { name: "Single-key shortcuts" }).uncheck();
   await page.keyboard.press("Escape");
   await page.keyboard.press("g");
   await page.keyboard.press("n");

@@ -43,7 +43,7 @@ test("a session that ends in the middle of a form loses nothing that was typed",
   const again = page.getByRole("dialog", { name: "Your session has ended" });
   await again.waitFor();
   await again.getByLabel("One-time link").fill(await fleet.cli("ui", "open", "--print"));
-  await again.getByRole("button", { name: "Sign in and go on" }).click();
+  await again.getByRole("button", { name: "Sign in and continue" }).click();
   await again.waitFor({ state: "hidden" });
   expect(await page.getByLabel("Description").inputValue()).toBe("typed before the session ended");
   await page.getByRole("button", { name: "Create the group" }).click();

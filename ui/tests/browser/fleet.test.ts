@@ -38,7 +38,7 @@ test("a person enrols a node and watches it arrive", async () => {
   await page.getByLabel("Home group").selectOption("/eu/prod");
   await page.getByRole("combobox", { name: "Labels" }).fill("environment=production");
   await page.keyboard.press("Enter");
-  await page.getByRole("button", { name: "Make the token" }).click();
+  await page.getByRole("button", { name: "Create the token" }).click();
   await page.getByLabel("Name of the node in the fleet").fill("web-1");
   await page.getByText("By hand").click();
   await page.getByText("Waiting for a node to join").waitFor();
@@ -50,12 +50,12 @@ test("a person enrols a node and watches it arrive", async () => {
   const taken = fleet.agent("web-1");
   taken.start(token);
   await page.getByText("web-1 has joined.").waitFor();
-  await page.getByText("It holds everything that it should have.").waitFor();
+  await page.getByText("It has everything it should have.").waitFor();
 
   // The token was for one node: a second attempt is refused, and the page says why.
   const second = fleet.agent("web-2");
   second.start(token);
-  await page.getByText("The manager has refused an attempt").waitFor();
+  await page.getByText("The manager refused an attempt to join").waitFor();
   await page.getByText(/was good for 1 nodes/).first().waitFor();
   await second.stop();
   await page.getByRole("link", { name: "Open the node" }).click();
@@ -109,7 +109,7 @@ test("a node that is cut off is shown as such, with the reason, and back when it
   await agent.stop();
   await page.getByRole("gridcell").filter({ hasText: "Offline" }).waitFor();
   await page.getByRole("link", { name: "edge-1" }).click();
-  await page.getByText("its connection ended; it keeps running what it has").first().waitFor();
+  await page.getByText("disconnected; it keeps running what it has").first().waitFor();
   agent.start();
   await page.getByRole("region", { name: "State" }).getByText("Online").waitFor();
 });
@@ -122,7 +122,7 @@ test("an act on many nodes is done to exactly as many as were confirmed", async 
   await Promise.all(agents.map((agent) => fleet.cli("node", "wait", agent.name)));
   await page.goto("/nodes?filter=many");
   await page.getByRole("checkbox", { name: "Select many-1" }).check();
-  await page.getByRole("button", { name: "Choose all 5 that match" }).click();
+  await page.getByRole("button", { name: "Select all 5 matching" }).click();
   await page.getByRole("region", { name: "Selection" }).getByRole("button", { name: "Label" }).click();
   const dialog = page.getByRole("dialog", { name: "Label 5 nodes" });
   await dialog.getByRole("combobox", { name: "Set labels" }).fill("wave=first");
@@ -146,7 +146,7 @@ test("a view of the list is kept under a name", async () => {
   await page.getByText("The view was saved").waitFor();
   await page.goto("/nodes");
   await page.getByRole("button", { name: "Views" }).click();
-  await page.getByRole("button", { name: /^Who is away only mine/ }).click();
+  await page.getByRole("button", { name: /^Who is away private/ }).click();
   await expect.poll(() => new URL(page.url()).searchParams.get("filter")).toBe("state=offline");
   expect(await page.getByLabel("Filter nodes").inputValue()).toBe("state=offline");
 });

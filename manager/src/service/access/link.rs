@@ -56,7 +56,7 @@ pub async fn create(
 ) -> Result<(SignInLinkRecord, SignInCode)> {
     let lifetime_ms = if lifetime_ms == 0 { LIFETIME_MS } else { lifetime_ms };
     if !(1..=LIFETIME_LIMIT_MS).contains(&lifetime_ms) {
-        return Err(Error::invalid("BAD_LIMIT", "a sign-in link is good for up to an hour; ask for less"));
+        return Err(Error::invalid("BAD_LIMIT", "a sign-in link is valid for at most an hour; choose a shorter time"));
     }
     let code = SignInCode { id: request_id.unwrap_or_else(clock::new_id), secret: clock::random() };
     let record = SignInLinkRecord {
@@ -73,7 +73,7 @@ pub async fn create(
         return Err(Error::new(
             ErrorKind::Exhausted,
             "TOO_MANY_LINKS",
-            "too many sign-in links are open; use one of them, or wait until some have run out",
+            "too many sign-in links are open; use one of them, or wait until some expire",
         ));
     }
     link_create(&tx, &record).await?;
@@ -85,7 +85,7 @@ pub async fn create(
 fn refused() -> Error {
     Error::unauthenticated(
         "BAD_SIGN_IN_CODE",
-        "this link is wrong, was used already, or has expired; make another with: atoll ui open",
+        "this link is invalid, already used, or expired; create another with: atoll ui open",
     )
 }
 

@@ -115,7 +115,7 @@ pub async fn create(
     if lifetime_ms < 0 {
         return Err(Error::invalid(
             "BAD_LIMIT",
-            "a token's lifetime is over before it began; leave it out for one without an end",
+            "a token's lifetime cannot be negative; omit it for a token that never expires",
         ));
     }
     let mut tx = services.store.begin().await?;
@@ -187,9 +187,9 @@ pub async fn revoke(services: &Services, caller: &Caller, name_or_id: &str, keep
     let ids: BTreeSet<TokenId> = going.iter().map(|token| token.id).collect();
     if tokens.iter().filter(|token| is_alive(token, caller.now)).all(|token| ids.contains(&token.id)) {
         let text = match keep_made {
-            true => "this is the last token that works; create another one first",
+            true => "this is the last valid token; create another one first",
             false => {
-                "no token that works would be left, since what was made with this one goes with it; create another one \
+                "no valid token would be left, since tokens created with this one are revoked too; create another one \
                  first, or keep those (--keep-made)"
             }
         };

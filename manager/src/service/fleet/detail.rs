@@ -63,11 +63,11 @@ pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
         text: match missing.is_lost {
             true => format!(
                 "the value of {} was lost when the manager's database was restored; set it again (atoll vars set \
-                 --sensitive) and publish that",
+                 --sensitive) and publish it",
                 missing.name
             ),
             false => format!(
-                "{} is required and no value of it applies to this node; give it one (atoll vars set) and publish that",
+                "{} is required but has no value for this node; set one (atoll vars set) and publish it",
                 missing.name
             ),
         },

@@ -113,12 +113,12 @@ fn in_words(event: &AuditRecord) -> String {
         "node.join" => format!("joined in {}", text("group")),
         "node.label" => labels(&detail),
         "node.move" => format!("moved from {} to {}", text("from"), text("to")),
-        "node.rename" => format!("renamed; it was {} before", text("from")),
-        "node.cordon" => said("held back from new content", &text("reason")),
-        "node.uncordon" => "follows again".to_owned(),
+        "node.rename" => format!("renamed from {}", text("from")),
+        "node.cordon" => said("cordoned", &text("reason")),
+        "node.uncordon" => "uncordoned".to_owned(),
         "node.remove" => "removed from the fleet".to_owned(),
-        "node.certificate.renew" => "got its next certificate".to_owned(),
-        "node.certificate.recover" => "came back with its identity key".to_owned(),
+        "node.certificate.renew" => "certificate renewed".to_owned(),
+        "node.certificate.recover" => "recovered with its identity key".to_owned(),
         _ => format!("{} on {}", event.action, event.subject),
     }
 }
@@ -152,7 +152,7 @@ mod tests {
     fn acts_are_told_in_words() {
         let labelled = event("node.label", &json!({ "set": { "role": "web" }, "remove": ["old"] }));
         assert_eq!(in_words(&labelled), "labels: role=web, old removed");
-        assert_eq!(in_words(&event("node.cordon", &json!({ "reason": "audit" }))), "held back from new content: audit");
+        assert_eq!(in_words(&event("node.cordon", &json!({ "reason": "audit" }))), "cordoned: audit");
         assert_eq!(in_words(&event("something.new", &json!({}))), "something.new on n");
     }
 }

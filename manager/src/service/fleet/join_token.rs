@@ -40,11 +40,11 @@ pub struct NewJoinToken {
 pub async fn create(services: &Services, caller: &Caller, wish: NewJoinToken) -> Result<(JoinTokenRecord, JoinToken)> {
     let uses_limit = wish.uses_limit.max(1);
     if wish.node_name.is_some() && uses_limit > 1 {
-        return Err(Error::invalid("BAD_LIMIT", "a join token that names a node is good for that one node"));
+        return Err(Error::invalid("BAD_LIMIT", "a join token that names a node is valid for that node only"));
     }
     let lifetime_ms = if wish.lifetime_ms == 0 { LIFETIME_MS } else { wish.lifetime_ms };
     if uses_limit > USES_LIMIT || !(1..=LIFETIME_LIMIT_MS).contains(&lifetime_ms) {
-        return Err(Error::invalid("BAD_LIMIT", "a join token is good for up to 100,000 nodes and up to 30 days"));
+        return Err(Error::invalid("BAD_LIMIT", "a join token is valid for at most 100,000 nodes and 30 days"));
     }
     for (key, value) in &wish.labels {
         check_label(key, value).map_err(|error| Error::invalid("BAD_LABEL", error.to_string()))?;
@@ -92,8 +92,8 @@ pub async fn check_place(database: &impl Database, group: &GroupPath, name: Opti
     super::node::check_script(name)?;
     if let Some(node) = node_named(database, name.as_str()).await? {
         let text = format!(
-            "{} is a node of this fleet already; a server whose certificate ran out comes back by itself, and one that is built anew \
-             joins under its name once the old one was removed (atoll node remove {})",
+            "{} is already a node of this fleet; a server with an expired certificate recovers on its own, and a \
+             rebuilt one can join under its name once the old node is removed (atoll node remove {})",
             node.name, node.name
         );
         return Err(Error::new(ErrorKind::AlreadyExists, "NAME_TAKEN", text));

@@ -97,15 +97,13 @@ fn state_of(record: &NodeRecord, seen: &SeenRecord) -> (&'static str, String, i6
         NodeStanding::Removed => ("removed", said("removed by an administrator"), record.standing_since_ms),
         NodeStanding::Cordoned => {
             let connected = if seen.online { "connected" } else { "not connected" };
-            ("cordoned", format!("{}; {connected}", said("held back by an administrator")), record.standing_since_ms)
+            ("cordoned", format!("{}; {connected}", said("cordoned by an administrator")), record.standing_since_ms)
         }
         NodeStanding::Active if seen.online => ("online", "connected".to_owned(), seen.since_ms),
         NodeStanding::Active if seen.last_seen_ms == 0 => {
-            ("never_connected", "joined, and has not called yet".to_owned(), record.joined_ms)
+            ("never_connected", "joined, but has not connected yet".to_owned(), record.joined_ms)
         }
-        NodeStanding::Active => {
-            ("offline", "its connection ended; it keeps running what it has".to_owned(), seen.since_ms)
-        }
+        NodeStanding::Active => ("offline", "disconnected; it keeps running what it has".to_owned(), seen.since_ms),
     }
 }
 

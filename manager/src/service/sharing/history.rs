@@ -314,10 +314,7 @@ impl Loaded {
         if seen.is_empty() {
             return Err(Error::invalid(
                 "PRECONDITION_NEEDED",
-                format!(
-                    "say which revision of {what} you looked at (now {}), or * for whichever it is",
-                    present.short()
-                ),
+                format!("specify which revision of {what} you reviewed (now {}), or * for any", present.short()),
             ));
         }
         let by = self
@@ -326,7 +323,7 @@ impl Loaded {
             .map_or_else(String::new, |record| format!(" by {} at {}", record.provenance.author, record.provenance.at));
         Err(Error::precondition(
             "CHANGED_MEANWHILE",
-            format!("{what} has changed since you looked: it is at {} now{by}; look at it again", present.short()),
+            format!("{what} has changed since you reviewed it: now {}{by}; review it again", present.short()),
         ))
     }
 

@@ -60,18 +60,18 @@ fn expect(present: Option<&PublicationRecord>, seen: &str) -> Result<()> {
         (Some(record), "") => Err(Error::invalid(
             "PRECONDITION_NEEDED",
             format!(
-                "publication {} exists already; say which state of it you looked at (its etag, now {}), or * for any",
+                "publication {} already exists; specify the etag you reviewed (now {}), or * for any",
                 record.name,
                 etag(record)
             ),
         )),
         (Some(record), seen) if seen == etag(record) => Ok(()),
         (Some(record), _) => changed(format!(
-            "publication {} has changed since you looked; look at it again (its etag is {} now)",
+            "publication {} has changed since you reviewed it; review it again (its etag is now {})",
             record.name,
             etag(record)
         )),
-        (None, _) => changed("this publication was deleted or renamed since you looked".to_owned()),
+        (None, _) => changed("this publication was deleted or renamed since you reviewed it".to_owned()),
     }
 }
 
@@ -308,8 +308,8 @@ async fn check_priority(database: &impl Database, record: &PublicationRecord, al
             return Err(Error::precondition(
                 "PRIORITY_TIE",
                 format!(
-                    "publication {} brings \"{name}\" too, with the same priority {}; give this one a higher or lower \
-                     priority, so that it is plain which one wins",
+                    "publication {} also includes \"{name}\" with priority {}; give this one a higher or lower \
+                     priority, so that it is clear which one wins",
                     other.name, record.priority
                 ),
             ));

@@ -102,13 +102,13 @@ pub(super) async fn check(
 
 fn refusal(values: &str, nodes: &[String]) -> Error {
     let who = match nodes.len() {
-        0 => "no node yet, and every node that comes into its scope".to_owned(),
+        0 => "no node yet, but every node that enters its scope".to_owned(),
         count if count > NAMED => format!("{} and {} more", nodes[..NAMED].join(", "), count - NAMED),
         _ => nodes.join(", "),
     };
     Error::precondition(
         "WIDENS_SECRET",
-        format!("this exposes {values} to more nodes, gained by: {who}; to allow it, pass --widen"),
+        format!("this exposes {values} to more nodes: {who}; to allow it, pass --widen"),
     )
 }
 

@@ -133,7 +133,7 @@ fn refuse_drafts(
     Err(Error::precondition(
         "RELEASES_DRAFTS",
         format!(
-            "this would also release what is only a draft so far: {}; say so with --with-drafts, or decide without \
+            "this would also release these drafts: {}; allow it with --with-drafts, or decide without \
              publishing",
             written.join(", ")
         ),
@@ -148,7 +148,7 @@ fn only_head(loaded: &Loaded) -> Result<RevisionId> {
         (_, 1) => loaded.shown(),
         _ => Err(Error::precondition(
             "IN_CONFLICT",
-            "this resource is in conflict and stays as it was released; resolve it first (atoll conflict list)",
+            "this resource is in conflict, so its release stays as it is; resolve it first (atoll conflict list)",
         )),
     }
 }

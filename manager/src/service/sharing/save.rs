@@ -83,7 +83,7 @@ fn needs_base(loaded: &Loaded) -> Error {
     Error::precondition(
         "BASE_REVISION_NEEDED",
         format!(
-            "\"{}\" exists already; say which revision this content was edited from (the newest is {head}), \
+            "\"{}\" already exists; specify the revision this content was edited from (the newest is {head}), \
              so that nothing written since is lost",
             loaded.record.name
         ),

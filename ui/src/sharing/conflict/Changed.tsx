@@ -23,7 +23,7 @@ type ChangedNoteProps = { conflict: Conflict; draft: Draft; isUnsent: boolean; o
 export function ChangedNote({ conflict, draft, isUnsent, onSeen }: ChangedNoteProps) {
   const added = conflict.revisions.filter((revision) => !draft.revisions.includes(revision.id));
   return (
-    <Note title={isUnsent ? "Not sent: this conflict changed while you answered" : "This conflict changed since you began to answer"}>
+    <Note title={isUnsent ? "Not sent: this conflict changed while you were resolving it" : "This conflict changed since you started resolving it"}>
       <ul className="conflict-news">
         {added.map((revision) => (
           <li key={revision.id}>
@@ -36,10 +36,10 @@ export function ChangedNote({ conflict, draft, isUnsent, onSeen }: ChangedNotePr
           </li>
         ))}
       </ul>
-      Your answers are kept. Those whose values changed are marked; look at them again.
+      Your answers are kept. Those whose values changed are marked; review them.
       <div className="note-actions">
         <Button size="xs" onClick={onSeen}>
-          Go on with the new values
+          Continue with the new values
         </Button>
       </div>
     </Note>
@@ -72,9 +72,9 @@ export function Settled({ conflict }: { conflict: Conflict }) {
               )}
             </>
           ) : act.isPending ? (
-            "Looking up who answered it…"
+            "Looking up who resolved it…"
           ) : (
-            "The two sides go together by now: a later edit, a release or a decision about the proposal settled it."
+            "The two sides no longer conflict: a later edit, a release or a decision on the proposal settled it."
           )}
         </p>
         <p className="conflict-plain">
@@ -135,7 +135,7 @@ function Unsent({ id }: { id: string }) {
               <PlaceName path={answer.path} />
             </dt>
             <dd>
-              <pre className="conflict-value">{answer.value ? shownJson(answer.value) : (answer.text ?? "Nothing: taken away")}</pre>
+              <pre className="conflict-value">{answer.value ? shownJson(answer.value) : (answer.text ?? "Nothing: removed")}</pre>
             </dd>
           </div>
         ))}

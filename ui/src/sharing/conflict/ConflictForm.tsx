@@ -59,7 +59,7 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
     setCurrent((to + places.length) % Math.max(1, places.length));
   };
   const open = places.length - answeredCount(places, draft);
-  const whyNot = answering.isChanged ? "The conflict changed: look at the new values first" : open > 0 ? openWords(open) : undefined;
+  const whyNot = answering.isChanged ? "The conflict changed: review the new values first" : open > 0 ? openWords(open) : undefined;
   const submit = () => {
     // A second press may come before the first one is drawn.
     if (whyNot !== undefined || isSending.current) return;
@@ -67,7 +67,7 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
     sending.mutate(consent.words, { onSettled: () => (isSending.current = false) });
   };
   useQuestionKeys({ next: () => go(index + 1), previous: () => go(index - 1), submit });
-  if (!place) return <Empty title="No open place is left">The sides go together by now. The resource shows what came of it.</Empty>;
+  if (!place) return <Empty title="No open place is left">The sides no longer conflict. The resource shows the result.</Empty>;
   return (
     <>
       {answering.isChanged ? (
@@ -98,7 +98,7 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
         <Result conflict={conflict} draft={draft} names={names} />
         <TextArea
           label="Message"
-          description="What you decided, and why. It stands in the history."
+          description="What you decided, and why. It is kept in the history."
           value={draft.message}
           onChange={(message) => change({ message })}
           rows={2}

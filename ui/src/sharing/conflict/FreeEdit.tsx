@@ -10,7 +10,7 @@ export function FreeEdit({ place, answer, syntax, onAnswer }: FreeEditProps) {
   const text = answer.text ?? "";
   const write = (next: string) => onAnswer(edited(place, next));
   if (!isText(place)) {
-    const problem = edited(place, text).value === undefined ? "This is no JSON yet. A text stands in double quotes." : undefined;
+    const problem = edited(place, text).value === undefined ? "Not valid JSON yet. Text needs double quotes." : undefined;
     return <CodeEditor label="The value, as JSON" value={text} onChange={write} syntax="JSON" error={problem} />;
   }
   if (syntax !== "") return <CodeEditor label="The text" value={text} onChange={write} syntax={syntax} />;

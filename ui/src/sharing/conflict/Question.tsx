@@ -46,7 +46,7 @@ export function Question({ conflict, place, number, answer, onAnswer, names, hea
       {place.proposal !== "" ? <Proposal place={place} /> : null}
       {answer && stateOf(place, answer) === "changed" ? (
         <Note title="This place has changed since you answered">
-          Your answer is kept. Look at the values above, then keep it or choose again.
+          Your answer is kept. Review the values above, then keep it or choose again.
           <div className="note-actions">
             <Button size="xs" onClick={() => onAnswer({ ...answer, seen: markOf(place) })}>
               Keep my answer
@@ -65,7 +65,7 @@ function Proposal({ place }: { place: ConflictPlace }) {
   return (
     <section className="conflict-side" aria-label="The proposed merge">
       <Title order={3} size="h5" className="conflict-side-title">
-        The proposed merge, against what was before
+        The proposed merge, compared with before
       </Title>
       <TextDiff label="The proposed merge" from={shownJson(place.base)} to={shownJson(place.proposal)} />
     </section>
@@ -81,10 +81,10 @@ function choicesFor(place: ConflictPlace, sides: SideNames, isMerging: boolean):
   return [
     side(sides.first),
     side(other(sides.first)),
-    { value: "base", label: "Take neither: as it was before", description: glance(place, place.base) },
-    ...(place.proposal !== "" ? [{ value: "proposal", label: "Take the proposed merge", description: "The lines of both, as the manager put them together." }] : []),
-    ...(isMerging ? [{ value: "hunks", label: "Put it together, change by change", description: "Decide each change of the text by itself." }] : []),
-    ...(isEditable(place) ? [{ value: "edit", label: "Write something else" }] : []),
+    { value: "base", label: "Take neither: keep it as before", description: glance(place, place.base) },
+    ...(place.proposal !== "" ? [{ value: "proposal", label: "Take the proposed merge", description: "The lines of both sides, merged by the manager." }] : []),
+    ...(isMerging ? [{ value: "hunks", label: "Merge change by change", description: "Decide on each change of the text separately." }] : []),
+    ...(isEditable(place) ? [{ value: "edit", label: "Enter another value" }] : []),
   ];
 }
 

@@ -38,7 +38,7 @@ function Preview({ conflict, draft, names }: ResultProps) {
       </p>
       {apart.length > 0 ? (
         <p className="conflict-author">
-          Not shown in place, and sent all the same:{" "}
+          Sent, but not shown in this preview:{" "}
           {apart.map((place, at) => (
             <span key={place.key}>
               {at > 0 ? "; " : ""}

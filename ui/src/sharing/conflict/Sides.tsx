@@ -17,7 +17,7 @@ export function Sides({ place, sides, names }: SidesProps) {
   return (
     <div className="conflict-sides">
       <Panel title="Before">
-        <p className="conflict-author">What both sides came from</p>
+        <p className="conflict-author">The common base of both sides</p>
         <Value {...shown} label={`${where}, before`} json={place.base} absent="Nothing: it was not there" />
       </Panel>
       {[sides.first, other(sides.first)].map((side) => (
@@ -48,7 +48,7 @@ function Panel({ title, children }: { title: string; children: ReactNode }) {
 }
 
 export function Author({ by }: { by: PlaceAuthor | undefined }) {
-  if (!by) return <p className="conflict-author">Who wrote it is not known</p>;
+  if (!by) return <p className="conflict-author">Author unknown</p>;
   return (
     <p className="conflict-author">
       by <bdi>{madeBy(by)}</bdi>, <Time at={by.atMs} />

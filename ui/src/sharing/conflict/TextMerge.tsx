@@ -51,18 +51,18 @@ export function TextMerge({ place, sides, answer, syntax, onAnswer }: TextMergeP
         <HunkView key={at} hunk={hunk} number={open.indexOf(at) + 1} count={open.length} sides={sides} pick={picks[at]} onPick={(next) => pick(at, next)} />
       ))}
       {value === undefined ? null : (
-        <section className="conflict-merge-result" aria-label="The text that comes of it">
+        <section className="conflict-merge-result" aria-label="The merged text">
           <Title order={3} size="h5">
-            The text that comes of it
+            The merged text
           </Title>
           {syntax ? (
-            <CodeEditor label="Result, to be changed by hand where needed" value={value} onChange={write} syntax={syntax} />
+            <CodeEditor label="Result, editable" value={value} onChange={write} syntax={syntax} />
           ) : (
-            <TextArea label="Result, to be changed by hand where needed" value={value} onChange={write} rows={4} monospace />
+            <TextArea label="Result, editable" value={value} onChange={write} rows={4} monospace />
           )}
           {answer.text !== undefined ? (
             <Button size="xs" onClick={() => onAnswer(merged(place, picks, sides.first))}>
-              Undo what was changed by hand
+              Undo manual changes
             </Button>
           ) : null}
         </section>
@@ -117,7 +117,7 @@ function OpenHunk({ hunk, number, count, sides, pick, onPick }: OpenHunkProps) {
               <bdi>{sides[side].title}</bdi>
             </p>
             {hunk[side].length === 0 ? (
-              <p className="conflict-absent">Took these lines away</p>
+              <p className="conflict-absent">Removed these lines</p>
             ) : (
               <TextDiff hasNumbers={false} label={`${title}, ${sides[side].name}`} from={hunk.base.join("")} to={hunk[side].join("")} />
             )}

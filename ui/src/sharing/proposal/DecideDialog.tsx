@@ -29,7 +29,7 @@ export function DecideDialog({ proposal, decision, onClose }: DecideDialogProps)
   };
   return (
     <FormDialog
-      title={accept ? "Accept the edit for everybody" : "Decline the edit"}
+      title={accept ? "Accept the edit" : "Decline the edit"}
       submit={accept ? "Accept the edit" : "Decline the edit"}
       kind={accept ? "primary" : "danger"}
       cli={`atoll proposal ${decision} ${quote(proposal.id)}${said}${accept && release ? " --publish" : ""}`}
@@ -49,8 +49,8 @@ export function DecideDialog({ proposal, decision, onClose }: DecideDialogProps)
     >
       <Text size="sm">
         {accept
-          ? "It goes into the shared resource. Nodes that follow get it with the next release."
-          : `${proposal.node} goes back to what is released. The edit stays in the history and can be taken from there.`}
+          ? "It becomes part of the shared resource. Nodes that follow get it with the next release."
+          : `${proposal.node} goes back to the release. The edit stays in the history and can be recovered from there.`}
       </Text>
       <TextArea label="Message" value={message} onChange={setMessage} rows={2} autoFocus />
       {accept ? (

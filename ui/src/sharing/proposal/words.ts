@@ -9,23 +9,23 @@ export function differenceCount(count: number): string {
 export function stateWords(proposal: Proposal): string {
   const told = proposal.message === "" ? "" : ` Its node was told: “${proposal.message}”.`;
   if (whyNotDecided(proposal) === undefined && !proposal.runs) {
-    return `The edit does not run on its node now. Accept it to make it everybody's, or decline it.${told}`;
+    return `The edit does not run on its node now. Accept it to share it, or decline it.${told}`;
   }
   switch (proposal.state) {
     case "proposed":
-      return "The edit runs on this node only. Accept it to make it everybody's, or decline it and the node goes back to what is released.";
+      return "The edit runs on this node only. Accept it to share it, or decline it to return the node to the release.";
     case "forked":
-      return "The publication keeps edits where they are made: this node runs its own. You may accept it for everybody all the same.";
+      return "The publication keeps edits on the node that made them. You can still accept this one to share it.";
     case "conflict":
-      return "The edit and what is released do not merge. The node keeps its own until somebody decides.";
+      return "The edit does not merge with the shared resource. The node keeps its edit until the conflict is resolved.";
     case "declined":
-      return `The edit was declined: the node goes back to what is released, as soon as it is connected. The edit stays in the history.${told}`;
+      return `The edit was declined: the node goes back to the release as soon as it is connected. The edit stays in the history.${told}`;
     case "accepted":
-      return "The edit was accepted. It is in the draft, and runs everywhere once that is released.";
+      return "The edit was accepted. It is in the draft, and nodes get it once the draft is released.";
     case "released":
       return "The edit is part of what is released.";
     case "rejected":
-      return `The edit could not be taken: the node runs what is released. Its content stays in the history.${told}`;
+      return `The edit was rejected: the node runs the release. Its content stays in the history.${told}`;
     default:
       return "";
   }
@@ -33,8 +33,8 @@ export function stateWords(proposal: Proposal): string {
 
 /** Why it cannot be decided; the manager has the last word. */
 export function whyNotDecided(proposal: Proposal): string | undefined {
-  if (proposal.state === "declined") return "It was declined already";
-  if (proposal.state === "accepted" || proposal.state === "released") return "It was accepted already";
-  if (proposal.state === "rejected") return "It was rejected; its content is in the history";
+  if (proposal.state === "declined") return "Already declined";
+  if (proposal.state === "accepted" || proposal.state === "released") return "Already accepted";
+  if (proposal.state === "rejected") return "Already rejected; its content is in the history";
   return undefined;
 }

@@ -36,7 +36,7 @@ export function ItemsField({ items, onChange }: ItemsProps) {
         label="Chosen resources"
         rows={isWhole ? items : items.slice(0, ROWS_AT_FIRST)}
         getId={(item) => item.resourceId}
-        empty={<p className="publication-line">None yet. A publication without resources brings nothing.</p>}
+        empty={<p className="publication-line">None yet. A publication without resources delivers nothing.</p>}
         columns={[
           { header: "Resource", cell: (item) => <bdi>{item.name}</bdi> },
           { header: "Kind", cell: (item) => kindOf(item.kind).noun },
@@ -146,13 +146,13 @@ function VersionField({ item, onChange }: { item: Item; onChange: (item: Item) =
         value={item.policy}
         onChange={(policy) => onChange({ ...item, policy, version: policy === "pin" ? item.version : "" })}
         choices={[
-          { value: "latest", label: "Always the newest" },
-          { value: "pin", label: "Stays at" },
+          { value: "latest", label: "Always the latest" },
+          { value: "pin", label: "Pinned to" },
         ]}
       />
       {isPinned ? (
         <Select
-          label={`The version that ${item.name} stays at`}
+          label={`The version ${item.name} is pinned to`}
           isHiddenLabel
           value={item.version}
           onChange={(version) => onChange({ ...item, version })}

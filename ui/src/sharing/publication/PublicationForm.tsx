@@ -30,7 +30,7 @@ export function PublicationForm({ publication, onSaved, onClose }: PublicationFo
   const queries = useQueryClient();
   const reach = useReach(wish);
   const taken = useTaken(publication ? "" : wish.name.trim());
-  const whyNot = whyNotSaved(wish) ?? (taken ? "There is a publication of this name: change that one, or take another name" : undefined);
+  const whyNot = whyNotSaved(wish) ?? (taken ? "A publication with this name already exists: edit it, or choose another name" : undefined);
   const set = (next: Partial<Wish>) => setWish({ ...wish, ...next });
   return (
     <FormDialog
@@ -50,14 +50,14 @@ export function PublicationForm({ publication, onSaved, onClose }: PublicationFo
       {publication ? null : (
         <TextField
           label="Name"
-          description="Letters, digits and - _ . without blanks."
+          description="Letters, digits and - _ . without spaces."
           value={wish.name}
           onChange={(name) => set({ name })}
           autoFocus
         />
       )}
       <div className="columns">
-        <GroupField label="Group" value={wish.group} onChange={(group) => set({ group })} description="With everything below it." />
+        <GroupField label="Group" value={wish.group} onChange={(group) => set({ group })} description="Including its subgroups." />
         <ListField
           label="Labels"
           description="Nodes must have all of them. Press Enter after each."
@@ -68,7 +68,7 @@ export function PublicationForm({ publication, onSaved, onClose }: PublicationFo
       </div>
       <TextField
         label="Priority"
-        description="Where two publications bring the same resource to a node, the higher number wins. Equal ones are refused."
+        description="If two publications deliver the same resource to a node, the higher number wins. Equal ones are refused."
         value={wish.priority}
         onChange={(priority) => set({ priority })}
       />

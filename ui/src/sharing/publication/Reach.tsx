@@ -27,7 +27,7 @@ export function Reach({ reach, whyNot }: ReachProps) {
   return (
     <section className="publication-reach" aria-label="What saving would change" aria-live="polite">
       {whyNot ? (
-        <p className="publication-line">{whyNot}: then you see here which nodes it reaches.</p>
+        <p className="publication-line">{whyNot} to see which nodes it reaches.</p>
       ) : reach.error ? (
         <ProblemNote error={reach.error} onRetry={() => void reach.refetch()} />
       ) : reach.data ? (

@@ -31,7 +31,7 @@ describe("a publication", () => {
     expect(whyNotSaved({ ...wish, name: "with a space" })).toContain("letters");
     expect(whyNotSaved({ ...wish, priority: "high" })).toBe("The priority is a whole number");
     expect(whyNotSaved({ ...wish, labels: ["alone"] })).toContain("alone");
-    expect(whyNotSaved({ ...wish, items: [{ ...item, policy: "pin" }] })).toBe("Choose the version that Restart a service stays at");
+    expect(whyNotSaved({ ...wish, items: [{ ...item, policy: "pin" }] })).toBe("Choose the version Restart a service is pinned to");
   });
 
   it("has its command line", () => {

@@ -19,10 +19,10 @@ export type Mode = {
 };
 
 export const MODES: readonly Mode[] = [
-  { value: "propose", label: "Propose", short: "run there, pending approval", sentence: "An edit on a node runs there at once, and becomes everybody's when an administrator accepts it." },
-  { value: "fork", label: "Fork", short: "stay on the node", sentence: "An edit on a node stays its own; administrators see it." },
+  { value: "propose", label: "Propose", short: "run there, pending approval", sentence: "An edit on a node runs there at once and is shared once an administrator accepts it." },
+  { value: "fork", label: "Fork", short: "stay on the node", sentence: "An edit stays on its node; administrators can see it." },
   { value: "locked", label: "Locked", short: "are refused", sentence: "A node refuses edits: what is released is what runs." },
-  { value: "write_through", label: "Write through", short: "are for everybody", sentence: "An edit on a node is released to everybody at once, without asking." },
+  { value: "write_through", label: "Write through", short: "are released at once", sentence: "An edit on a node is released at once, without approval." },
 ];
 
 export function modeOf(value: string): Mode {
@@ -60,7 +60,7 @@ export function whyNotSaved(wish: Wish): string | undefined {
   if (labels) return labels;
   if (!/^-?\d+$/.test(wish.priority.trim()) || Math.abs(Number(wish.priority)) > PRIORITY_MOST) return "The priority is a whole number";
   const open = wish.items.find((item) => item.policy === "pin" && item.version === "");
-  return open ? `Choose the version that ${open.name} stays at` : undefined;
+  return open ? `Choose the version ${open.name} is pinned to` : undefined;
 }
 
 export function publicationOf(wish: Wish): MessageInitShape<typeof PublicationSchema> {

@@ -108,12 +108,12 @@ function Followers({ resource }: { resource: Resource }) {
             <>
               <p className="publish-reached">{reached.data ? followersText(carriers, Number(reached.data.summary?.total ?? 0n)) : null}</p>
               <SimpleTable
-                label="Publications that carry it"
+                label="Publications that include it"
                 rows={carriers}
                 getId={(carrier) => carrier.name}
                 empty={
                   <p className="page-lead">
-                    No publication carries it, so a release reaches nobody yet. <Link to="/publications" className="row-link">Publications</Link> say which nodes get what.
+                    No publication includes it, so a release reaches no node yet. <Link to="/publications" className="row-link">Publications</Link> say which nodes get what.
                   </p>
                 }
                 columns={[
@@ -126,7 +126,7 @@ function Followers({ resource }: { resource: Resource }) {
                     ),
                   },
                   { header: "Nodes it reaches", cell: (carrier) => carrier.nodes.toLocaleString("en") },
-                  { header: "With a new version", cell: (carrier) => (carrier.pinned ? `stays at ${carrier.pinned}` : "gets it") },
+                  { header: "With a new version", cell: (carrier) => (carrier.pinned ? `pinned to ${carrier.pinned}` : "gets it") },
                 ]}
               />
             </>

@@ -9,11 +9,11 @@ export function ConflictNote({ resource }: { resource: Resource }) {
   const asked = useOpenConflict(resource);
   return (
     <Note title="Two edits do not merge">
-      Nothing is lost, and what is released stays as it is until the question is answered. Shown is what both edits came from; the edits
-      themselves are under Versions and in the question.{" "}
+      Nothing is lost, and the release stays as it is until the conflict is resolved. This page shows the common base of both edits; the
+      edits themselves are under Versions and in the conflict.{" "}
       {asked.data ? (
         <Link to="/conflicts/$id" params={{ id: asked.data }} className="row-link">
-          Answer the question
+          Resolve the conflict
         </Link>
       ) : (
         <Link to="/conflicts" className="row-link">See the open conflicts</Link>

@@ -22,7 +22,7 @@ export function EditBar({ kind, newest, editing }: EditBarProps) {
   const save = () => editing.save(consent.words);
   const name = newest.resource?.name ?? "";
   if (!edit) return <DraftNote editing={editing} />;
-  const reason = editing.problem ?? (editing.isDirty ? undefined : "Nothing is changed yet");
+  const reason = editing.problem ?? (editing.isDirty ? undefined : "No changes yet");
   return (
     <>
       <NewerNote kind={kind} newest={newest} base={edit.base} />
@@ -67,7 +67,7 @@ function NewerNote({ kind, newest, base }: { kind: Kind; newest: GetResourceResp
         </div>
       </Note>
       {isShown ? (
-        <Dialog title="What was saved meanwhile" size="xl" onClose={() => setShown(false)}>
+        <Dialog title="Saved in the meantime" size="xl" onClose={() => setShown(false)}>
           <Comparison kind={kind} resource={resource} from={base} to={revision.id} />
         </Dialog>
       ) : null}
@@ -80,14 +80,14 @@ function DraftNote({ editing }: { editing: Editing }) {
   const { draft } = editing;
   if (!draft) return null;
   return (
-    <Note title="You have an edit that was not saved">
-      It was begun from revision {shortId(draft.revision)} and last typed in <Time at={draft.atMs} />.
+    <Note title="You have an unsaved edit">
+      It is based on revision {shortId(draft.revision)} and was last changed <Time at={draft.atMs} />.
       <div className="note-actions">
         <Button size="xs" kind="primary" onClick={editing.takeDraft}>
-          Go on with it
+          Continue editing
         </Button>
         <Button size="xs" onClick={editing.dropDraft}>
-          Throw it away
+          Discard it
         </Button>
       </div>
     </Note>

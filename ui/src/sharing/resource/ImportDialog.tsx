@@ -109,7 +109,7 @@ function FileResult({ kind, file, onWrite, onClose }: FileResultProps) {
       {result.kind === "failed" ? <ProblemNote error={result.error} /> : null}
       {result.kind === "conflict" ? (
         <Link to="/conflicts/$id" params={{ id: result.conflictId }} className="row-link" onClick={onClose}>
-          Answer the question
+          Resolve the conflict
         </Link>
       ) : null}
       {result.kind === "exists" ? <Existing result={result} onWrite={onWrite} /> : null}
@@ -123,7 +123,7 @@ function Existing({ result, onWrite }: { result: Extract<ImportResult, { kind: "
   return (
     <>
       <p className="page-lead">
-        The file differs from the newest revision in {count.toLocaleString("en")} {count === 1 ? "place" : "places"}. Look at the difference before you write it over.
+        The file differs from the newest revision in {count.toLocaleString("en")} {count === 1 ? "place" : "places"}. Look at the difference before you overwrite it.
       </p>
       {isShown ? <Differences of={result.differences} from="Now" to="In the file" /> : null}
       <div className="form-actions">

@@ -39,17 +39,17 @@ export function ResourceFrame({ kind, answer, revision, onNewest, actions, child
       {resource.state === "conflict" ? <ConflictNote resource={resource} /> : null}
       {resource.state !== "conflict" && resource.openConflicts > 0 ? (
         <Note title={conflictsWords(resource.openConflicts)}>
-          Edits of nodes do not merge with what is released or drafted. Everybody else goes on.{" "}
+          Edits made on nodes do not merge with the release or the draft. Other nodes are not affected.{" "}
           <Link to="/conflicts" search={{ filter: `resource=${resource.id}` }} className="row-link">
-            See the open questions
+            See the open conflicts
           </Link>
         </Note>
       ) : null}
       {resource.state === "deleted" || resource.state === "pending_delete" ? (
-        <Note title="Deleted">Its history stays. Restore a revision under Versions to have it again.</Note>
+        <Note title="Deleted">Its history stays. Restore a revision under Versions to bring it back.</Note>
       ) : null}
       {revision !== "" ? (
-        <Note title={`This is how it was in ${revision.includes(".") ? revision : shortId(revision)}`}>
+        <Note title={`You are viewing ${revision.includes(".") ? revision : shortId(revision)}`}>
           <div className="note-actions">
             <Button size="xs" onClick={onNewest}>
               Show the newest revision

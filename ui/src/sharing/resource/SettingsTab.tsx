@@ -20,9 +20,9 @@ import { type Content, contentOf, writeContent } from "./read";
 import { refresh } from "./write";
 
 const MODES = [
-  { value: "off", label: "Off", text: "Two people who change the same text are always asked." },
-  { value: "review", label: "Review", text: "Edits of different lines are merged, and a person confirms the result before it counts." },
-  { value: "auto", label: "Automatic", text: "Edits of different lines are merged without asking." },
+  { value: "off", label: "Off", text: "Changes by two people to the same text always need a decision." },
+  { value: "review", label: "Review", text: "Edits to different lines are merged, and a person reviews the result before it takes effect." },
+  { value: "auto", label: "Automatic", text: "Edits to different lines are merged without review." },
 ];
 
 export function SettingsTab({ kind, answer }: { kind: Kind; answer: GetResourceResponse }) {
@@ -64,7 +64,7 @@ function Export({ kind, resource, answer }: { kind: Kind; resource: Resource; an
   const revision = answer.revision?.id ?? "";
   return (
     <Section
-      title="Take along as a file"
+      title="Export as a file"
       actions={<CopyCli command={`atoll ${kind.command} export ${quote(resource.name)}${withRevision ? " --with-revision" : ""}`} />}
     >
       <p className="page-lead">The content as JSON, as it can be imported again. Sensitive values are not in it, only references to them.</p>
@@ -92,10 +92,10 @@ function Delete({ kind, resource }: { kind: Kind; resource: Resource }) {
   const navigate = useNavigate();
   const [isOpen, setOpen] = useState(false);
   const [message, setMessage] = useState("");
-  const reason = resource.state === "deleted" ? "It is deleted already" : undefined;
+  const reason = resource.state === "deleted" ? "Already deleted" : undefined;
   return (
     <Section title="Delete">
-      <p className="page-lead">It goes from every node that got it from here. Its history stays, and a revision can be restored.</p>
+      <p className="page-lead">It is removed from every node that got it from here. Its history stays, and a revision can be restored.</p>
       <div>
         <Button kind="danger" icon={Trash2} disabledReason={reason} onClick={() => setOpen(true)}>
           Delete this {kind.noun}

@@ -32,10 +32,10 @@ const columns = (isDeleted: boolean): readonly Column<Usage>[] => [
     sortKey: "version",
     cell: (usage) => (usage.version === "" ? (isDeleted ? "none: it is deleted" : "not released yet") : usage.newest ? `${usage.version}, the newest` : `${usage.version}, older`),
   },
-  { id: "policy", header: "Policy", width: "minmax(9rem, 1fr)", cell: (usage) => (usage.policy === "pin" ? "Stays at this version" : "Follows the newest") },
+  { id: "policy", header: "Policy", width: "minmax(9rem, 1fr)", cell: (usage) => (usage.policy === "pin" ? "Pinned to this version" : "Follows the latest") },
   {
     id: "publication",
-    header: "Brought by",
+    header: "Publication",
     width: "minmax(9rem, 1fr)",
     sortKey: "publication",
     cell: (usage) => (
@@ -76,7 +76,7 @@ export function UsagesTab({ kind, resource, filter, order, onFilter, onOrder }: 
         onFilter={onFilter}
         order={order}
         onOrder={onOrder}
-        facetLabels={{ state: "State", version: "Version", publication: "Brought by", group: "Group" }}
+        facetLabels={{ state: "State", version: "Version", publication: "Publication", group: "Group" }}
         empty={
           <Empty title="No node gets it yet">
             A {kind.noun} reaches nodes through a publication, which says which nodes get which resources. On the command line:{" "}

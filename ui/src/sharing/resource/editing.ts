@@ -154,5 +154,5 @@ function outcome(answer: SaveResourceResponse): [string, string] {
   if (!answer.changed) return ["Nothing changed", "The content is the same as before."];
   if (answer.conflictId !== "") return ["Saved. It does not merge automatically: resolve the conflict", "Nothing is lost. The page leads to the conflict."];
   const isMerged = answer.resource !== undefined && !answer.resource.heads.includes(answer.revision?.id ?? "");
-  return isMerged ? ["Saved and merged", "Somebody saved meanwhile; both edits are in the newest revision."] : ["Saved as a draft", "Publish it when nodes shall get it."];
+  return isMerged ? ["Saved and merged", "Someone else saved in the meantime; the newest revision has both edits."] : ["Saved as a draft", "Publish it to deliver it to nodes."];
 }

@@ -65,8 +65,8 @@ export const RESULT_WORDS: Record<ImportResult["kind"], string> = {
   waiting: "Importing…",
   created: "Created",
   written: "Written as a new revision",
-  same: "The same already",
+  same: "Unchanged",
   exists: "Already exists",
-  conflict: "Written. It does not merge by itself",
+  conflict: "Saved. It does not merge automatically",
   failed: "Not imported",
 };

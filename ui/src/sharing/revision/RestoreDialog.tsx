@@ -30,7 +30,7 @@ export function RestoreDialog({ kind, resource, revision, onClose }: RestoreProp
       size="xl"
       cli={`atoll ${kind.command} rollback ${quote(resource.name)} ${name}${said}`}
       act={({ widen }) => api.sharing.rollBackResource({ kind: kind.name, resource: resource.id, to: revision.id, message, widen, expectedRevision: resource.heads.length === 1 ? head : "*" })}
-      done={`The content of ${name} is the newest revision; publish it when nodes shall get it`}
+      done={`The content of ${name} is now the newest revision; publish it to deliver it to nodes`}
       onDone={() => refresh(queries)}
       onClose={onClose}
     >

@@ -32,7 +32,7 @@ export function ModeSwitch({ mode, onMode }: ModeSwitchProps) {
       />
       <p className="page-lead">
         {mode === "values"
-          ? "What is written in the set. A scope filter shows the values whose scope names exactly that; a value for everywhere is not among them, though it may apply there too."
+          ? "The values as defined in the set. A scope filter matches the exact scope: values for everywhere are not listed, although they may apply there too."
           : "What a node or place gets in the end: one answer for each name, with every value that was considered."}
       </p>
     </div>

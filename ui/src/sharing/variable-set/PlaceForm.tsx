@@ -28,7 +28,7 @@ export function PlaceForm({ place, known, onPlace }: PlaceFormProps) {
   return (
     <form className="panel form" onSubmit={submit} aria-label="Node or place">
       <p className="page-lead">
-        For a node, its labels, group and name are the place, and its own fork counts. The other fields stand instead of a node, or over what the node has.
+        A node's labels, group and name define the place, and its local edit counts. Use the other fields without a node, or to override the node's.
       </p>
       <div className="place-fields">
         <SuggestField label="Node" value={draft.node} onChange={set("node")} suggestions={nodes} />

@@ -18,12 +18,12 @@ export function RemoveDialog({ set, value, onClose }: { set: Resource; value: Va
       submit="Remove"
       cli={unsetCommand(set.name, value)}
       act={() => removeValue(set.id, value, message)}
-      done={`${value.name} has no value for ${scopeText(value.scope)} any more; publish the set when nodes shall follow`}
+      done={`${value.name} has no value for ${scopeText(value.scope)} any more; publish the set to update nodes`}
       onDone={() => refresh(queries)}
       onClose={onClose}
     >
       <p className="page-lead">
-        The value of <bdi>{value.name}</bdi> for <bdi>{scopeText(value.scope)}</bdi> goes from the draft. Nodes keep what they have until you publish.
+        The value of <bdi>{value.name}</bdi> for <bdi>{scopeText(value.scope)}</bdi> is removed from the draft. Nodes keep what they have until you publish.
       </p>
       <TextField label="Message" description="Why, for the history." value={message} onChange={setMessage} />
     </Confirm>

@@ -34,7 +34,7 @@ export function ValueDialog({ base: given, setName, value, known, onConflict, on
       cli={setCommand(setName, value, wish)}
       disabledReason={problemOf(wish, value, known)}
       act={() => writeValue(base, value, { ...wish, name: wish.name.trim() })}
-      done={({ conflictId }) => (conflictId === "" ? "Saved as a draft; publish the set when nodes shall get it" : "Saved. It does not merge automatically: resolve the conflict")}
+      done={({ conflictId }) => (conflictId === "" ? "Saved as a draft; publish the set to deliver it to nodes" : "Saved. It does not merge automatically: resolve the conflict")}
       onDone={({ conflictId }) => {
         refresh(queries);
         if (conflictId !== "") onConflict(conflictId);
@@ -54,7 +54,7 @@ type FieldsProps = { wish: Wish; onChange: (next: Partial<Wish>) => void };
 
 const KINDS = [
   { value: "text", label: "A text" },
-  { value: "null", label: "Null, on purpose" },
+  { value: "null", label: "Explicit null" },
   { value: "none", label: "No value" },
 ];
 
@@ -69,14 +69,14 @@ function ValueFields({ wish, value, onChange }: FieldsProps & { value: Value | u
       {wish.kind === "text" && !wasSensitive ? (
         <Checkbox
           label="Sensitive"
-          description="Sealed for the nodes in its scope. Nobody reads it again, only replaces it."
+          description="Sealed for the nodes in its scope. It cannot be shown again, only replaced."
           checked={wish.isSensitive}
           onChange={(isSensitive) => onChange({ isSensitive, isReplaced: true, ...(isSensitive ? {} : { text: "" }) })}
         />
       ) : null}
       <Checkbox
         label="Required"
-        description="A node that gets no value for this name reports a problem. Null set on purpose is a value."
+        description="A node that gets no value for this name reports a problem. An explicit null counts as a value."
         checked={wish.isRequired}
         onChange={(isRequired) => onChange({ isRequired })}
       />

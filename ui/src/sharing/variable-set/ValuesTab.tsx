@@ -123,7 +123,7 @@ function Name({ value }: { value: Value }) {
 
 function ValueText({ value }: { value: Value }) {
   if (value.value === undefined) return <span className="resource-dim">no value, only declared</span>;
-  if (value.value === null) return <span className="resource-dim">null, set on purpose</span>;
+  if (value.value === null) return <span className="resource-dim">explicit null</span>;
   if (value.isSensitive) {
     return (
       <span className="resource-acts">

@@ -65,7 +65,7 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
     resource_lock(&tx, find(&tx, id).await?.resource).await?;
     let record = find(&tx, id).await?;
     if record.closed_by.is_some() {
-        return Err(Error::precondition("RESOLVED_ALREADY", "this conflict is resolved already; look at the resource"));
+        return Err(Error::precondition("RESOLVED_ALREADY", "this conflict is already resolved; see the resource"));
     }
     let present = etag(&record);
     if answer.expected != "*" && answer.expected != present {
@@ -75,7 +75,7 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
     let mut loaded = load(&tx, resource.ok_or_else(|| Error::internal("the resource is not there"))?).await?;
     let (places, merged) = open_places(&tx, &loaded, &record)
         .await?
-        .ok_or_else(|| Error::precondition("RESOLVED_ALREADY", "the sides of this conflict merge by now"))?;
+        .ok_or_else(|| Error::precondition("RESOLVED_ALREADY", "the sides of this conflict now merge"))?;
     let body = match answered(&loaded, &places, &merged, &answer)? {
         // An answer may bring a sensitive value in the clear, as any content that is written here.
         Some(body) => {
@@ -106,12 +106,12 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
 
 fn changed(seen: &str, present: &str) -> Error {
     if seen.is_empty() {
-        let text = format!("say which state of this conflict you looked at (its etag, now {present}), or * for any");
+        let text = format!("specify the etag of this conflict you reviewed (now {present}), or * for any");
         return Error::invalid("PRECONDITION_NEEDED", text);
     }
     Error::precondition(
         "CHANGED_MEANWHILE",
-        "a side of this conflict has changed since you looked; look at it again and answer then",
+        "a side of this conflict has changed since you reviewed it; review it again before you resolve it",
     )
 }
 
@@ -172,13 +172,13 @@ async fn settle_with(
             if stays_on_node && release {
                 return Err(Error::precondition(
                     "STAYS_ON_NODE",
-                    "edits of this resource stay on their nodes, so this answer publishes nothing; resolve it without publishing",
+                    "edits of this resource stay on their nodes; resolve this conflict without publishing",
                 ));
             }
             fork.conflict = None;
             if is_turned_down(tx, loaded, record, &fork, id).await? {
                 fork.on(ForkEvent::Declined)?;
-                fork.message = format!("turned down by {}, who resolved the conflict without it", caller.name);
+                fork.message = format!("declined by {}, who resolved the conflict without it", caller.name);
                 fork::tell(services, tx, loaded, &fork, None).await?;
                 if stays_on_node {
                     return Ok(None);
@@ -245,7 +245,7 @@ fn chosen(place: &PlaceView, answer: &Answer) -> Result<Option<Value>> {
     let take = own.or(answer.take.as_ref()).ok_or_else(|| {
         Error::invalid(
             "PLACE_LEFT_OPEN",
-            format!("{readable} has no answer; say for each place which side to take, or give one for all"),
+            format!("{readable} is unresolved; choose a side for each place, or one for all"),
         )
     })?;
     Ok(match take {

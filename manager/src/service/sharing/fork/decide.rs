@@ -48,7 +48,7 @@ pub async fn decide(services: &Services, caller: &Caller, id: &str, decision: &D
     let record = resource_get(&tx, fork.resource).await?;
     let mut loaded = load(&tx, record.ok_or_else(|| Error::not_found("resource", &fork.resource.to_string()))?).await?;
     if fork.state.is_decided() {
-        return Err(Error::precondition("DECIDED_ALREADY", format!("this proposal is {} already", fork.state.name())));
+        return Err(Error::precondition("DECIDED_ALREADY", format!("this proposal is already {}", fork.state.name())));
     }
     loaded.expect(&decision.expected, fork.head, "this proposal")?;
     let (mut conflict, mut released) = (None, None);

@@ -197,7 +197,7 @@ pub(super) async fn open_question(
     caller: &Caller,
 ) -> Result<()> {
     fork.on(ForkEvent::Clashed)?;
-    fork.message = format!("this edit and {side} do not merge; the node keeps its own until an administrator decides");
+    fork.message = format!("this edit does not merge with {side}; the node keeps it until an administrator decides");
     let known = match fork.conflict {
         Some(id) => conflict_get(tx, id).await?.filter(|conflict| conflict.closed_by.is_none()),
         None => None,

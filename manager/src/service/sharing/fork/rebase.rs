@@ -109,7 +109,7 @@ async fn held_against(
         Meeting::Open(_) => {
             open_question(tx, fork, target, "what is released", caller).await?;
             if loaded.record.state == ResourceState::Deleted {
-                "the resource was deleted, so this edit runs on its node no longer; it is kept here until an administrator \
+                "the resource was deleted, so this edit no longer runs on its node; it is kept until an administrator \
                  decides between it and the deletion"
                     .clone_into(&mut fork.message);
             }
@@ -128,7 +128,7 @@ async fn goes_on(tx: &Tx, loaded: &Loaded, fork: &ForkRecord, target: RevisionId
     let version = |revision: RevisionId| releases.iter().find(|release| release.revision == revision);
     let (Some(from), Some(offered)) = (releases.iter().find(is_between), version(target)) else { return Ok(None) };
     Ok(Some(format!(
-        "made from {}, and goes on running with it, although {} is offered by now; decline it to go back",
+        "based on {} and still running with it, although {} is now offered; decline it to go back",
         from.version, offered.version
     )))
 }
@@ -145,9 +145,9 @@ async fn merges(tx: &Tx, fork: &mut ForkRecord, by: Option<RevisionId>) -> Resul
 #[must_use]
 pub fn said_of(delivery: Delivery, takes_back: &str) -> String {
     match delivery {
-        Delivery::Kept => "kept as this node's own".to_owned(),
-        Delivery::Proposed => format!("runs here, and waits for an administrator{takes_back}"),
-        Delivery::Unapplied => "proposed; it does not run here before an administrator takes it".to_owned(),
+        Delivery::Kept => "kept on this node as a local edit".to_owned(),
+        Delivery::Proposed => format!("runs here and awaits approval{takes_back}"),
+        Delivery::Unapplied => "proposed; it does not run here until an administrator accepts it".to_owned(),
     }
 }
 
@@ -157,8 +157,8 @@ impl ForkRecord {
     pub fn takes_back_text(&self) -> String {
         match self.takes_back.len() {
             0 => String::new(),
-            1 => format!(": it takes back what was saved before at {}", self.takes_back[0]),
-            count => format!(": it takes back what was saved before at {count} paths"),
+            1 => format!(": it reverts the previous save at {}", self.takes_back[0]),
+            count => format!(": it reverts the previous save at {count} paths"),
         }
     }
 }

@@ -30,8 +30,7 @@ pub async fn write_through(
     let head = match (loaded.record.state, loaded.record.heads.first().copied()) {
         (ResourceState::Ok, Some(head)) => head,
         (ResourceState::Conflict, _) => {
-            "runs here, and goes to everybody when the conflict of this resource is resolved"
-                .clone_into(&mut fork.message);
+            "runs here, and is released once the conflict of this resource is resolved".clone_into(&mut fork.message);
             return rebase(services, tx, loaded, fork, caller).await;
         }
         _ => return rebase(services, tx, loaded, fork, caller).await,

@@ -97,10 +97,8 @@ pub(super) async fn judge(
     let mut fork = fork_of(tx, loaded, edit, delivery, mode, caller).await?;
     fork.on(ForkEvent::Delivered(delivery))?;
     fork.message = match (delivery, edit.report.base_unknown) {
-        (Delivery::Unapplied, true) => {
-            "proposed; it does not run here because nobody knows what it was edited from".to_owned()
-        }
-        (Delivery::Unapplied, false) => "proposed; the resource is locked by its publication since".to_owned(),
+        (Delivery::Unapplied, true) => "proposed; it does not run here because its base revision is unknown".to_owned(),
+        (Delivery::Unapplied, false) => "proposed; its publication has locked the resource in the meantime".to_owned(),
         _ => fork::said_of(delivery, &fork.takes_back_text()),
     };
     if fork.through {
@@ -114,12 +112,11 @@ pub(super) async fn too_many(tx: &Tx, loaded: &Loaded, edit: &Edit<'_>, mode: Ed
     let runs = !edit.report.base_unknown && mode != EditMode::Locked;
     if runs && too_many_beside(loaded, edit) {
         let name = &loaded.record.name;
-        let reason = format!("{BESIDE_LIMIT} edits of \"{name}\" by this node wait already; decide about those first");
+        let reason = format!("{BESIDE_LIMIT} edits of \"{name}\" by this node already wait; decide on those first");
         return Ok(Some(reason));
     }
     if !runs && too_many_wait(tx, edit.node).await? {
-        let reason =
-            format!("{WAITING_LIMIT} edits of this node wait for an administrator already; decide about those first");
+        let reason = format!("{WAITING_LIMIT} edits of this node already await approval; decide on those first");
         return Ok(Some(reason));
     }
     Ok(None)

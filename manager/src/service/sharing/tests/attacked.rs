@@ -183,7 +183,11 @@ async fn a_pin_that_is_moved_reaches_every_node_and_says_where_an_edit_goes_on_w
     node.sync(&manager).await;
     assert_eq!(runs(&node), (json!("fixed"), json!("mine again")));
     let fork = manager.forks().await.into_iter().find(|fork| !fork.state.is_closed()).unwrap();
-    assert!(fork.message.contains("made from 1.0.1") && fork.message.contains("1.0.0 is offered"), "{}", fork.message);
+    assert!(
+        fork.message.contains("based on 1.0.1") && fork.message.contains("1.0.0 is now offered"),
+        "{}",
+        fork.message
+    );
     manager.decide(&fork, false, false).await.unwrap();
     node.sync(&manager).await;
     assert_eq!(runs(&node), (json!("good"), json!("n")), "declined, it goes back");

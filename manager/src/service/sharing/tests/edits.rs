@@ -117,7 +117,7 @@ async fn what_takes_an_earlier_save_back_runs_here_and_asks_before_it_is_everybo
     assert_eq!(other.content("T"), template("2", "1", "one\n2\nthree\n"));
     let fork = manager.forks().await.pop().unwrap();
     assert_eq!((fork.state, fork.takes_back.len(), fork.claimed.is_some()), (ForkState::Proposed, 1, true));
-    assert!(fork.message.contains("takes back"), "{}", fork.message);
+    assert!(fork.message.contains("reverts the previous save"), "{}", fork.message);
     // The next edit on top of it does not carry it through.
     let next = opened(&one);
     one.edit(KIND, next, &template("2", "9", "one\ntwo\nthree\nfour\n")).unwrap();

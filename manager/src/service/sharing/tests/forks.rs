@@ -320,7 +320,7 @@ async fn an_answer_that_takes_nothing_of_an_edit_turns_it_down() {
         other.sync(&manager).await;
         let fork = manager.forks().await.pop().unwrap();
         assert_eq!(fork.state, ForkState::Declined, "{mode}: nobody took it");
-        assert!(fork.message.contains("turned down"), "{mode}: {}", fork.message);
+        assert!(fork.message.contains("declined by"), "{mode}: {}", fork.message);
         assert_eq!((one.content("T"), other.content("T")), (template("3", "1", "1"), template("3", "1", "1")));
     }
 }

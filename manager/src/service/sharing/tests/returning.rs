@@ -37,7 +37,7 @@ async fn what_is_deleted_and_brought_back_asks_nothing_and_goes_on_counting() {
     node.sync(&manager).await;
     let fork = manager.forks().await.remove(0);
     assert_eq!(fork.state, ForkState::Conflict);
-    assert!(fork.message.contains("runs on its node no longer"), "{}", fork.message);
+    assert!(fork.message.contains("no longer runs on its node"), "{}", fork.message);
     assert!(node.runs("T").is_none(), "and that is so");
 
     manager.roll_back(KIND, "T", first).await.unwrap();
