@@ -20,32 +20,45 @@ pub async fn change(session: &mut Session, change: Change) -> Result<()> {
     let seen = session.client.sharing.preview_change(request).await?.into_inner();
     match is_join {
         true => say(&newcomer(&seen.offered)),
-        false => affected(&seen).iter().for_each(|line| say(line)),
+        false => {
+            let affected = Affected { nodes: seen.nodes, cordoned: seen.cordoned, own_edits: seen.own_edits };
+            affected.lines().iter().for_each(|line| say(line));
+        }
+    }
+    if seen.confirms {
+        say("this also confirms the node: sensitive values scoped to its name then apply to it");
     }
     values(session, &seen.values, seen.values_total, seen.not_looked_at)
 }
 
 /// The nodes that would get something else, and what of them do not simply take it.
-fn affected(seen: &v1::PreviewChangeResponse) -> Vec<String> {
-    let mut lines = vec![match seen.nodes {
-        0 => "published content would not change for any node".to_owned(),
-        1 => "published content would change for one node".to_owned(),
-        count => format!("published content would change for {count} nodes"),
-    }];
-    lines.extend(match seen.cordoned {
-        0 => None,
-        1 => Some("one of them is cordoned and gets the change once uncordoned".to_owned()),
-        count => Some(format!("{count} of them are cordoned and get the change once uncordoned")),
-    });
-    lines.extend(match seen.own_edits {
-        0 => None,
-        1 => Some("one of them keeps its local edit, merged with the change where the two merge".to_owned()),
-        count => Some(format!("{count} of them keep their local edits, merged with the change where the two merge")),
-    });
-    if seen.confirms {
-        lines.push("this also confirms the node: sensitive values scoped to its name then apply to it".to_owned());
+pub struct Affected {
+    pub nodes: u64,
+    pub cordoned: u64,
+    pub own_edits: u64,
+}
+
+impl Affected {
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![match self.nodes {
+            0 => "published content would not change for any node".to_owned(),
+            1 => "published content would change for 1 node".to_owned(),
+            count => format!("published content would change for {count} nodes"),
+        }];
+        lines.extend(match self.cordoned {
+            0 => None,
+            1 => Some("one of them is cordoned and gets the change once uncordoned".to_owned()),
+            count => Some(format!("{count} of them are cordoned and get the change once uncordoned")),
+        });
+        lines.extend(match self.own_edits {
+            0 => None,
+            1 => Some("one of them keeps its local edit, merged with the change unless the two conflict".to_owned()),
+            count => {
+                Some(format!("{count} of them keep their local edits, merged with the change unless they conflict"))
+            }
+        });
+        lines
     }
-    lines
 }
 
 /// What a node that joins would get.

@@ -46,8 +46,8 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             edit(session, kind, &name, file.as_deref(), &message).await
         }
         ResourceCommand::Validate { file } => validate(kind, &file),
-        ResourceCommand::Publish { name: resource, revision, dry_run: true, .. } => {
-            let planned = v1::PlannedRelease { kind: kind.to_string(), resource, revision };
+        ResourceCommand::Publish { name: resource, version, revision, dry_run: true, .. } => {
+            let planned = v1::PlannedRelease { kind: kind.to_string(), resource, revision, version };
             preview::change(session, Change::Release(planned)).await
         }
         ResourceCommand::Publish { name, version, revision, to, wait, widen, expect, .. } => {
@@ -106,7 +106,7 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
                 expected_revision: expect,
             };
             session.client.sharing.delete_resource(request).await?;
-            say(&format!("{name} is deleted; roll it back to restore it"));
+            say(&format!("{name} is deleted; to restore it, roll it back to an earlier version and publish it"));
             Ok(())
         }
     }

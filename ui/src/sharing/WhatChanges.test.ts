@@ -10,7 +10,7 @@ it("names the nodes that get it later, and those that keep a local edit", () => 
   expect(nodesWords({ ...nothing, nodes: 12_000n, cordoned: 1n, ownEdits: 2n })).toEqual([
     "Published content would change for 12,000 nodes.",
     "1 of them is cordoned and gets the change once uncordoned.",
-    "2 of them keep their local edits, merged with the change where the two merge.",
+    "2 of them keep their local edits, merged with the change unless they conflict.",
   ]);
 });
 

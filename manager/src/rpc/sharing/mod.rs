@@ -317,9 +317,12 @@ impl Sharing for Admin {
             gained_nodes: seen.gained_nodes,
             lost_nodes: seen.lost_nodes,
             problem: seen.problem.unwrap_or_default(),
-            values_total: seen.values.total,
-            not_looked_at: seen.values.not_looked_at,
-            values: seen.values.listed.into_iter().map(convert::value_change).collect(),
+            changed: seen.foreseen.nodes as u64,
+            cordoned: seen.foreseen.cordoned as u64,
+            own_edits: seen.foreseen.own_edits as u64,
+            values_total: seen.foreseen.values.total,
+            not_looked_at: seen.foreseen.values.not_looked_at,
+            values: seen.foreseen.values.listed.into_iter().map(convert::value_change).collect(),
         }))
     }
 

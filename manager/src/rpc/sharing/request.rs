@@ -56,8 +56,9 @@ pub(super) fn planned(change: Option<v1::preview_change_request::Change>) -> Res
     let change = change.ok_or_else(|| Error::invalid("MISSING", "say what is about to be done"))?;
     Ok(match change {
         Change::DeletePublication(name) => Planned::DeletePublication { name },
-        Change::Release(v1::PlannedRelease { kind, resource, revision }) => {
-            Planned::Release { kind: decode::kind(&kind)?, resource, revision: decode::optional(revision) }
+        Change::Release(v1::PlannedRelease { kind, resource, revision, version }) => {
+            let version = decode::optional(version).map(|text| decode::parsed("BAD_VERSION", &text)).transpose()?;
+            Planned::Release { kind: decode::kind(&kind)?, resource, revision: decode::optional(revision), version }
         }
         Change::DeleteResource(v1::ResourceName { kind, resource }) => {
             Planned::DeleteResource { kind: decode::kind(&kind)?, resource }

@@ -1,6 +1,6 @@
 //! Which values nodes get by what is published: for saying beforehand what an act changes, and which nodes lack what they need.
 //!
-//! A node's own edits count where whoever asks gives them: what an act brings is said without them.
+//! A node's own edits count as what they are now: whether they merge with what is to come shows when it comes.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,22 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::{Labels, place_of};
-use atoll_domain::id::{ResourceId, RevisionId, SecretId};
+use atoll_domain::id::{NodeId, ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective};
 use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::kind::variable_set::variables;
 use atoll_domain::secret::{reference, scoped_references};
-use atoll_domain::sharing::history::Meeting;
-use atoll_domain::sharing::offer::Version;
+use atoll_domain::sharing::fork::Delivery;
+use atoll_domain::sharing::offer::{EditMode, Version};
 use serde_json::Value;
 
-use super::fork::offered_among;
+use super::fork::{offered_among, what_runs};
 use super::history::{Loaded, load};
 use crate::error::Result;
 use crate::store::Database;
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{PublicationRecord, ResourceRecord, ResourceState, resource_list};
+use crate::store::sharing::{PublicationRecord, ResourceRecord, ResourceState, forks_open_everywhere, resource_list};
 
 /// A value that a node gets. Equal values are equal here, sealed ones by what they refer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +82,31 @@ impl From<&NodeRecord> for Receiver {
 }
 
 impl Receiver {
+    /// A node with the edits that it runs.
+    pub(super) fn with_edits(node: &NodeRecord, own: &OwnEdits) -> Self {
+        Self { own: own.get(&node.id).cloned().unwrap_or_default(), ..Self::from(node) }
+    }
+
     fn place(&self) -> Place {
         let place = place_of(self.name.as_ref().map_or("", |name| name.as_str()), &self.group, &self.labels);
         Place { target: place.target.filter(|_| self.name.is_some()), ..place }
     }
+}
+
+/// The edits that nodes run, by node and resource.
+pub(super) type OwnEdits = BTreeMap<NodeId, BTreeMap<ResourceId, RevisionId>>;
+
+/// # Errors
+/// The database does not answer.
+pub(super) async fn own_edits(database: &impl Database) -> Result<OwnEdits> {
+    let mut open = forks_open_everywhere(database).await?;
+    open.retain(|fork| fork.state.runs() && fork.delivery != Delivery::Unapplied);
+    open.sort_by_key(|fork| fork.edit);
+    let mut own = OwnEdits::new();
+    for fork in open {
+        own.entry(fork.node).or_default().insert(fork.resource, fork.head);
+    }
+    Ok(own)
 }
 
 /// What a place gets of a set.
@@ -148,6 +169,7 @@ impl Gets {
             let offered = offered_among(database, set, (&who.group, &who.labels), &self.publications).await?;
             let Some(offered) = offered else { continue };
             let own = who.own.get(&set.record.id).filter(|own| set.history.contains(**own)).copied();
+            let own = own.filter(|_| offered.edit_mode != EditMode::Locked);
             let runs = match own {
                 None => (offered.revision, None),
                 Some(own) => run_of(database, set, own, offered.revision).await?,
@@ -195,17 +217,15 @@ impl Gets {
     }
 }
 
-/// What a node runs in the place of its own edit: that put together with what it is offered, where the two merge.
-async fn run_of(
+/// What a node runs with an edit of its own.
+pub(super) async fn run_of(
     database: &impl Database,
     set: &Loaded,
     own: RevisionId,
     offered: RevisionId,
 ) -> Result<(RevisionId, Option<Value>)> {
-    Ok(match set.meet(database, own, offered).await? {
-        Meeting::Settled { revision, body } => (revision.id, body),
-        Meeting::FastForward(_) | Meeting::Open(_) => (own, None),
-    })
+    let together = what_runs(database, set, own, offered).await?;
+    Ok(together.map_or((own, None), |together| (together.revision.id, together.body)))
 }
 
 /// The variable sets among some resources, without those that are deleted.

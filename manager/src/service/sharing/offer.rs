@@ -106,6 +106,9 @@ pub async fn offered(
     Ok(match policy {
         VersionPolicy::Latest => loaded.record.released,
         VersionPolicy::Pin { .. } if loaded.record.released.is_none() => None,
+        VersionPolicy::Pin { version } if loaded.record.released.is_some_and(|(newest, _)| newest == *version) => {
+            loaded.record.released
+        }
         VersionPolicy::Pin { version } => release_list(database, loaded.record.id)
             .await?
             .into_iter()

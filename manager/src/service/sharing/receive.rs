@@ -26,8 +26,8 @@ use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{
-    ExceptionRecord, ReportProof, RevisionRecord, exception_put, exceptions_trim, forks_between, resource_get,
-    resource_lock, revision_made_again,
+    ExceptionRecord, ForkRecord, ReportProof, RevisionRecord, exception_put, exceptions_trim, forks_between, forks_of,
+    resource_get, resource_lock, revision_made_again,
 };
 
 /// A report as it came.
@@ -264,6 +264,16 @@ async fn answer_again(
     Ok(Outcome::Duplicate)
 }
 
+/// Edits of one node that are rejected within a day and kept all the same: a program that saves in a loop would fill the
+/// history and the list of everybody. Each is kept on its node in any case.
+const REJECTED_LIMIT: usize = 100;
+
+async fn rejected_lately(tx: &Tx, node: &NodeRecord, now: Timestamp) -> Result<usize> {
+    let is_of_late = |fork: &ForkRecord| now.0.saturating_sub(fork.since_ms) < 86_400_000;
+    let forks = forks_of(tx, node.id).await?;
+    Ok(forks.iter().filter(|fork| fork.state == ForkState::Rejected && is_of_late(fork)).count())
+}
+
 /// An edit that is not acted on and that is nobody's to lose: it stays in the history, and is listed as rejected.
 async fn keep_rejected(
     services: &Services,
@@ -274,6 +284,12 @@ async fn keep_rejected(
     reason: &str,
     caller: &Caller,
 ) -> Result<Outcome> {
+    if rejected_lately(&tx, edit.node, caller.now).await? >= REJECTED_LIMIT {
+        let text = format!(
+            "{reason}; {REJECTED_LIMIT} edits of this node were rejected within a day, so this one is kept there only"
+        );
+        return Err(Error::invalid("TOO_MANY_REJECTED", text));
+    }
     let reason = &kept(reason, REASON_LIMIT);
     let mut fork = fork_with(edit, Delivery::Unapplied, false, caller);
     fork.on(ForkEvent::Rejected)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::Version;
+use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::revision::Origin;
 use serde_json::json;
 
@@ -38,6 +39,32 @@ pub struct Released {
     pub is_new: bool,
 }
 
+/// The version that a revision would be released as: the one that was asked for, that which it has, or the next one.
+///
+/// # Errors
+/// It is not higher than the newest.
+pub(super) async fn next_version(
+    database: &impl Database,
+    loaded: &Loaded,
+    wished: Option<Version>,
+    revision: RevisionId,
+) -> Result<Version> {
+    if let (None, Some((version, released))) = (wished, loaded.record.released)
+        && released == revision
+    {
+        return Ok(version);
+    }
+    let newest = release_list(database, loaded.record.id).await?.first().map(|release| release.version);
+    let version = wished.unwrap_or_else(|| newest.map_or(Version::FIRST, Version::next_patch));
+    match newest.filter(|newest| version <= *newest) {
+        None => Ok(version),
+        Some(newest) => Err(Error::precondition(
+            "VERSION_NOT_HIGHER",
+            format!("{version} is not higher than the newest version, {newest}; releases are not replaced"),
+        )),
+    }
+}
+
 /// Releases the head, or a given revision.
 ///
 /// # Errors
@@ -52,7 +79,9 @@ pub async fn release(
     let mut tx = services.store.begin_ordered().await?;
     let mut loaded = load(&tx, find(&tx, kind, name).await?).await?;
     if let Some(written) = written {
-        check_beneath(&loaded, loaded.resolve(&tx, written).await?, caller)?;
+        // Whoever wrote what is there already has it from somebody.
+        loaded.resolve(&tx, written).await?;
+        check_beneath(&loaded, caller)?;
     }
     let revision = chosen(&tx, &loaded, revision).await?;
     // An older state may have been for more nodes than what counts now.
@@ -105,12 +134,35 @@ pub(super) fn check_drafts(loaded: &Loaded, decided: RevisionId, caller: &Caller
     refuse_drafts(loaded, &known, |_| true, caller)
 }
 
-/// The same for what somebody has just written: of what is only drafted, all but that and the writer's own is others'.
-fn check_beneath(loaded: &Loaded, written: RevisionId, caller: &Caller) -> Result<()> {
+/// The same for the answer to a conflict. Of its sides it has shown the open places: a draft that changes nothing else was seen,
+/// and so was all that the node in question made itself.
+///
+/// # Errors
+/// Names the drafts.
+pub(super) fn check_drafts_beside(
+    loaded: &Loaded,
+    (answer, own): (RevisionId, Option<RevisionId>),
+    sides: &BTreeSet<RevisionId>,
+    places: &BTreeSet<&Path>,
+    caller: &Caller,
+) -> Result<()> {
+    let Some((_, released)) = loaded.record.released else { return Ok(()) };
+    let mut known = loaded.history.ancestry(released);
+    known.insert(answer);
+    known.extend(own.into_iter().flat_map(|own| loaded.history.ancestry(own)));
+    let is_shown = |side: &&RevisionId| {
+        let revision = loaded.history.get(**side);
+        revision.is_some_and(|revision| revision.header.touched.iter().all(|path| path.is_within(places)))
+    };
+    known.extend(sides.iter().filter(is_shown));
+    let heads: BTreeSet<RevisionId> = sides.iter().copied().chain(loaded.record.heads.iter().copied()).collect();
+    refuse_drafts_of(loaded, &heads, &known, |author| author != caller.name, caller)
+}
+
+/// The same for what somebody has just written: of what is only drafted, all but the writer's own is others'.
+fn check_beneath(loaded: &Loaded, caller: &Caller) -> Result<()> {
     let released = loaded.record.released.map(|(_, revision)| loaded.history.ancestry(revision));
-    let mut known = released.unwrap_or_default();
-    known.insert(written);
-    refuse_drafts(loaded, &known, |author| author != caller.name, caller)
+    refuse_drafts(loaded, &released.unwrap_or_default(), |author| author != caller.name, caller)
 }
 
 fn refuse_drafts(
@@ -119,7 +171,17 @@ fn refuse_drafts(
     is_others: impl Fn(&str) -> bool,
     caller: &Caller,
 ) -> Result<()> {
-    let heads = loaded.record.heads.iter().flat_map(|head| loaded.history.ancestry(*head));
+    refuse_drafts_of(loaded, &loaded.record.heads, known, is_others, caller)
+}
+
+fn refuse_drafts_of(
+    loaded: &Loaded,
+    heads: &BTreeSet<RevisionId>,
+    known: &BTreeSet<RevisionId>,
+    is_others: impl Fn(&str) -> bool,
+    caller: &Caller,
+) -> Result<()> {
+    let heads = heads.iter().flat_map(|head| loaded.history.ancestry(*head));
     let drafts: BTreeSet<RevisionId> = heads.filter(|id| !known.contains(id)).collect();
     let written: Vec<String> = drafts
         .iter()
@@ -162,21 +224,12 @@ pub(super) async fn release_in(
     version: Option<Version>,
     revision: RevisionId,
 ) -> Result<ReleaseRecord> {
-    let releases = release_list(tx, loaded.record.id).await?;
-    let newest = releases.first().map(|release| release.version);
-    if version.is_none()
-        && loaded.record.released.is_some_and(|(_, released)| released == revision)
-        && let Some(release) = releases.into_iter().find(|release| release.revision == revision)
-    {
-        return Ok(release);
-    }
-    let version = version.unwrap_or_else(|| newest.map_or(Version::FIRST, Version::next_patch));
-    if newest.is_some_and(|newest| version <= newest) {
-        let newest = newest.map(|newest| newest.to_string()).unwrap_or_default();
-        return Err(Error::precondition(
-            "VERSION_NOT_HIGHER",
-            format!("{version} is not higher than the newest version, {newest}; releases are not replaced"),
-        ));
+    let version = next_version(tx, loaded, version, revision).await?;
+    if loaded.record.released == Some((version, revision)) {
+        let mut releases = release_list(tx, loaded.record.id).await?.into_iter();
+        if let Some(release) = releases.find(|release| release.version == version) {
+            return Ok(release);
+        }
     }
     let release = ReleaseRecord { version, revision, at_ms: caller.now.0, released_by: caller.name.clone() };
     release_create(tx, loaded.record.id, &release).await?;

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use atoll_domain::id::{NodeId, ResourceId, RevisionId, SecretId};
+use atoll_domain::id::{NodeId, ResourceId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::Outcome;
 use atoll_domain::link::feed::Feed;
 use atoll_domain::secret::{reference, references};
 use serde_json::Value;
 
-use super::gets::{Counts, Gets, Receiver, Resolved, is_for_targets};
+use super::gets::{Counts, Gets, Receiver, Resolved, is_for_targets, own_edits};
 use super::history::Loaded;
 use super::secret::kept_values;
 use crate::clock;
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::service::Services;
 use crate::store::Database;
 use crate::store::secret::secret_ids;
-use crate::store::sharing::{fork_list, publication_list};
+use crate::store::sharing::publication_list;
 
 /// Nodes that a warning names; the rest is counted.
 const NAMED: usize = 5;
@@ -82,7 +82,7 @@ pub async fn refresh(services: &Services) -> Result<()> {
     let existing = Arc::new(secret_ids(&services.store).await?);
     let mut gets = Gets::load(&services.store, publications, concerns(&existing)).await?;
     let mut missing: BTreeMap<NodeId, Vec<Missing>> = BTreeMap::new();
-    let mut own = own_edits(services).await?;
+    let mut own = own_edits(&services.store).await?;
     for node in nodes.iter() {
         let known = services.required.missing(node.id);
         let own = own.remove(&node.id).unwrap_or_default();
@@ -106,15 +106,6 @@ pub async fn refresh(services: &Services) -> Result<()> {
     changed.for_each(|node| services.pulse.changed(node.id));
     seen.at = Some((sequence, Arc::clone(&nodes)));
     Ok(())
-}
-
-/// What nodes run of their own, by node and resource.
-async fn own_edits(services: &Services) -> Result<BTreeMap<NodeId, BTreeMap<ResourceId, RevisionId>>> {
-    let mut own: BTreeMap<NodeId, BTreeMap<ResourceId, RevisionId>> = BTreeMap::new();
-    for fork in fork_list(&services.store).await?.into_iter().filter(|fork| fork.state.runs()) {
-        own.entry(fork.node).or_default().insert(fork.resource, fork.head);
-    }
-    Ok(own)
 }
 
 /// The required variables that have no value for a node, by set, and those whose value the manager has lost. One whose value is

@@ -9,18 +9,21 @@ use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective}
 use atoll_domain::kind::variable_set::is_sensitive;
 use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::secret::{Plaintext, reference_to};
+use atoll_domain::sharing::fork::Delivery;
+use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Map, Value, json};
 
-use super::gets::is_for_targets;
+use super::fork::offered_among;
+use super::gets::{is_for_targets, run_of};
 use super::history::{find, load};
 use super::save::{Saved, save_body};
-use super::{offer, secret};
+use super::secret;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::service::fleet::node;
 use crate::service::{Caller, Services};
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{ResourceState, forks_between, publication_list, resource_list};
+use crate::store::sharing::{ForkRecord, ResourceState, forks_between, publication_list, resource_list};
 
 /// A value to write.
 #[derive(Debug)]
@@ -266,25 +269,22 @@ fn over(node: &NodeRecord, asked: &Place) -> Place {
     }
 }
 
-/// What a node runs of a set, as far as the manager knows.
+/// What a node runs of a set, as far as the manager knows. A publication that has nothing to bring gives way to the next.
 async fn node_body(services: &Services, node: &NodeRecord, loaded: &super::history::Loaded) -> Result<Option<Value>> {
     let database = &services.store;
     let publications = publication_list(database).await?;
-    let item = publications
-        .iter()
-        .filter(|publication| publication.selector.matches(&node.group, &node.labels))
-        .flat_map(|publication| publication.items.iter().map(move |item| (publication.priority, publication.id, item)))
-        .filter(|(_, _, item)| item.resource == loaded.record.id)
-        .max_by_key(|(priority, id, _)| (*priority, *id));
-    let Some((_, _, item)) = item else { return Ok(None) };
+    let Some(offered) = offered_among(database, loaded, (&node.group, &node.labels), &publications).await? else {
+        return Ok(None);
+    };
     let forks = forks_between(database, node.id, loaded.record.id).await?;
-    let own = forks.iter().filter(|fork| fork.state.runs()).max_by_key(|fork| fork.edit);
-    if let Some(own) = own {
-        return loaded.body(database, own.head).await;
-    }
-    match offer::offered(database, loaded, &item.policy).await? {
-        Some((_, revision)) => loaded.body(database, revision).await,
-        None => Ok(None),
+    let runs = |fork: &&ForkRecord| fork.state.runs() && fork.delivery != Delivery::Unapplied;
+    let own = forks.iter().filter(runs).max_by_key(|fork| fork.edit);
+    match own.filter(|_| offered.edit_mode != EditMode::Locked) {
+        None => loaded.body(database, offered.revision).await,
+        Some(own) => match run_of(database, loaded, own.head, offered.revision).await? {
+            (_, Some(body)) => Ok(Some(body)),
+            (revision, None) => loaded.body(database, revision).await,
+        },
     }
 }
 

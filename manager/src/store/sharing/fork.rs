@@ -86,6 +86,13 @@ pub async fn fork_list(database: &impl Database) -> Result<Vec<ForkRecord>> {
     fork::Entity::find().all(database.connection()).await?.into_iter().map(fork_of).collect()
 }
 
+/// The forks of all nodes that are not closed.
+pub async fn forks_open_everywhere(database: &impl Database) -> Result<Vec<ForkRecord>> {
+    let closed = ForkState::ALL.into_iter().filter(|state| state.is_closed()).map(ForkState::name);
+    let query = fork::Entity::find().filter(fork::Column::State.is_not_in(closed));
+    query.all(database.connection()).await?.into_iter().map(fork_of).collect()
+}
+
 /// The forks of a node, closed ones too.
 pub async fn forks_of(database: &impl Database, node: NodeId) -> Result<Vec<ForkRecord>> {
     let query = fork::Entity::find().filter(fork::Column::Node.eq(node.to_string()));

@@ -6,6 +6,7 @@ import { api } from "../../api/client";
 import type { PreviewPublicationResponse } from "../../api/generated/atoll/v1/sharing_pb";
 import { Note, ProblemNote } from "../../ui/feedback";
 import { ValueLines } from "../ValueChanges";
+import { nodesWords } from "../WhatChanges";
 import { publicationOf, reachWords, type Wish, whyNotSaved } from "./wish";
 
 const PAUSE_MS = 250;
@@ -40,6 +41,7 @@ export function Reach({ reach, whyNot }: ReachProps) {
 }
 
 function Answered({ of }: { of: PreviewPublicationResponse }) {
+  const lines = nodesWords({ nodes: of.changed, cordoned: of.cordoned, ownEdits: of.ownEdits });
   return (
     <>
       <p className="publication-line">
@@ -47,8 +49,11 @@ function Answered({ of }: { of: PreviewPublicationResponse }) {
       </p>
       <Names title="New" names={of.gainedNodes} count={of.gained} />
       <Names title="Lost" names={of.lostNodes} count={of.lost} />
-      {of.valuesTotal > 0n ? (
+      {lines.length > 0 || of.valuesTotal > 0n ? (
         <ul className="reach-list">
+          {lines.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
           <ValueLines of={of} />
         </ul>
       ) : null}

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{PlaceView, etag, find, open_places, sides};
 use crate::error::{Error, Result};
 use crate::service::sharing::history::{Loaded, load};
-use crate::service::sharing::release::{check_drafts, release_in};
+use crate::service::sharing::release::{check_drafts_beside, release_in};
 use crate::service::sharing::{JOB_FORKS, fork, offer, reach, save, secret};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
@@ -97,6 +97,11 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
     let said = save::provenance(caller, Origin::Resolution, answer.message.clone(), metadata);
     loaded.add(&tx, revision, said, body.as_ref(), None, caller.now).await?;
     conflict_put(&tx, &ConflictRecord { closed_by: Some(id), ..record.clone() }).await?;
+    if answer.release {
+        let own = own_side(&tx, &record).await?;
+        let places = places.iter().map(|place| &place.conflict.path).collect();
+        check_drafts_beside(&loaded, (id, own), &record.heads, &places, caller)?;
+    }
     let release = settle_with(services, caller, &mut tx, &mut loaded, &record, id, answer.release).await?;
     let detail = json!({ "conflict": record.id, "revision": id, "message": answer.message });
     caller.record(&mut tx, "conflict.resolve", &loaded.record.name, detail);
@@ -152,6 +157,13 @@ async fn is_turned_down(
     Ok(false)
 }
 
+/// The node's own edit, where the conflict is about one.
+async fn own_side(tx: &Tx, record: &ConflictRecord) -> Result<Option<RevisionId>> {
+    let Some(node) = record.node else { return Ok(None) };
+    let forks = forks_between(tx, node, record.resource).await?;
+    Ok(forks.into_iter().find(|fork| fork.conflict == Some(record.id)).map(|fork| fork.head))
+}
+
 /// The resolution becomes a head for all, or stays with the one node whose publication keeps edits where they are made.
 async fn settle_with(
     services: &Services,
@@ -194,9 +206,6 @@ async fn settle_with(
                 resolved = Some(fork);
             }
         }
-    }
-    if release {
-        check_drafts(loaded, id, caller)?;
     }
     save::add_head(tx, loaded, id, caller).await?;
     if let Some(fork) = resolved {

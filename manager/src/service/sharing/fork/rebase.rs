@@ -18,7 +18,7 @@ use crate::store::sharing::{
     ForkRecord, PublicationRecord, ReleaseRecord, ResourceState, fork_get, forks_between, forks_open, publication_list,
     release_list, resource_get, resource_lock,
 };
-use crate::store::{Store, Tx};
+use crate::store::{Database, Store, Tx};
 
 /// Forks that are put together in one transaction: other writers wait no longer than that takes.
 const BATCH: usize = 16;
@@ -108,14 +108,36 @@ async fn held_against(
         }
         Meeting::Open(_) => {
             open_question(tx, fork, target, "what is released", caller).await?;
-            if loaded.record.state == ResourceState::Deleted {
-                "the resource was deleted, so this edit no longer runs on its node; it is kept until an administrator \
-                 decides between it and the deletion"
-                    .clone_into(&mut fork.message);
+            if loaded.record.state != ResourceState::Deleted {
+                return what_runs(tx, loaded, fork.head, target).await;
             }
+            "the resource was deleted, so this edit no longer runs on its node; it is kept until an administrator \
+             decides between it and the deletion"
+                .clone_into(&mut fork.message);
             Ok(None)
         }
     }
+}
+
+/// What a node runs in the place of its own edit: that put together with what it is offered, or else with the newest release
+/// before that it merges with. A release that clashes at one place does not take back what came to the node before.
+pub(in crate::service::sharing) async fn what_runs(
+    database: &impl Database,
+    loaded: &Loaded,
+    own: RevisionId,
+    offered: RevisionId,
+) -> Result<Option<Together>> {
+    let below = loaded.history.ancestry(offered);
+    let releases = release_list(database, loaded.record.id).await?.into_iter().map(|release| release.revision);
+    let earlier = releases.filter(|release| *release != offered && below.contains(release)).take(RELEASES_TRIED);
+    for release in std::iter::once(offered).chain(earlier) {
+        match loaded.meet(database, own, release).await? {
+            Meeting::Settled { revision, body } => return Ok(Some(Together { revision, body })),
+            Meeting::FastForward(_) => return Ok(None),
+            Meeting::Open(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// What is said of an edit whose node is offered something older than what the edit was made from, such as by a pin that was
@@ -128,7 +150,7 @@ async fn goes_on(tx: &Tx, loaded: &Loaded, fork: &ForkRecord, target: RevisionId
     let version = |revision: RevisionId| releases.iter().find(|release| release.revision == revision);
     let (Some(from), Some(offered)) = (releases.iter().find(is_between), version(target)) else { return Ok(None) };
     Ok(Some(format!(
-        "based on {} and still running with it, although {} is now offered; decline it to go back",
+        "this edit contains {}, but the node is offered the older {}; it keeps running the edit",
         from.version, offered.version
     )))
 }

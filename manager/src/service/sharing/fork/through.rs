@@ -7,7 +7,7 @@ use atoll_domain::id::RevisionId;
 use atoll_domain::sharing::fork::ForkEvent;
 use atoll_domain::sharing::history::Meeting;
 
-use super::{close_question, open_question, rebase, tell};
+use super::{close_question, open_question, rebase, tell, what_runs};
 use crate::error::Result;
 use crate::service::sharing::history::Loaded;
 use crate::service::sharing::release::release_in;
@@ -41,12 +41,14 @@ pub async fn write_through(
     };
     let Some(released) = brought_together(tx, loaded, fork.head, release, caller).await? else {
         open_question(tx, &mut fork, release, "what is released", caller).await?;
-        tell(services, tx, loaded, &fork, None).await?;
+        let together = what_runs(tx, loaded, fork.head, release).await?;
+        tell(services, tx, loaded, &fork, together).await?;
         return Ok(fork.message);
     };
     let Some(next) = brought_together(tx, loaded, released, head, caller).await? else {
         open_question(tx, &mut fork, head, "a draft that is not released yet", caller).await?;
-        tell(services, tx, loaded, &fork, None).await?;
+        let together = what_runs(tx, loaded, fork.head, release).await?;
+        tell(services, tx, loaded, &fork, together).await?;
         return Ok(fork.message);
     };
     settle::set_heads(tx, loaded, &BTreeSet::from([next]), caller).await?;

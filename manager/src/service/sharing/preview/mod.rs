@@ -14,7 +14,7 @@ use atoll_domain::sharing::offer::Version;
 
 use self::offers::Offers;
 use self::values::ValueChanges;
-use super::gets::{Gets, Receiver};
+use super::gets::{Gets, Receiver, own_edits};
 use super::history::{Loaded, find, load};
 use super::release;
 use crate::error::Result;
@@ -26,7 +26,7 @@ use crate::store::sharing::publication_list;
 #[derive(Debug)]
 pub enum Planned {
     DeletePublication { name: String },
-    Release { kind: Kind, resource: String, revision: Option<String> },
+    Release { kind: Kind, resource: String, revision: Option<String>, version: Option<Version> },
     DeleteResource { kind: Kind, resource: String },
     Rename { node: String, name: NodeName },
     Confirm { node: String },
@@ -56,10 +56,10 @@ pub struct Foreseen {
 pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen> {
     match planned {
         Planned::DeletePublication { name } => publication::without(services, name).await,
-        Planned::Release { kind, resource, revision } => {
+        Planned::Release { kind, resource, revision, version } => {
             let loaded = load(&services.store, find(&services.store, *kind, resource).await?).await?;
             let revision = release::chosen(&services.store, &loaded, revision.as_deref()).await?;
-            let version = loaded.record.released.map_or(Version::FIRST, |(version, _)| version);
+            let version = release::next_version(&services.store, &loaded, *version, revision).await?;
             of_resource(services, loaded, Some((version, revision))).await
         }
         Planned::DeleteResource { kind, resource } => {
@@ -69,12 +69,13 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
         Planned::Rename { node, name } => {
             let record = node::find(&services.store, node).await?;
             node::check_new_name(&services.store, &record, name).await?;
-            let before = Receiver::from(&record);
+            let before = Receiver::with_edits(&record, &own_edits(&services.store).await?);
             let after = Receiver { name: Some(name.clone()), confirmed: true, ..before.clone() };
             Ok(Foreseen { confirms: !before.confirmed, ..of_node(services, &before, &after).await? })
         }
         Planned::Confirm { node } => {
-            let before = Receiver::from(&node::find(&services.store, node).await?);
+            let record = node::find(&services.store, node).await?;
+            let before = Receiver::with_edits(&record, &own_edits(&services.store).await?);
             let after = Receiver { confirmed: true, ..before.clone() };
             of_node(services, &before, &after).await
         }
@@ -106,19 +107,19 @@ async fn of_resource(
 ) -> Result<Foreseen> {
     let publications = publication_list(&services.store).await?;
     let (id, kind, now) = (loaded.record.id, loaded.record.kind, loaded.record.released);
-    let mut offers = Offers::default();
+    let (mut offers, own) = (Offers::default(), own_edits(&services.store).await?);
     for nodes in offers::alike(&*services.nodes().await?, &publications) {
         loaded.record.released = now;
         let before = offers::to(services, &loaded, &nodes, &publications).await?;
         loaded.record.released = released;
         let after = offers::to(services, &loaded, &nodes, &publications).await?;
-        offers.compare(&nodes, id, before, after);
+        offers.compare(&own, &nodes, id, (before, after));
     }
-    let mut foreseen = offers.foreseen(services).await?;
+    let mut foreseen = offers.foreseen();
     if kind == Kind::VariableSet {
         loaded.record.released = now;
         let mut gets = Gets::of_sets(vec![loaded], publications, Box::new(|_| true));
-        let receivers = offers.nodes().map(|node| Receiver::from(&**node));
+        let receivers = offers.nodes().map(|node| Receiver::with_edits(node, &own));
         foreseen.values =
             ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.release(id, released)).await?;
     }

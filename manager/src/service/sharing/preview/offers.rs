@@ -1,7 +1,7 @@
 //! Which nodes would be offered something else. That depends on nothing but the publications that reach a node, so it is looked
 //! for once for all nodes that are reached by the same ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use atoll_domain::fleet::name::GroupPath;
@@ -16,9 +16,10 @@ use crate::directory::Nodes;
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::sharing::fork::{Offered, offered_among};
+use crate::service::sharing::gets::OwnEdits;
 use crate::service::sharing::history::{Loaded, load};
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{PublicationRecord, publication_list, resource_list};
+use crate::store::sharing::{PublicationRecord, publication_list, resource_get, resource_list};
 
 /// Nodes that are reached by the same publications.
 pub(super) type Alike = Vec<Arc<NodeRecord>>;
@@ -69,27 +70,55 @@ pub(super) struct Offers {
 #[derive(Debug)]
 struct Changed {
     node: Arc<NodeRecord>,
-    /// Those of which something is offered then, and which the node may still run edits of its own of.
-    editable: Vec<ResourceId>,
+    /// It goes on with an edit of its own of something that would be offered in another way.
+    goes_on: bool,
 }
 
 impl Offers {
-    /// Takes up what some nodes are offered of a resource now, and would be then.
+    /// What would be offered of some resources by other publications than now.
+    pub(super) async fn between(
+        services: &Services,
+        (now, then): (&[PublicationRecord], &[PublicationRecord]),
+        resources: &BTreeSet<ResourceId>,
+        own: &OwnEdits,
+    ) -> Result<Self> {
+        let both: Vec<PublicationRecord> = now.iter().chain(then).cloned().collect();
+        let groups = alike(&*services.nodes().await?, &both);
+        let mut offers = Self::default();
+        for resource in resources {
+            let Some(record) = resource_get(&services.store, *resource).await? else { continue };
+            let loaded = load(&services.store, record).await?;
+            for nodes in &groups {
+                let before = to(services, &loaded, nodes, now).await?;
+                offers.compare(own, nodes, *resource, (before, to(services, &loaded, nodes, then).await?));
+            }
+        }
+        Ok(offers)
+    }
+
+    /// Takes up what some nodes are offered of a resource now, and would be then. A lock that comes or goes changes nothing but
+    /// for those who run an edit of it.
     pub(super) fn compare(
         &mut self,
+        own: &OwnEdits,
         nodes: &Alike,
         resource: ResourceId,
-        before: Option<Offered>,
-        after: Option<Offered>,
+        (before, after): (Option<Offered>, Option<Offered>),
     ) {
-        if before.map(|offered| offered.revision) == after.map(|offered| offered.revision) {
+        let revision = |offered: Option<Offered>| offered.map(|offered| offered.revision);
+        let is_locked = |offered: Option<Offered>| offered.is_some_and(|offered| offered.edit_mode == EditMode::Locked);
+        let (is_same, is_relocked) = (revision(before) == revision(after), is_locked(before) != is_locked(after));
+        if is_same && !is_relocked {
             return;
         }
-        let is_editable = after.is_some_and(|offered| offered.edit_mode != EditMode::Locked);
         for node in nodes {
-            let changed =
-                self.changed.entry(node.id).or_insert_with(|| Changed { node: Arc::clone(node), editable: Vec::new() });
-            changed.editable.extend(is_editable.then_some(resource));
+            let has_own = own.get(&node.id).is_some_and(|edits| edits.contains_key(&resource));
+            if is_same && !has_own {
+                continue;
+            }
+            let fresh = || Changed { node: Arc::clone(node), goes_on: false };
+            let changed = self.changed.entry(node.id).or_insert_with(fresh);
+            changed.goes_on |= has_own && after.is_some() && !is_locked(after);
         }
     }
 
@@ -99,17 +128,12 @@ impl Offers {
     }
 
     /// How many nodes it is about, without what it does to their values.
-    pub(super) async fn foreseen(&self, services: &Services) -> Result<Foreseen> {
-        services.hub.refresh(&services.store).await?;
-        let has_own = |node: NodeId, resource: ResourceId| {
-            services.hub.read(|feed| feed.target(node, resource)).is_some_and(|target| target.own.is_some())
-        };
-        let goes_on = |changed: &&Changed| changed.editable.iter().any(|resource| has_own(changed.node.id, *resource));
-        Ok(Foreseen {
+    pub(super) fn foreseen(&self) -> Foreseen {
+        Foreseen {
             nodes: self.changed.len(),
             cordoned: self.nodes().filter(|node| node.standing == NodeStanding::Cordoned).count(),
-            own_edits: self.changed.values().filter(goes_on).count(),
+            own_edits: self.changed.values().filter(|changed| changed.goes_on).count(),
             ..Foreseen::default()
-        })
+        }
     }
 }

@@ -6,15 +6,14 @@ use atoll_domain::document::Audience;
 use atoll_domain::id::{NodeId, ResourceId};
 
 use super::Foreseen;
-use super::offers::{self, Alike, Offers};
+use super::offers::Offers;
 use super::values::ValueChanges;
 use crate::error::{Error, Result};
 use crate::service::Services;
-use crate::service::sharing::gets::{Gets, Receiver, sets_among};
-use crate::service::sharing::history::load;
+use crate::service::sharing::gets::{Gets, OwnEdits, Receiver, own_edits, sets_among};
 use crate::service::sharing::publication::{Wish, wish_or_problem};
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{PublicationRecord, publication_list, resource_get};
+use crate::store::sharing::{PublicationRecord, publication_list};
 
 /// Nodes that are named; the rest is counted.
 const NAMED: usize = 50;
@@ -27,7 +26,7 @@ pub struct Preview {
     pub lost: usize,
     pub gained_nodes: Vec<String>,
     pub lost_nodes: Vec<String>,
-    pub values: ValueChanges,
+    pub foreseen: Foreseen,
     /// Why it could not be saved as it is.
     pub problem: Option<String>,
 }
@@ -55,12 +54,12 @@ pub async fn preview(services: &Services, wish: &Wish) -> Result<Preview> {
     let kept: BTreeSet<NodeId> = wanted.iter().map(|node| node.id).collect();
     let lost = nodes.iter().filter(|node| present.contains(&node.id) && !kept.contains(&node.id));
     let lost: Vec<String> = lost.map(|node| node.name.to_string()).collect();
-    let values = match after {
-        Some(after) => values(services, before, Some(after), &all).await?,
-        None => ValueChanges::default(),
+    let foreseen = match after {
+        Some(after) => foreseen(services, before, after, &all).await?,
+        None => Foreseen::default(),
     };
     Ok(Preview {
-        values,
+        foreseen,
         nodes: wanted.len(),
         gained: gained.len(),
         lost: lost.len(),
@@ -68,6 +67,32 @@ pub async fn preview(services: &Services, wish: &Wish) -> Result<Preview> {
         lost_nodes: lost.into_iter().take(NAMED).collect(),
         problem,
     })
+}
+
+/// What would be otherwise where a publication is saved.
+async fn foreseen(
+    services: &Services,
+    before: Option<&PublicationRecord>,
+    after: PublicationRecord,
+    all: &[PublicationRecord],
+) -> Result<Foreseen> {
+    let own = own_edits(&services.store).await?;
+    let carried = before.into_iter().chain([&after]).flat_map(|publication| &publication.items);
+    let carried = carried.map(|item| item.resource).collect();
+    let then = with_in_place_of(all, before, Some(&after));
+    let offers = Offers::between(services, (all, &then), &carried, &own).await?;
+    let values = values(services, (before, Some(after)), all, &own).await?;
+    Ok(Foreseen { values, ..offers.foreseen() })
+}
+
+/// The publications as they would be.
+fn with_in_place_of(
+    all: &[PublicationRecord],
+    before: Option<&PublicationRecord>,
+    after: Option<&PublicationRecord>,
+) -> Vec<PublicationRecord> {
+    let rest = all.iter().filter(|publication| before.is_none_or(|before| publication.id != before.id));
+    rest.chain(after).cloned().collect()
 }
 
 /// What becomes of nodes where there is a publication no longer: another may bring the same to them.
@@ -79,27 +104,19 @@ pub async fn without(services: &Services, name: &str) -> Result<Foreseen> {
     let found = all.iter().find(|publication| publication.name == name);
     let found = found.ok_or_else(|| Error::not_found("publication", name))?;
     let rest: Vec<PublicationRecord> = all.iter().filter(|publication| publication.id != found.id).cloned().collect();
-    let is_reached = |nodes: &Alike| nodes.iter().any(|node| found.selector.matches(&node.group, &node.labels));
-    let reached: Vec<Alike> = offers::alike(&*services.nodes().await?, &all).into_iter().filter(is_reached).collect();
-    let mut offers = Offers::default();
-    for item in &found.items {
-        let Some(record) = resource_get(&services.store, item.resource).await? else { continue };
-        let loaded = load(&services.store, record).await?;
-        for nodes in &reached {
-            let before = offers::to(services, &loaded, nodes, &all).await?;
-            offers.compare(nodes, item.resource, before, offers::to(services, &loaded, nodes, &rest).await?);
-        }
-    }
-    let values = values(services, Some(found), None, &all).await?;
-    Ok(Foreseen { values, ..offers.foreseen(services).await? })
+    let own = own_edits(&services.store).await?;
+    let carried = found.items.iter().map(|item| item.resource).collect();
+    let offers = Offers::between(services, (&all, &rest), &carried, &own).await?;
+    let values = values(services, (Some(found), None), &all, &own).await?;
+    Ok(Foreseen { values, ..offers.foreseen() })
 }
 
 /// The values that change where one publication takes the place of another.
 async fn values(
     services: &Services,
-    before: Option<&PublicationRecord>,
-    after: Option<PublicationRecord>,
+    (before, after): (Option<&PublicationRecord>, Option<PublicationRecord>),
     all: &[PublicationRecord],
+    own: &OwnEdits,
 ) -> Result<ValueChanges> {
     let both: Vec<&PublicationRecord> = before.into_iter().chain(&after).collect();
     let items = both.iter().flat_map(|publication| &publication.items);
@@ -108,10 +125,9 @@ async fn values(
     let is_reached =
         |node: &NodeRecord| both.iter().any(|publication| publication.selector.matches(&node.group, &node.labels));
     let receivers: Vec<Receiver> =
-        nodes.iter().filter(|node| is_reached(node)).map(|node| Receiver::from(&**node)).collect();
+        nodes.iter().filter(|node| is_reached(node)).map(|node| Receiver::with_edits(node, own)).collect();
     let sets = sets_among(&services.store, &carried).await?;
-    let rest = all.iter().filter(|publication| before.is_none_or(|before| publication.id != before.id));
-    let then: Vec<PublicationRecord> = rest.cloned().chain(after.clone()).collect();
+    let then = with_in_place_of(all, before, after.as_ref());
     let mut gets = Gets::of_sets(sets, all.to_vec(), Box::new(|_| true));
     ValueChanges::around(&services.store, &mut gets, receivers.into_iter(), |gets| gets.publish(then)).await
 }

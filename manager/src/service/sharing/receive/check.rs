@@ -24,8 +24,15 @@ pub(super) fn check_header(revision: &Revision) -> Result<()> {
     if size_bytes > HEADER_LIMIT_BYTES {
         return Err(Error::invalid("BAD_REVISION", "the edit names more paths than a document of its size can have"));
     }
+    if revision.header.touched.iter().count() > PLACES_LIMIT {
+        let text = format!("the edit changes more than {PLACES_LIMIT} places; make it in several steps");
+        return Err(Error::invalid("BAD_REVISION", text));
+    }
     Ok(())
 }
+
+/// Most places that one edit of a node changes: each is looked at while nobody else writes.
+const PLACES_LIMIT: usize = 10_000;
 
 /// Largest header of a revision: as large as a document that is accepted, since the paths of its content are in it.
 const HEADER_LIMIT_BYTES: usize = canonical::DOCUMENT_SIZE_LIMIT_BYTES;

@@ -1,15 +1,19 @@
 //! What was broken on trial: names that collide, versions that nodes go back to, drafts of others, and words that are needed.
 
+use std::collections::BTreeSet;
+
 use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::offer::EditMode;
+use atoll_domain::sharing::revision::Revision;
 use serde_json::{Value, json};
 
 use crate::service::Caller;
 use crate::service::fleet::act::Act;
 use crate::service::fleet::node::{SyncState, act as act_on, view};
 use crate::service::sharing::conflict::{Take, get};
-use crate::service::sharing::{publication, release, required, save};
+use crate::service::sharing::receive::Outcome;
+use crate::service::sharing::{conflict, publication, release, required, save};
 use crate::store::fleet::node_named;
 use crate::testing::{TestManager, TestNode};
 
@@ -183,11 +187,7 @@ async fn a_pin_that_is_moved_reaches_every_node_and_says_where_an_edit_goes_on_w
     node.sync(&manager).await;
     assert_eq!(runs(&node), (json!("fixed"), json!("mine again")));
     let fork = manager.forks().await.into_iter().find(|fork| !fork.state.is_closed()).unwrap();
-    assert!(
-        fork.message.contains("based on 1.0.1") && fork.message.contains("1.0.0 is now offered"),
-        "{}",
-        fork.message
-    );
+    assert!(fork.message.contains("contains 1.0.1") && fork.message.contains("the older 1.0.0"), "{}", fork.message);
     manager.decide(&fork, false, false).await.unwrap();
     node.sync(&manager).await;
     assert_eq!(runs(&node), (json!("good"), json!("n")), "declined, it goes back");
@@ -389,4 +389,71 @@ async fn of_two_values_that_tie_either_can_be_kept() {
         assert_eq!(newest["Variables"][1]["Value"], kept, "{newest}");
         assert_eq!(newest["Variables"].as_array().map(Vec::len), Some(2));
     }
+}
+
+#[tokio::test]
+async fn what_was_there_already_and_is_somebody_elses_draft_is_not_released_unsaid() {
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template("T", "1", "n")).await;
+    let head = manager.loaded(TEMPLATE, "T").await.shown().unwrap().to_string();
+    // Bob writes what alice has drafted: nothing changes, and the draft stays hers.
+    let (_, drafted) = write_as(&manager, "alice", &template("T", "1", "a draft of alice"), &head).await;
+    let (bob, written) = write_as(&manager, "bob", &template("T", "1", "a draft of alice"), &drafted).await;
+    assert_eq!(written, drafted);
+    let wish = release::Wish { expected: "*", written: Some(&written), ..Default::default() };
+    let refused = release::release(&manager.services, &bob, TEMPLATE, "T", wish).await.unwrap_err();
+    assert_eq!(refused.reason, "RELEASES_DRAFTS");
+}
+
+#[tokio::test]
+async fn the_answer_to_a_conflict_releases_no_draft_that_it_did_not_show() {
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template("T", "1", "n")).await;
+    let first = manager.loaded(TEMPLATE, "T").await.shown().unwrap().to_string();
+    let answer = async |with_drafts: bool| {
+        let record = manager.conflicts().await.into_iter().find(|conflict| conflict.closed_by.is_none()).unwrap();
+        let answer = conflict::Answer {
+            take: Some(Take::Ours),
+            expected: conflict::etag(&record),
+            release: true,
+            ..Default::default()
+        };
+        let caller = manager.caller.clone().releasing_drafts(with_drafts);
+        conflict::resolve(&manager.services, &caller, &record.id.to_string(), answer).await.map(|_| ())
+    };
+    // The conflict is about the script alone, and alice has drafted notes below her side of it.
+    let (_, notes) = write_as(&manager, "alice", &template("T", "1", "not reviewed"), &first).await;
+    write_as(&manager, "alice", &template("T", "2", "not reviewed"), &notes).await;
+    write_as(&manager, &manager.caller.name, &template("T", "3", "n"), &first).await;
+    let refused = answer(false).await.unwrap_err();
+    assert_eq!(refused.reason, "RELEASES_DRAFTS");
+    assert!(refused.text.contains("alice"), "{}", refused.text);
+    answer(true).await.unwrap();
+
+    // What was shown needs no word: a side that changes nothing but the open place.
+    let base = manager.loaded(TEMPLATE, "T").await.shown().unwrap().to_string();
+    let notes = manager.released(TEMPLATE, "T").await["Notes"].as_str().unwrap().to_owned();
+    write_as(&manager, "alice", &template("T", "4", &notes), &base).await;
+    write_as(&manager, &manager.caller.name, &template("T", "5", &notes), &base).await;
+    answer(false).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_has_so_many_edits_rejected_in_a_day_and_no_more_are_listed() {
+    let manager = TestManager::start().await;
+    let head = manager.written(TEMPLATE, &template("T", "1", "n")).await;
+    let mut node = manager.node("evil", "/", &[]).await;
+    let loaded = manager.loaded(TEMPLATE, "T").await;
+    let (id, before) = (loaded.record.id, loaded.history.len());
+    let parent = loaded.body(&manager.services.store, head).await.unwrap().unwrap();
+    for number in 0..110 {
+        let mut body = parent.clone();
+        body["Properties"]["Script"] = json!(format!("forged {number}"));
+        let revision = Revision::child(id, TEMPLATE, BTreeSet::from([head]), Some(&parent), &body);
+        let answered = node.send_revision(&manager, &revision, body).await;
+        assert!(matches!(answered, Outcome::Rejected(_)), "{answered:?}");
+    }
+    node.sync(&manager).await;
+    let kept = manager.loaded(TEMPLATE, "T").await.history.len() - before;
+    assert_eq!((manager.forks().await.len(), kept), (100, 100));
 }

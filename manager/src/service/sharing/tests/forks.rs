@@ -357,3 +357,31 @@ async fn an_edit_that_waits_says_where_it_does_not_run() {
     one.sync(&manager).await;
     assert!(one.runs("T").is_none() && !runs(&manager).await);
 }
+
+#[tokio::test]
+async fn a_release_that_clashes_takes_nothing_back_that_came_before() {
+    for mode in [EditMode::Propose, EditMode::WriteThrough, EditMode::Fork] {
+        let (manager, mut one, mut other) = farm(mode).await;
+        if mode == EditMode::WriteThrough {
+            manager.publish("all", "/", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
+        }
+        one.edit(KIND, EditBase::Running, &template("mine", "1", "1")).unwrap();
+        one.sync(&manager).await;
+        manager.written(KIND, &template("1", "security fix", "1")).await;
+        one.sync(&manager).await;
+        assert_eq!(one.content("T"), template("mine", "security fix", "1"), "{mode}");
+        manager.written(KIND, &template("theirs", "security fix", "2")).await;
+        one.sync(&manager).await;
+        other.sync(&manager).await;
+        let fork = manager.forks().await.pop().unwrap();
+        assert_eq!(fork.state, ForkState::Conflict, "{mode}");
+        assert_eq!(one.content("T"), template("mine", "security fix", "1"), "{mode}: what it had stays");
+        one.runs_what_it_should(&manager);
+        assert_eq!(other.content("T"), template("theirs", "security fix", "2"));
+        // A node that starts over comes to the same, and an edit on top of it is made from what runs.
+        one.edit(KIND, EditBase::Running, &template("mine again", "security fix", "1")).unwrap();
+        one.sync(&manager).await;
+        assert_eq!(one.content("T"), template("mine again", "security fix", "1"), "{mode}");
+        one.runs_what_it_should(&manager);
+    }
+}

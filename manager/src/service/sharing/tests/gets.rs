@@ -89,10 +89,10 @@ async fn a_publication_says_beforehand_which_values_and_secrets_it_brings_and_ta
     let wish = manager.wish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]);
     let seen = publication::preview(&manager.services, &wish).await.unwrap();
     let brought = ["one Password: nothing -> (sealed)", "one Region: nothing -> eu", "two Region: nothing -> eu"];
-    assert_eq!((words(&seen.values), seen.problem), (lines(&brought), None));
+    assert_eq!((words(&seen.foreseen.values), seen.problem), (lines(&brought), None));
     manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
     let seen = publication::preview(&manager.services, &wish).await.unwrap();
-    assert_eq!(words(&seen.values), lines(&[]), "it is so already");
+    assert_eq!(words(&seen.foreseen.values), lines(&[]), "it is so already");
     let taken = ["one Password: (sealed) -> nothing", "one Region: eu -> nothing", "two Region: eu -> nothing"];
     let (nodes, words) = foreseen(&manager, Planned::DeletePublication { name: "all".to_owned() }).await;
     assert_eq!((nodes, words), (2, lines(&taken)));
@@ -103,7 +103,7 @@ async fn a_release_and_a_deletion_say_beforehand_which_values_they_bring_and_tak
     let manager = a_fleet().await;
     manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
     manager.node("one", "/", &[("environment", "production")]).await;
-    let release = || Planned::Release { kind: SET, resource: "web".to_owned(), revision: None };
+    let release = || Planned::Release { kind: SET, resource: "web".to_owned(), revision: None, version: None };
     assert_eq!(foreseen(&manager, release()).await, (0, lines(&[])), "released as it is");
     let value = variable::ValueWish::Text("us".to_owned());
     let new =
@@ -162,7 +162,7 @@ async fn who_takes_it_later_or_goes_on_with_an_edit_is_counted_beforehand() {
         let seen = foresee(&manager.services, planned).await.unwrap();
         (seen.nodes, seen.cordoned, seen.own_edits)
     };
-    let release = Planned::Release { kind: SET, resource: "web".to_owned(), revision: None };
+    let release = Planned::Release { kind: SET, resource: "web".to_owned(), revision: None, version: None };
     assert_eq!(counts(&release).await, (4, 2, 2));
     // Where nothing is offered any more, no edit of it runs either.
     let delete = Planned::DeleteResource { kind: SET, resource: "web".to_owned() };
@@ -219,4 +219,67 @@ async fn what_is_so_already_is_not_said_to_be_written() {
     };
     let first = release().await;
     assert_eq!((first.1, release().await), (true, (first.0, false)));
+}
+
+#[tokio::test]
+async fn a_version_that_is_released_and_a_lock_are_foreseen_too() {
+    let manager = a_fleet().await;
+    // A publication waits for a version that is not released yet.
+    manager.publish("next", "/", 9, EditMode::Propose, &[(SET, "web", Some("8.0.0"))]).await;
+    manager.node("waits", "/", &[("environment", "production")]).await;
+    let release = |version: &str| Planned::Release {
+        kind: SET,
+        resource: "web".to_owned(),
+        revision: None,
+        version: (!version.is_empty()).then(|| version.parse().unwrap()),
+    };
+    let brought = lines(&["waits Password: nothing -> (sealed)", "waits Region: nothing -> eu"]);
+    assert_eq!(foreseen(&manager, release("8.0.0")).await, (1, brought));
+    assert_eq!(foreseen(&manager, release("")).await, (0, lines(&[])));
+    let refused = foresee(&manager.services, &release("0.0.1")).await.unwrap_err();
+    assert_eq!(refused.reason, "VERSION_NOT_HIGHER");
+
+    // A lock changes what those run who have edited it, and nobody else.
+    manager.publish("next", "/", 9, EditMode::Propose, &[(SET, "web", None)]).await;
+    let mut edited = manager.node("edited", "/", &[]).await;
+    edited.sync(&manager).await;
+    let own = json!({"Name": "web", "Variables": [{"Id": "r", "Name": "Region", "Value": "here"}]});
+    edited.edit(SET, EditBase::Running, &own).unwrap();
+    edited.sync(&manager).await;
+    let preview = async |mode: EditMode| {
+        let wish = manager.wish("next", "/", 9, mode, &[(SET, "web", None)]);
+        let seen = publication::preview(&manager.services, &wish).await.unwrap().foreseen;
+        (seen.nodes, seen.own_edits, words(&seen.values))
+    };
+    assert_eq!(preview(EditMode::Fork).await, (0, 0, lines(&[])));
+    assert_eq!(preview(EditMode::Locked).await, (1, 0, lines(&["edited Region: here -> eu"])));
+    manager.publish("next", "/", 9, EditMode::Locked, &[(SET, "web", None)]).await;
+    assert_eq!(preview(EditMode::Propose).await, (1, 1, lines(&["edited Region: eu -> here"])));
+}
+
+#[tokio::test]
+async fn what_applies_on_a_node_is_what_it_runs() {
+    let manager = a_fleet().await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
+    manager.publish("waits", "/", 9, EditMode::Propose, &[(SET, "web", Some("8.0.0"))]).await;
+    let mut node = manager.node("one", "/", &[]).await;
+    node.sync(&manager).await;
+    let region = async || {
+        let asked = variable::Asked { set: Some("web".to_owned()), node: Some("one".to_owned()), ..Default::default() };
+        let views = variable::effective_variables(&manager.services, &asked).await.unwrap();
+        let found = views.into_iter().find(|view| view.effective.name == "Region");
+        found.map(|view| format!("{:?}", view.effective.outcome))
+    };
+    assert!(region().await.unwrap().contains("eu"), "the stronger publication has nothing to bring yet");
+    // Its edit of another value is put together with what is released since.
+    let mut own = manager.released(SET, "web").await;
+    own["Variables"].as_array_mut().unwrap().push(json!({"Id": "z", "Name": "Zone", "Value": "mine"}));
+    node.edit(SET, EditBase::Running, &own).unwrap();
+    node.sync(&manager).await;
+    let value = variable::ValueWish::Text("us".to_owned());
+    let new =
+        variable::NewValue { name: "Region".to_owned(), scope: WishedScope::default(), value, message: String::new() };
+    variable::set(&manager.services, &manager.caller, "web", new).await.unwrap();
+    manager.release(SET, "web").await.unwrap();
+    assert!(region().await.unwrap().contains("us"));
 }

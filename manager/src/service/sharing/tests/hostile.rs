@@ -256,15 +256,17 @@ async fn a_node_whose_reports_are_all_rejected_is_told_of_by_the_newest_of_them(
 async fn an_edit_that_names_what_it_does_not_change_is_refused() {
     let (manager, evil, _) = farm().await;
     let head = manager.loaded(KIND, "T").await.shown().unwrap();
-    let mut said = report(&manager, Some(evil.id), [head].into(), &template("2"), json!({})).await;
-    let invented = (0..10_000).map(|number| Path(vec!["Properties".to_owned(), format!("invented {number}")]));
-    let touched: TouchedPaths = said.header.touched.iter().cloned().chain(invented).collect();
-    let body = said.body.clone().unwrap();
-    let revision = Revision::writing(said.header.resource, KIND, [head].into(), Some(&body), touched);
-    (said.id, said.header) = (revision.id, revision.header);
-    let outcome = evil.send(&manager, said).await;
-    assert!(matches!(&outcome, Outcome::Rejected(reason) if reason.contains("does not change")), "{outcome:?}");
-    assert!(manager.forks().await.is_empty());
+    for (invented, expected) in [(9_000, "does not change"), (10_000, "more than 10000 places")] {
+        let mut said = report(&manager, Some(evil.id), [head].into(), &template("2"), json!({})).await;
+        let invented = (0..invented).map(|number| Path(vec!["Properties".to_owned(), format!("invented {number}")]));
+        let touched: TouchedPaths = said.header.touched.iter().cloned().chain(invented).collect();
+        let body = said.body.clone().unwrap();
+        let revision = Revision::writing(said.header.resource, KIND, [head].into(), Some(&body), touched);
+        (said.id, said.header) = (revision.id, revision.header);
+        let outcome = evil.send(&manager, said).await;
+        assert!(matches!(&outcome, Outcome::Rejected(reason) if reason.contains(expected)), "{outcome:?}");
+        assert!(manager.forks().await.is_empty());
+    }
 }
 
 #[tokio::test]
