@@ -157,7 +157,7 @@ async fn node_port(
     connections: tokio_stream::wrappers::ReceiverStream<io::Result<tls::Connection>>,
     cancel: CancellationToken,
 ) {
-    let routes = http::bounded(rpc::node_routes(services, cancel.clone()));
+    let routes = http::bounded(rpc::node_routes(Arc::clone(&services), cancel.clone()), known_nodes(&services));
     let server = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(45)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))

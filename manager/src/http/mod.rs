@@ -33,12 +33,14 @@ use tower::ServiceExt as _;
 
 use self::activity::Activity;
 use crate::service::Services;
-use crate::tls::Connection;
+use crate::tls::{Connection, IsKnown};
 
 /// Headers that come more slowly than this are nobody's.
 const HEADERS: Duration = Duration::from_secs(30);
 /// How often a silent connection is asked whether somebody is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Calls over one connection at once: a browser's tabs share one.
+const CALLS_AT_ONCE: u32 = 100;
 /// How long open calls may finish after the port stops accepting.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -65,8 +67,9 @@ pub fn admin(services: Arc<Services>, routes: Routes, is_plain: bool) -> Router 
 
 /// The calls of the node port, bounded for each node and more narrowly for those who have not shown a certificate.
 #[must_use]
-pub fn bounded(routes: Routes) -> Routes {
-    routes.into_axum_router().layer(middleware::from_fn_with_state(node::NodeCalls::default(), node::bound)).into()
+pub fn bounded(routes: Routes, is_known: IsKnown) -> Routes {
+    let bounds = node::Bounds { calls: node::NodeCalls::default(), is_known };
+    routes.into_axum_router().layer(middleware::from_fn_with_state(bounds, node::bound)).into()
 }
 
 async fn ready(State(services): State<Arc<Services>>) -> (StatusCode, &'static str) {
@@ -121,6 +124,7 @@ pub async fn serve(
             let mut builder = auto::Builder::new(TokioExecutor::new());
             builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
             builder.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(KEEP_ALIVE);
+            builder.http2().max_concurrent_streams(CALLS_AT_ONCE);
             let serving = builder.serve_connection_with_upgrades(TokioIo::new(connection), service);
             tokio::pin!(serving);
             tokio::select! {

@@ -1,24 +1,40 @@
-//! What the calls of one node may take up at once: a message of which half has come is memory.
+//! What the calls of one node may take up at once: a message of which half has come is memory. Who is a node that may call is
+//! asked for each call: a connection may be older than the removal, or the end of its certificate.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use atoll_domain::id::NodeId;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use dashmap::DashMap;
+use futures::StreamExt as _;
 
 use super::stranger;
 use crate::error::{Error, ErrorKind};
 use crate::rpc;
-use crate::tls::Peer;
+use crate::tls::{IsKnown, Peer};
 
 /// Calls of one node that are not answered yet. A node delivers, renews its certificate and opens its stream, each of these
 /// once at a time; a stream that is open is none of them any more.
 const CALLS_AT_ONCE: usize = 8;
 /// A call is over after this, however slowly its message comes. Nodes give up before.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Largest message in a node's stream: what it has stored, what it runs, and what it could not take.
+const STREAM_MESSAGE_LIMIT_BYTES: usize = 256 * 1024;
+/// Where nodes open their streams.
+const STREAM: &str = "/atoll.v1.NodeLink/Sync";
+
+/// What is asked and counted for each call at the nodes' port.
+#[derive(Clone)]
+pub struct Bounds {
+    pub calls: NodeCalls,
+    pub is_known: IsKnown,
+}
 
 /// The calls of nodes that are not answered yet.
 #[derive(Debug, Clone, Default)]
@@ -52,22 +68,67 @@ impl Drop for Call {
 }
 
 /// Bounds the calls of nodes, and those of strangers more narrowly.
-pub async fn bound(State(calls): State<NodeCalls>, request: Request, next: Next) -> Response {
+pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().filter(|peer| peer.is_known);
-    let Some(node) = peer.and_then(|peer| peer.certificate.as_ref()).map(|certificate| certificate.node) else {
+    let Some(certificate) = peer.and_then(|peer| peer.certificate.clone()) else {
         return stranger::limited(request, next).await;
     };
-    let Some(_call) = calls.begin(node) else {
+    let node = certificate.node;
+    if !(bounds.is_known)(certificate).await {
+        return stranger::limited(request, next).await;
+    }
+    let Some(_call) = bounds.calls.begin(node) else {
         return refused("TOO_MANY_CALLS", "this node calls too often at once; it is answered once the others are over");
     };
+    let is_stream = request.uri().path() == STREAM;
+    let request = if is_stream { request.map(small_messages) } else { request };
     match tokio::time::timeout(CALL_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => refused("TOO_SLOW", "the message did not come in time; send it again"),
     }
 }
 
+/// Passes on what a node says in its stream for as long as each message is as small as those are. The stream stays open, and
+/// so would a message that never ends.
+fn small_messages(body: Body) -> Body {
+    let mut messages = Messages::default();
+    Body::from_stream(body.into_data_stream().map(move |chunk| {
+        let chunk = chunk.map_err(io::Error::other)?;
+        messages.look(&chunk).map(|()| chunk)
+    }))
+}
+
+/// Where one is in a stream of gRPC messages: each begins with a flag and its length in four bytes.
+#[derive(Debug, Default)]
+struct Messages {
+    prefix: Vec<u8>,
+    left: usize,
+}
+
+impl Messages {
+    fn look(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let passed = self.left.min(bytes.len());
+            (self.left, bytes) = (self.left - passed, &bytes[passed..]);
+            let wanted = (5 - self.prefix.len()).min(bytes.len());
+            self.prefix.extend_from_slice(&bytes[..wanted]);
+            bytes = &bytes[wanted..];
+            if let [_, length @ ..] = self.prefix.as_slice()
+                && let Ok(length) = <[u8; 4]>::try_from(length)
+            {
+                self.left = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+                self.prefix.clear();
+            }
+            if self.left > STREAM_MESSAGE_LIMIT_BYTES {
+                return Err(io::Error::other("a message in a node's stream is larger than any of those"));
+            }
+        }
+        Ok(())
+    }
+}
+
 fn refused(reason: &'static str, text: &str) -> Response {
-    rpc::status(Error::new(ErrorKind::Exhausted, reason, text)).into_http::<axum::body::Body>().into_response()
+    rpc::status(Error::new(ErrorKind::Exhausted, reason, text)).into_http::<Body>().into_response()
 }
 
 #[cfg(test)]
@@ -75,7 +136,6 @@ mod tests {
     use atoll_domain::id::Digest;
     use atoll_domain::time::Timestamp;
     use axum::Router;
-    use axum::body::Body;
     use axum::http::StatusCode;
     use axum::middleware;
     use axum::routing::post;
@@ -84,6 +144,10 @@ mod tests {
 
     use super::*;
     use crate::authority::NodeCertificate;
+
+    fn bounds(calls: &NodeCalls, is_known: bool) -> Bounds {
+        Bounds { calls: calls.clone(), is_known: Arc::new(move |_| Box::pin(async move { is_known })) }
+    }
 
     fn node(number: u128) -> Peer {
         let certificate = NodeCertificate {
@@ -115,7 +179,7 @@ mod tests {
             }
         };
         let router = Router::new().route("/", post(handler));
-        let router = router.layer(middleware::from_fn_with_state(NodeCalls::default(), bound));
+        let router = router.layer(middleware::from_fn_with_state(bounds(&NodeCalls::default(), true), bound));
         let send = |peer: Peer| tokio::spawn(router.clone().oneshot(request(peer)));
         let refusal = async |peer: Peer| send(peer).await.unwrap().unwrap().headers().get("grpc-message").cloned();
         let open: Vec<_> = (0..CALLS_AT_ONCE).map(|_| send(node(1))).collect();
@@ -141,12 +205,41 @@ mod tests {
         };
         let calls = NodeCalls::default();
         let router = Router::new().route("/", post(handler));
-        let router = router.layer(middleware::from_fn_with_state(calls.clone(), bound));
+        let router = router.layer(middleware::from_fn_with_state(bounds(&calls, true), bound));
         let call = tokio::spawn(router.oneshot(request(node(1))));
         begun.acquire().await.unwrap().forget();
         assert_eq!(calls.0.len(), 1);
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
         assert!(calls.0.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_is_good_no_longer_has_no_power_over_an_open_connection() {
+        let router = Router::new().route("/", post(|body: String| async move { body.len().to_string() }));
+        let send = async |is_known: bool| {
+            let calls = NodeCalls::default();
+            let router = router.clone().layer(middleware::from_fn_with_state(bounds(&calls, is_known), bound));
+            let request = request(node(1)).map(|_| Body::from("x".repeat(100_000)));
+            router.oneshot(request).await.unwrap().status()
+        };
+        assert_eq!((send(true).await, send(false).await), (StatusCode::OK, StatusCode::PAYLOAD_TOO_LARGE));
+    }
+
+    #[test]
+    fn a_message_in_a_stream_is_small_however_it_is_cut() {
+        let message = |length: usize| {
+            let prefix = u32::try_from(length).unwrap().to_be_bytes();
+            [&[0], &prefix[..], &vec![7; length]].concat()
+        };
+        let passes = |bytes: &[u8], chunk: usize| {
+            let mut messages = Messages::default();
+            bytes.chunks(chunk).all(|bytes| messages.look(bytes).is_ok())
+        };
+        let small = [message(3), message(0), message(STREAM_MESSAGE_LIMIT_BYTES), message(1)].concat();
+        let large = [message(3), message(STREAM_MESSAGE_LIMIT_BYTES + 1)].concat();
+        for chunk in [1, 3, 4, 5, 6, 1_000, usize::MAX] {
+            assert!(passes(&small, chunk) && !passes(&large, chunk), "in chunks of {chunk}");
+        }
     }
 }

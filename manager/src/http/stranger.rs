@@ -35,13 +35,15 @@ mod tests {
 
     use super::*;
     use crate::authority::NodeCertificate;
-    use crate::http::node::{NodeCalls, bound};
+    use crate::http::node::{Bounds, NodeCalls, bound};
     use crate::tls::Peer;
 
     #[tokio::test]
     async fn only_whoever_showed_a_certificate_sends_more_than_a_join_needs() {
+        let bounds =
+            Bounds { calls: NodeCalls::default(), is_known: std::sync::Arc::new(|_| Box::pin(async { true })) };
         let router = Router::new().route("/", post(|body: String| async move { body.len().to_string() }));
-        let router = router.layer(middleware::from_fn_with_state(NodeCalls::default(), bound));
+        let router = router.layer(middleware::from_fn_with_state(bounds, bound));
         let send = async |length: usize, peer: Peer| {
             let mut request = Request::post("/").body(Body::from("x".repeat(length))).unwrap();
             request.extensions_mut().insert(peer);

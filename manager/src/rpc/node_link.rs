@@ -11,9 +11,11 @@ use atoll_domain::time::Timestamp;
 use atoll_proto::v1;
 use atoll_proto::v1::node_link_server::NodeLink;
 use bytes::Bytes;
+use dashmap::DashMap;
 use futures::stream::BoxStream;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use prost::Message as _;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -40,6 +42,8 @@ pub struct Link {
     joins: DefaultKeyedRateLimiter<IpAddr>,
     reports: DefaultKeyedRateLimiter<NodeId>,
     renewals: DefaultKeyedRateLimiter<NodeId>,
+    /// Whose turn it is: a node that sends much waits for itself, and not others for it.
+    turns: DashMap<NodeId, Arc<Mutex<()>>>,
     cancel: CancellationToken,
 }
 
@@ -50,6 +54,7 @@ impl Link {
             joins: RateLimiter::keyed(per_minute(services.settings.joins_per_minute)),
             reports: RateLimiter::keyed(per_minute(services.settings.reports_per_minute)),
             renewals: RateLimiter::keyed(per_minute(RENEWALS_PER_MINUTE)),
+            turns: DashMap::new(),
             services,
             cancel,
         }
@@ -177,8 +182,8 @@ impl NodeLink for Link {
     ) -> Result<Response<v1::RenewCertificateResponse>, Status> {
         let peer = peer(&request);
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.clone());
-        if let Some(certificate) = &certificate {
-            self.renewals.check_key(&certificate.node).map_err(|_| {
+        if let Ok((node, _)) = self.node(&request, clock::now()).await {
+            self.renewals.check_key(&node.id).map_err(|_| {
                 let text = "this node renews its certificate too often; try again in a minute";
                 status(Error::new(ErrorKind::Exhausted, "TOO_MANY_RENEWALS", text))
             })?;
@@ -207,6 +212,8 @@ impl NodeLink for Link {
             let text = format!("a push holds at most {PUSH_LIMIT} reports; send the rest after it");
             return Err(status(Error::invalid("TOO_MANY_REPORTS", text)));
         }
+        let turn = Arc::clone(&self.turns.entry(node.id).or_default());
+        let _turn = turn.lock().await;
         let mut results = Vec::with_capacity(request.reports.len());
         for report in request.reports {
             self.reports.check_key(&node.id).map_err(|_| {

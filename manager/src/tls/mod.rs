@@ -1,5 +1,6 @@
 //! TLS on the ports: certificates that are replaced while running, and client certificates that may have run out.
 
+mod handshakes;
 mod stranger;
 
 use std::io;
@@ -14,16 +15,16 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{Acceptor, ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Sleep;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -32,12 +33,11 @@ use tonic::transport::server::Connected;
 use crate::authority::{NodeCertificate, read_node_certificate, validity_seconds};
 use crate::error::{Error, Result};
 
+use self::handshakes::Handshakes;
 use self::stranger::{FIRST_BYTE, Place, STAY, Strangers};
 pub use self::stranger::{Seat, network_of};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Handshakes under way at once; more wait in the listen queue.
-const HANDSHAKE_LIMIT: usize = 512;
 
 /// The certificate that a port shows; replaced while running.
 #[derive(Debug)]
@@ -257,7 +257,7 @@ pub fn accept(
 ) -> ReceiverStream<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(64);
     tokio::spawn(async move {
-        let handshakes = Arc::new(Semaphore::new(HANDSHAKE_LIMIT));
+        let handshakes = Arc::new(Handshakes::default());
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         // At the nodes' port a whole fleet comes back at once, and those in a handshake are about to show who they are.
         let strangers = if is_known.is_some() { Strangers::new(files) } else { Strangers::giving_way(files) };
@@ -304,7 +304,7 @@ async fn secured(
     address: SocketAddr,
     place: Place,
     config: Arc<ServerConfig>,
-    handshakes: &Semaphore,
+    handshakes: &Handshakes,
     is_known: Option<IsKnown>,
 ) -> Option<Connection> {
     // Whoever says nothing waits here, where waiting costs a socket and no place.
@@ -313,9 +313,12 @@ async fn secured(
         tracing::debug!(%address, "nobody has said anything");
         return None;
     }
-    let permit = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshakes.acquire()).await.ok()?.ok()?;
+    // Nor has anybody a place who begins and never comes to the end of the first message.
+    let opening = LazyConfigAcceptor::new(Acceptor::default(), stream);
+    let opening = tokio::time::timeout(HANDSHAKE_TIMEOUT, opening).await.ok()?.ok()?;
+    let permit = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshakes.begin(address.ip())).await.ok()??;
     let asks_for_certificate = config.alpn_protocols.len() == 1;
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, opening.into_stream(config)).await {
         Ok(Ok(stream)) => {
             let certificates = stream.get_ref().1.peer_certificates();
             let certificate = certificates.and_then(|chain| chain.first()).and_then(|own| read_node_certificate(own));
