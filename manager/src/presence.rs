@@ -197,7 +197,9 @@ impl Presence {
         self.replicas.beat(store, now).await?;
         for (node, mut seen) in seen_list(store).await? {
             if !connected_here(node) && !self.lock().contains(node) {
-                if seen.online && !self.is_connected_elsewhere(&seen, now) {
+                if seen.online && !self.is_connected_elsewhere(&seen) {
+                    let last_sign = seen.replica.and_then(|replica| self.replicas.last_sign(replica));
+                    seen.last_seen_ms = last_sign.map_or(0, |at| at.0).max(seen.last_seen_ms);
                     (seen.online, seen.since_ms) = (false, seen.since_ms.max(seen.last_seen_ms));
                 }
                 let before = self.seen.insert(node, seen.clone());
@@ -210,8 +212,8 @@ impl Presence {
     }
 
     /// Whether the replica is there that a node was connected to. One that died could not write that its connections ended.
-    fn is_connected_elsewhere(&self, seen: &SeenRecord, now: Timestamp) -> bool {
-        seen.replica.is_some_and(|replica| replica != self.replicas.own() && self.replicas.is_alive(replica, now))
+    fn is_connected_elsewhere(&self, seen: &SeenRecord) -> bool {
+        seen.replica.is_some_and(|replica| replica != self.replicas.own() && self.replicas.is_alive(replica))
     }
 
     /// Writes what changed since the last time, in one transaction.
@@ -273,7 +275,7 @@ impl Presence {
             nodes.push(*node);
         }
         for (far, (last_seen_ms, nodes)) in reached {
-            seen_reached(tx, &nodes, far, last_seen_ms).await?;
+            seen_reached(tx, &nodes, far, last_seen_ms, self.replicas.own()).await?;
         }
         Ok(())
     }

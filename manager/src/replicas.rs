@@ -1,7 +1,8 @@
 //! Which of the manager's replicas are alive that share a database.
 //!
-//! Each counts up a number of its own in the database, again and again. One whose number has not moved for a while is gone, and
-//! so are the connections of nodes to it. Clocks of different machines are never compared.
+//! Each counts up a number of its own in the database, again and again. One whose number stands still at look after look is gone,
+//! and so are the connections of nodes to it. No clock decides: those of different machines differ, and where the database hangs
+//! nobody counts and nobody looks.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,10 +14,10 @@ use crate::error::Result;
 use crate::store::Store;
 use crate::store::replica::{replica_beat, replica_forget, replica_list};
 
-/// A replica whose number has not moved for so long is gone. Each moves its own every second.
-pub const GONE_AFTER_MS: i64 = 15_000;
-/// What is gone for so long is forgotten.
-const FORGOTTEN_AFTER_MS: i64 = 3_600_000;
+/// A replica whose number stands still for so many looks is gone. Each moves its own number and looks every second.
+const GONE_AFTER: u32 = 15;
+/// What is gone for so many looks is forgotten.
+const FORGOTTEN_AFTER: u32 = 3_600;
 
 /// What this replica knows of the others.
 #[derive(Debug)]
@@ -25,13 +26,14 @@ pub struct Replicas {
     signs: Mutex<HashMap<Uuid, Sign>>,
 }
 
-/// The last number of a replica, and when it was seen first.
+/// The last number of a replica.
 #[derive(Debug, Clone, Copy)]
 struct Sign {
     beat: i64,
-    since: Timestamp,
-    /// It has moved since this process looks, so it is not just what somebody left behind.
-    has_moved: bool,
+    /// For so many looks it is the same.
+    still: u32,
+    /// When it was seen to move last; never, where it is just what somebody left behind.
+    moved: Option<Timestamp>,
 }
 
 impl Replicas {
@@ -65,21 +67,26 @@ impl Replicas {
         let before = std::mem::take(&mut *signs);
         for (replica, beat) in beats {
             let sign = match before.get(&replica) {
-                Some(known) if known.beat == beat => *known,
-                known => Sign { beat, since: now, has_moved: known.is_some() },
+                Some(known) if known.beat == beat => Sign { still: known.still.saturating_add(1), ..*known },
+                known => Sign { beat, still: 0, moved: known.map(|_| now) },
             };
             signs.insert(replica, sign);
         }
-        let is_forgotten = |sign: &Sign| now.ms_since(sign.since) >= FORGOTTEN_AFTER_MS;
-        signs.iter().filter(|(_, sign)| is_forgotten(sign)).map(|(replica, _)| *replica).collect()
+        signs.iter().filter(|(_, sign)| sign.still >= FORGOTTEN_AFTER).map(|(replica, _)| *replica).collect()
     }
 
     /// Whether a replica is there: this one, or another whose number has moved of late.
     #[must_use]
-    pub fn is_alive(&self, replica: Uuid, now: Timestamp) -> bool {
+    pub fn is_alive(&self, replica: Uuid) -> bool {
         let signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
-        let moves = |sign: &Sign| sign.has_moved && now.ms_since(sign.since) < GONE_AFTER_MS;
+        let moves = |sign: &Sign| sign.moved.is_some() && sign.still < GONE_AFTER;
         replica == self.own || signs.get(&replica).is_some_and(moves)
+    }
+
+    /// When another replica gave its last sign of life.
+    #[must_use]
+    pub fn last_sign(&self, replica: Uuid) -> Option<Timestamp> {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).get(&replica)?.moved
     }
 }
 
@@ -91,16 +98,21 @@ mod tests {
     fn a_replica_is_alive_for_as_long_as_its_number_moves() {
         let [own, other, left_behind] = [1, 2, 3].map(Uuid::from_u128);
         let replicas = Replicas::new(own);
-        let at = |seconds: i64| Timestamp(seconds * 1_000);
-        let alive = |now| [own, other, left_behind].map(|one| replicas.is_alive(one, now));
-        replicas.look(vec![(own, 1), (other, 7), (left_behind, 9)], at(0));
-        assert_eq!(alive(at(0)), [true, false, false], "nobody knows yet whether they still count");
-        replicas.look(vec![(own, 2), (other, 8), (left_behind, 9)], at(1));
-        assert_eq!(alive(at(1)), [true, true, false]);
-        replicas.look(vec![(own, 9), (other, 8), (left_behind, 9)], at(15));
-        assert_eq!(alive(at(15)), [true, true, false]);
-        assert_eq!(alive(at(16)), [true, false, false], "it has stood still for as long as it may");
-        let forgotten = replicas.look(vec![(own, 4_000), (other, 8), (left_behind, 9)], at(3_600));
-        assert_eq!(forgotten, [left_behind], "the other one moved a second later");
+        let look = |beat: i64, at: i64| replicas.look(vec![(own, at), (other, beat), (left_behind, 9)], Timestamp(at));
+        let alive = || [own, other, left_behind].map(|one| replicas.is_alive(one));
+        look(7, 0);
+        assert_eq!(alive(), [true, false, false], "nobody knows yet whether they still count");
+        look(8, 1_000);
+        assert_eq!((alive(), replicas.last_sign(other)), ([true, true, false], Some(Timestamp(1_000))));
+        // However long it takes until the next look: where the database hangs, nobody counts.
+        look(8, 90_000);
+        assert_eq!(alive(), [true, true, false]);
+        (3..=GONE_AFTER).for_each(|_| drop(look(8, 91_000)));
+        assert_eq!(alive(), [true, true, false]);
+        look(8, 91_000);
+        assert_eq!(alive(), [true, false, false], "it has stood still for as long as it may");
+        assert_eq!(replicas.last_sign(other), Some(Timestamp(1_000)));
+        let forgotten = (0..FORGOTTEN_AFTER).map(|_| look(8, 92_000)).find(|forgotten| !forgotten.is_empty());
+        assert_eq!(forgotten, Some(vec![left_behind]), "the other one stands still for less long");
     }
 }

@@ -141,19 +141,23 @@ impl Store {
             gate: None,
         };
         store.migrate().await?;
-        super::name::give_keys(&store, crate::clock::now()).await?;
         Ok(store)
     }
 
     /// Two replicas may start at once: an advisory lock lets one migrate while the other waits.
     async fn migrate(&self) -> Result<()> {
         if self.backend == Backend::Sqlite {
-            return Ok(Migrator::up(&self.write, None).await?);
+            return self.bring_up_to_date().await;
         }
         let lock = self.write.begin().await?;
         lock.execute_unprepared("SELECT pg_advisory_xact_lock(7463215501)").await?;
-        Migrator::up(&self.write, None).await?;
+        self.bring_up_to_date().await?;
         Ok(lock.commit().await?)
+    }
+
+    async fn bring_up_to_date(&self) -> Result<()> {
+        Migrator::up(&self.write, None).await?;
+        super::name::give_keys(self, crate::clock::now()).await
     }
 
     #[must_use]

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::{Caller, Services};
 use crate::store::Database;
@@ -245,5 +245,9 @@ pub async fn first_token(services: &Services) -> Result<Option<TokenText>> {
         return Ok(None);
     }
     let caller = Caller::manager(clock::now());
-    Ok(Some(create(services, &caller, "admin", 0, None).await?.1))
+    match create(services, &caller, "admin", 0, None).await {
+        // Another replica that starts at the same time has made it, and offers it.
+        Err(error) if error.kind == ErrorKind::AlreadyExists => Ok(None),
+        created => Ok(Some(created?.1)),
+    }
 }

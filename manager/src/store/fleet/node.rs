@@ -279,14 +279,16 @@ pub struct Reached {
     pub proven: Option<u64>,
 }
 
-/// Writes that nodes have reached the same: after a change to all of them, that is most of what is seen.
-pub async fn seen_reached(tx: &Tx, nodes: &[NodeId], reached: Reached, last_seen_ms: i64) -> Result<()> {
+/// Writes that nodes have reached the same: after a change to all of them, that is most of what is seen. Those that have called
+/// another replica since are that one's to write about.
+pub async fn seen_reached(tx: &Tx, nodes: &[NodeId], reached: Reached, last_seen_ms: i64, replica: Uuid) -> Result<()> {
     for chunk in nodes.chunks(1_000) {
         node_seen::Entity::update_many()
             .col_expr(node_seen::Column::Acknowledged, Expr::value(signed(reached.acknowledged)))
             .col_expr(node_seen::Column::Proven, Expr::value(reached.proven.map(signed)))
             .col_expr(node_seen::Column::LastSeenMs, Expr::value(last_seen_ms))
             .filter(node_seen::Column::Node.is_in(chunk.iter().map(ToString::to_string)))
+            .filter(node_seen::Column::Replica.eq(replica.to_string()))
             .exec(tx.connection())
             .await?;
     }
