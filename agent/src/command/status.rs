@@ -78,7 +78,7 @@ fn table(status: &AgentStatus, alive: bool, now: Timestamp) -> String {
     rows.extend(node.clock_difference_ms.map(|difference_ms| ("Clock", clock_text(difference_ms))));
     for fork in &node.forks {
         let message = if fork.message.is_empty() { String::new() } else { format!(": {}", fork.message) };
-        rows.push(("Local edit", format!("{} {} is {}{message}", fork.kind, fork.name, fork.state.name())));
+        rows.push(("Local edit", format!("{} {}, {}{message}", fork.kind, fork.name, fork.state.name())));
     }
     rows.extend(node.blocked.iter().map(|blocked| ("Blocked", format!("report {}: {}", blocked.number, blocked.text))));
     rows.extend(node.refused.iter().map(|refused| ("Refused", format!("{}: {}", refused.key, refused.text))));

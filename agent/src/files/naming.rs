@@ -26,39 +26,69 @@ pub fn slug(name: &str) -> String {
     if slug.is_empty() { "resource".to_owned() } else { slug.to_owned() }
 }
 
-/// The name of each resource's file without its ending. Resources whose names look alike get part of their id.
+/// The name of each resource's file without its ending. Resources whose names look alike get part of their id, or all of it.
 #[must_use]
 pub fn stems(running: &[Running]) -> BTreeMap<ResourceId, String> {
-    let plain = |resource: &Running| format!("{}/{}", resource.kind, slug(&resource.name));
-    let with_id =
-        |resource: &Running| format!("{}-{}", plain(resource), &resource.resource.0.simple().to_string()[..12]);
-    let mut names: BTreeMap<ResourceId, String> =
-        running.iter().map(|resource| (resource.resource, plain(resource))).collect();
-    // A name with an id in it may be another's plain name. Each round gives ids to some that had none.
+    let mut names: BTreeMap<ResourceId, (Distinction, String)> = running
+        .iter()
+        .map(|resource| (resource.resource, (Distinction::None, Distinction::None.stem(resource))))
+        .collect();
+    // A name with an id in it may be another's plain name. Each round tells some apart that were not.
     loop {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for name in names.values() {
+        for (_, name) in names.values() {
             *counts.entry(name.clone()).or_default() += 1;
         }
         let mut changed = false;
         for resource in running {
-            let own = with_id(resource);
-            if let Some(name) = names.get_mut(&resource.resource)
-                && *name != own
+            if let Some((distinction, name)) = names.get_mut(&resource.resource)
                 && counts.get(name).is_some_and(|count| *count > 1)
+                && let Some(next) = distinction.next()
             {
-                *name = own;
+                (*distinction, *name) = (next, next.stem(resource));
                 changed = true;
             }
         }
         if !changed {
-            return names;
+            return names.into_iter().map(|(id, (_, name))| (id, name)).collect();
+        }
+    }
+}
+
+/// What of a resource's id is in the name of its file.
+#[derive(Debug, Clone, Copy)]
+enum Distinction {
+    None,
+    /// The end: an id begins with the time at which it was made.
+    End,
+    All,
+}
+
+impl Distinction {
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::None => Some(Self::End),
+            Self::End => Some(Self::All),
+            Self::All => None,
+        }
+    }
+
+    fn stem(self, resource: &Running) -> String {
+        let plain = format!("{}/{}", resource.kind, slug(&resource.name));
+        let id = resource.resource.0.simple().to_string();
+        match self {
+            Self::None => plain,
+            Self::End => format!("{plain}-{}", &id[20..]),
+            Self::All => format!("{plain}-{id}"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use atoll_node::domain::id::Digest;
+    use atoll_node::domain::sharing::offer::EditMode;
+
     use super::*;
 
     #[test]
@@ -74,5 +104,28 @@ mod tests {
             assert_eq!(slug(name), expected);
         }
         assert!(slug(&"ü".repeat(500)).len() <= SLUG_LIMIT_BYTES + 4);
+    }
+
+    #[test]
+    fn names_that_look_alike_are_two_files_whenever_they_were_made() {
+        let running = |id: u128, name: &str| Running {
+            resource: format!("{id:032x}").parse().unwrap(),
+            kind: atoll_node::domain::kind::Kind::StepTemplate,
+            name: name.to_owned(),
+            version: "1.0.0".to_owned(),
+            revision: Digest::of(b"any"),
+            edit_mode: EditMode::Propose,
+            body: None,
+            metadata: serde_json::Value::Null,
+            fork: None,
+            message: String::new(),
+        };
+        // Made in the same millisecond; and ids that somebody has chosen.
+        let same_time = 0x0199_0000_0000_7000_8000_0000_0000_0000;
+        for ids in [[same_time + 1, same_time + 2], [1 << 64, 2 << 64]] {
+            let both = [running(ids[0], "Dup 1/a"), running(ids[1], "Dup 1 a")];
+            let names: std::collections::BTreeSet<String> = stems(&both).into_values().collect();
+            assert_eq!(names.len(), 2, "{names:?}");
+        }
     }
 }
