@@ -102,21 +102,25 @@ fn show(conflict: &v1::Conflict) -> Result<()> {
     for place in &conflict.places {
         print_line("")?;
         print_line(&format!("{}  ({}) {}", place.path, place.reason, place.message))?;
-        let (ours_by, theirs_by) = (written(place.ours_by.as_ref()), written(place.theirs_by.as_ref()));
-        for (name, by, value) in [
-            ("base", "", &place.base),
-            ("ours", &ours_by, &place.ours),
-            ("theirs", &theirs_by, &place.theirs),
-            ("proposal", "", &place.proposal),
-        ] {
-            if name == "proposal" && value.is_empty() {
-                continue;
-            }
-            print_line(&format!("  {name}{by}{}", if value.is_empty() { ": (nothing)" } else { ":" }))?;
+        let ours = format!("ours{}{}", made_at(conflict, "ours"), written(place.ours_by.as_ref()));
+        let theirs = format!("theirs{}{}", made_at(conflict, "theirs"), written(place.theirs_by.as_ref()));
+        let sides = [("base", &place.base), (&*ours, &place.ours), (&*theirs, &place.theirs)];
+        let proposal = Some(("proposal", &place.proposal)).filter(|(_, value)| !value.is_empty());
+        for (name, value) in sides.into_iter().chain(proposal) {
+            print_line(&format!("  {name}{}", if value.is_empty() { ": (nothing)" } else { ":" }))?;
             lines(" ", value)?;
         }
     }
     Ok(())
+}
+
+/// Where a side was made, for a conflict that is about a node's edit: `--take node` and `--take manager` name them so.
+fn made_at(conflict: &v1::Conflict, side: &str) -> String {
+    match conflict.node_side.as_str() {
+        "" => String::new(),
+        node_side if node_side == side => format!(" (node {})", conflict.node),
+        _ => " (manager)".to_owned(),
+    }
 }
 
 /// Who wrote a value, where and when.

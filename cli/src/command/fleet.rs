@@ -198,7 +198,7 @@ pub async fn enroll(session: &mut Session, command: EnrollCommand) -> Result<()>
             let created = session.client.fleet.create_join_token(request).await?.into_inner();
             let token = created.token.unwrap_or_default();
             say(&format!(
-                "for {} node(s) in {}, until {}; the token is shown only once",
+                "uses: {}; group: {}; valid until {}; the token is shown only once",
                 token.uses_limit,
                 token.group,
                 time(token.expires_ms)
@@ -261,7 +261,7 @@ pub async fn group(session: &mut Session, command: GroupCommand) -> Result<()> {
         GroupCommand::Create { path, description } => {
             let request = v1::CreateGroupRequest { path: path.clone(), description, request_id: request_id() };
             session.client.fleet.create_group(request).await?;
-            say(&format!("{path} exists"));
+            say(&format!("group {path} is in place"));
             Ok(())
         }
         GroupCommand::Delete { path } => {

@@ -135,7 +135,7 @@ pub fn confirm(session: &Session, question: &str) -> Result<()> {
         return Ok(());
     }
     if !crate::output::is_interactive() {
-        return Err(Failure::usage(format!("{question}: confirmation required; pass --yes")));
+        return Err(Failure::usage(format!("this needs confirmation; pass --yes ({question})")));
     }
     eprint!("{question} [y/N] ");
     let mut answer = String::new();

@@ -89,7 +89,7 @@ fn welcomed(inner: &Inner, welcome: &Welcome) -> Result<(), NodeError> {
     let epoch =
         welcome.manager_epoch.parse().map_err(|_| NodeError::BadAnswer("the manager epoch is not one".to_owned()))?;
     if welcome.start_over {
-        tracing::info!("the manager offers everything again; what it does not offer goes when that is complete");
+        tracing::info!("receiving the full set from the manager; whatever is not in it is removed once it is complete");
     }
     inner.change(|replica| Ok((replica.connected(epoch, welcome.start_over), ())))?;
     inner.set_place(place_of(welcome)?)

@@ -119,7 +119,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
 
 export function Failures({ result, onClose }: { result: ActOnNodesResponse; onClose: () => void }) {
   return (
-    <Dialog title={`Not done on ${result.failures.length.toLocaleString("en")} nodes`} onClose={onClose}>
+    <Dialog title={`Not done on ${result.failures.length === 1 ? "1 node" : `${result.failures.length.toLocaleString("en")} nodes`}`} onClose={onClose}>
       <SimpleTable
         label="Nodes on which it was not done"
         rows={result.failures}

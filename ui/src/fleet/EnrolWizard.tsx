@@ -76,7 +76,7 @@ function Describe({ onMade }: { onMade: (made: CreateJoinTokenResponse) => void 
   return (
     <form className="form wizard" onSubmit={send}>
       <Steps active={0} />
-      <GroupField label="Home group" value={group} onChange={setGroup} description="What is published to it is what the node gets." />
+      <GroupField label="Home group" value={group} onChange={setGroup} description="The node gets what is published to this group, to the groups above it and to its labels." />
       <ListField label="Labels" value={labels} onChange={setLabels} placeholder="environment=production" description="Press Enter after each." />
       <TextField label="Description" value={description} onChange={setDescription} placeholder="web servers in the new rack" maxLength={200} />
       <NumberInput label="How many nodes may join with it" allowDecimal={false} allowNegative={false} clampBehavior="strict" min={1} max={100_000} value={uses} onChange={(value) => setUses(Number(value) || 1)} />
@@ -106,7 +106,7 @@ function Steps({ active }: { active: number }) {
       <Stepper.Step label="Where it belongs" />
       <Stepper.Step label="Run the command" />
       <Stepper.Step label="Wait for it" />
-      <Stepper.Step label="See that it works" />
+      <Stepper.Step label="Check that it works" />
     </Stepper>
   );
 }
@@ -175,7 +175,7 @@ function Wait({ made, onLeave, onAgain }: WaitProps) {
       <div className="form-actions">
         <Button onClick={onAgain}>Create another token</Button>
         <Button kind="primary" onClick={onLeave}>
-          {joined.length > 0 ? "Done" : "Leave; it can join later"}
+          {joined.length > 0 ? "Done" : "Close: the node can join later"}
         </Button>
       </div>
     </div>

@@ -105,7 +105,7 @@ function Published({ group, publications }: { group: Group; publications: readon
 
 function whyNotDeleted(group: Group): string | undefined {
   if (group.path === "/") return "The root group cannot be deleted";
-  if (group.nodesBelow > 0n) return `${group.nodesBelow.toLocaleString("en")} nodes are in it or its subgroups: move them first`;
+  if (group.nodesBelow > 0n) return `Nodes in it or its subgroups: ${group.nodesBelow.toLocaleString("en")}. Move them first`;
   return undefined;
 }
 

@@ -71,7 +71,7 @@ function LabelForm({ node, onClose }: ActProps) {
     >
       <ListField
         label="Labels"
-        description="They decide what is published to this node, sensitive values included, but grant no one any permission on it. Press Enter after each."
+        description="They decide what is published to this node, including sensitive values. They do not give anyone access to it. Press Enter after each."
         value={texts}
         onChange={setTexts}
         placeholder="environment=production"
@@ -189,7 +189,7 @@ function UncordonForm({ node, onClose }: ActProps) {
       onDone={useRefresh()}
       onClose={onClose}
     >
-      <Text size="sm">It gets everything that was held back. Reason it was cordoned: {node.stateReason}.</Text>
+      <Text size="sm">It gets everything that was held back. Why it is cordoned: {node.stateReason}</Text>
     </FormDialog>
   );
 }

@@ -35,7 +35,7 @@ export function NodePage() {
       title={node?.name ?? name}
       crumbs={[{ label: "Nodes", to: "/nodes" }]}
       aside={node ? <NodeState node={node} /> : null}
-      cli={`atoll node describe ${quote(name)}`}
+      cli={`atoll node get ${quote(name)}`}
       actions={node ? <Acts node={node} onAct={setAct} /> : null}
     >
       <Answer of={asked} what="the node">
@@ -106,7 +106,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
         <dl className="facts">
           <dt>State</dt>
           <dd>
-            <NodeState node={node} /> since <Time at={node.stateSinceMs} />
+            <NodeState node={node} />, changed <Time at={node.stateSinceMs} />
           </dd>
           <dt>Why</dt>
           <dd>{node.stateReason}</dd>
@@ -177,7 +177,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
             label="Exceptions"
             rows={detail.exceptions}
             getId={(exception) => `${exception.resource} ${exception.code} ${exception.sinceMs}`}
-            empty={<Empty title="Nothing">It applied everything it was sent and has no local edits.</Empty>}
+            empty={<Empty title="Nothing needs attention">The node reports no problem and no local edit.</Empty>}
             columns={[
               { header: "What", cell: (exception) => <State of={exception.code} /> },
               { header: "Resource", cell: (exception) => <bdi>{exception.resource}</bdi> },
@@ -194,7 +194,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
 function syncReason(node: Node): string {
   if (node.inSync) return "It has proved that it runs the expected configuration.";
   if (node.syncState === "incomplete") return "It runs what it should, but a required variable has no value for it. See below.";
-  if (node.syncState === "drift") return "It has drifted: it keeps running something other than it should. See below.";
+  if (node.syncState === "drift") return "It has drifted: it runs something other than what it should. See below.";
   if (node.syncState === "unknown") return "Its program does not report what it runs.";
   if (node.state === "never_connected") return "It has not connected yet.";
   if (node.state === "cordoned") return "New content is held back while it is cordoned.";

@@ -84,7 +84,7 @@ const open = async () => {
 
 it("asks only what is open, one place after the other, and sends the answers by key", async () => {
   const { history } = await open();
-  expect(screen.getByText(/Both sides changed this value/)).toBeTruthy();
+  expect(screen.getByText(/Each side changed this/)).toBeTruthy();
   const manager = screen.getByRole("region", { name: "Manager" });
   expect(within(manager).getByText("more patience")).toBeTruthy();
   fireEvent.click(screen.getByRole("radio", { name: /Take node prod-1/ }));

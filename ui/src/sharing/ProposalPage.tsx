@@ -115,13 +115,13 @@ function Shown({ proposal }: { proposal: Proposal }) {
             <>
               <dt>Edited from</dt>
               <dd>
-                revision <code>{proposal.claimedBase.slice(0, 12)}</code>, as the node says
+                revision <code>{proposal.claimedBase.slice(0, 12)}</code>, according to the node
               </dd>
             </>
           ) : null}
-          <dt>In this state</dt>
+          <dt>Reported</dt>
           <dd>
-            since <Time at={proposal.sinceMs} />
+            <Time at={proposal.sinceMs} />
           </dd>
         </dl>
       </Section>

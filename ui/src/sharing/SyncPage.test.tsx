@@ -26,7 +26,7 @@ it("says in words who has it, who does not, and since when", async () => {
       },
     },
   });
-  expect((await screen.findByText(/9,998 of 10,000 have it, 2 offline/, {}, { timeout: 5_000 })).textContent).toContain("the longest since 3 hours ago");
+  expect((await screen.findByText(/9,998 of 10,000 have it, 2 offline/, {}, { timeout: 5_000 })).textContent).toContain("the first of those offline was last connected 3 hours ago");
   expect(screen.getByText("lacks 1,200 documents")).toBeTruthy();
   expect(screen.getByText("lacks 1 document")).toBeTruthy();
   expect(screen.getByText(/Have it: 9,998 \(99.9%\)/)).toBeTruthy();

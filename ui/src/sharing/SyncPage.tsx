@@ -99,7 +99,7 @@ function Reached({ status, what }: { status: GetSyncStatusResponse; what: "it" |
         {sentence}
         {since !== undefined && status.offline > 0n ? (
           <>
-            , the longest since <Time at={since} />
+            ; the first of those offline was last connected <Time at={since} />
           </>
         ) : null}
       </p>

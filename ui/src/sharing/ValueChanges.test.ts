@@ -5,14 +5,14 @@ import { valueWords } from "./ValueChanges";
 describe("what a preview says of a value", () => {
   it("names both values of a plain one", () => {
     expect(valueWords({ before: "a", after: "b", sealed: false })).toBe('would be "b" instead of "a"');
-    expect(valueWords({ after: "b", sealed: false })).toBe('would be "b", and is nothing now');
-    expect(valueWords({ before: "a", sealed: false })).toBe('would be lost ("a" now)');
+    expect(valueWords({ after: "b", sealed: false })).toBe('would be "b" (no value now)');
+    expect(valueWords({ before: "a", sealed: false })).toBe('would be lost (now "a")');
   });
 
   it("shows nothing of a sensitive one but that it comes, goes or is another", () => {
-    expect(valueWords({ after: "(sealed)", sealed: true })).toBe("would be gained, a sensitive value");
-    expect(valueWords({ before: "(sealed)", sealed: true })).toBe("would be lost, a sensitive value");
-    expect(valueWords({ before: "(sealed)", after: "(sealed)", sealed: true })).toBe("would be another sensitive value");
+    expect(valueWords({ after: "(sealed)", sealed: true })).toBe("would be gained (sensitive)");
+    expect(valueWords({ before: "(sealed)", sealed: true })).toBe("would be lost (sensitive)");
+    expect(valueWords({ before: "(sealed)", after: "(sealed)", sealed: true })).toBe("would change (sensitive)");
     expect(valueWords({ before: "a", after: "(sealed)", sealed: true })).toBe('would be a sensitive value instead of "a"');
   });
 });

@@ -16,7 +16,7 @@ export function ValueLines({ of: { values, valuesTotal, notLookedAt }, isRemoval
     <>
       {values.map((change) => (
         <li key={`${change.node} ${change.set} ${change.name}`}>
-          <bdi>{change.node}</bdi>: <bdi>{change.name}</bdi> of <bdi>{change.set}</bdi> {isRemoval ? "stays with it" : valueWords(change)}
+          <bdi>{change.node}</bdi>: <bdi>{change.name}</bdi> in <bdi>{change.set}</bdi> {isRemoval ? "stays on the node" : valueWords(change)}
         </li>
       ))}
       {more > 0n ? <li>And {more.toLocaleString("en")} more values.</li> : null}
@@ -26,9 +26,9 @@ export function ValueLines({ of: { values, valuesTotal, notLookedAt }, isRemoval
 }
 
 export function valueWords({ before, after, sealed }: Pick<ValueChange, "before" | "after" | "sealed">): string {
-  if (before === undefined) return sealed ? "would be gained, a sensitive value" : `would be ${quoted(after)}, and is nothing now`;
-  if (after === undefined) return sealed ? "would be lost, a sensitive value" : `would be lost (${quoted(before)} now)`;
-  if (before === after) return "would be another sensitive value";
+  if (before === undefined) return sealed ? "would be gained (sensitive)" : `would be ${quoted(after)} (no value now)`;
+  if (after === undefined) return sealed ? "would be lost (sensitive)" : `would be lost (now ${quoted(before)})`;
+  if (before === after) return "would change (sensitive)";
   return `would be ${quoted(after)} instead of ${quoted(before)}`;
 }
 

@@ -8,7 +8,7 @@ describe("sync in words", () => {
   it("counts those who have it, and names what is in the way", () => {
     expect(syncSentence(status, "it")).toBe("9,998 of 10,000 have it, 2 offline");
     expect(syncSentence({ ...status, failed: 3n, applied: 9_995n }, "everything")).toBe(
-      "9,998 of 10,000 have everything, 2 offline, 9,995 applied it, 3 reported a problem",
+      "9,998 of 10,000 have everything, 2 offline, 9,995 applied it, 3 failed to apply it",
     );
     expect(syncSentence({ ...status, expected: 0n }, "it")).toContain("not published to any node");
   });

@@ -18,7 +18,7 @@ export function syncSentence(status: Status, what: "it" | "everything"): string 
     [status.ownEdits, "runs a local edit", "run local edits"],
     [status.pinned, "is pinned to another release", "are pinned to another release"],
     [status.applied, "applied it", "applied it"],
-    [status.failed, "reported a problem", "reported a problem"],
+    [status.failed, "failed to apply it", "failed to apply it"],
     [status.incomplete, "lacks a required value", "lack a required value"],
     [status.drifting, "has drifted", "have drifted"],
     [status.unknown, "does not report what it runs", "do not report what they run"],

@@ -9,7 +9,7 @@ import { singleKeysAreOn, switchSingleKeys } from "./keys";
 import { PLACES } from "./places";
 
 const KEYS: readonly [string, string][] = [
-  ["Ctrl K", "Search, go anywhere, do anything"],
+  ["Ctrl K", "Search and go anywhere"],
   ["/", "Focus the list filter"],
   ["?", "This help"],
   ["j, k or arrows", "Next and previous row"],

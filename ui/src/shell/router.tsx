@@ -1,7 +1,7 @@
 // Every address of the application, and the page behind it. Pages are loaded when they are gone to.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 
-import { Empty, Loading, ProblemNote } from "../ui/feedback";
+import { Loading, ProblemNote } from "../ui/feedback";
 import { listSearch, texts } from "./search";
 import { Shell } from "./Shell";
 
@@ -25,7 +25,14 @@ export async function loadPages(): Promise<void> {
 
 const root = createRootRoute({
   component: Outlet,
-  notFoundComponent: () => <Empty title="Page not found">The address may be out of date. Use the menu to continue.</Empty>,
+  notFoundComponent: () => (
+    <main>
+      <h1 className="page-title">Page not found</h1>
+      <p>
+        The address may be out of date. <a href="/">Go to the overview</a>
+      </p>
+    </main>
+  ),
   errorComponent: ({ error }) => <ProblemNote error={error} />,
 });
 

@@ -18,8 +18,8 @@ export function largest(parts: readonly Part[]): Part[] {
 
 /** Cut off, never rounded up: 999 of 1,000 is not everything. */
 export function percent(count: number, total: number): string {
-  if (total === 0) return "0 %";
-  return `${Math.floor((count * 1000) / total) / 10} %`;
+  if (total === 0) return "0%";
+  return `${Math.floor((count * 1000) / total) / 10}%`;
 }
 
 export function Breakdown({ label, parts }: { label: string; parts: readonly Part[] }) {

@@ -72,8 +72,8 @@ function Counters({ status }: { status: GetStatusResponse }) {
       <Counter value={status.nodes} label="Nodes" hint="in the fleet" to="/nodes" />
       <Counter value={status.nodesOnline} label="Connected" wantsAttention={offline > 0n} hint={status.nodes === 0n ? "none yet" : offline === 0n ? "all of them" : `${offline.toLocaleString("en")} not connected`} to="/nodes" search={offline === 0n ? {} : { filter: "connected=false" }} />
       <Counter value={status.nodesInSync} label="In sync" wantsAttention={behind > 0n} hint={status.nodes === 0n ? "none yet" : behind === 0n ? "all of them" : `${behind.toLocaleString("en")} not in sync`} to="/nodes" search={behind === 0n ? {} : { filter: "in_sync=false" }} />
-      <Counter value={status.conflictsOpen} label="Conflicts" wantsAttention={status.conflictsOpen > 0n} hint={status.conflictsOpen === 0n ? "nothing to decide" : "need a decision"} to="/conflicts" />
-      <Counter value={status.proposalsOpen} label="Proposals" wantsAttention={status.proposalsOpen > 0n} hint={status.proposalsOpen === 0n ? "nothing to decide" : "await a decision"} to="/proposals" />
+      <Counter value={status.conflictsOpen} label="Conflicts" wantsAttention={status.conflictsOpen > 0n} hint={status.conflictsOpen === 0n ? "nothing to decide" : status.conflictsOpen === 1n ? "needs a decision" : "need a decision"} to="/conflicts" />
+      <Counter value={status.proposalsOpen} label="Proposals" wantsAttention={status.proposalsOpen > 0n} hint={status.proposalsOpen === 0n ? "nothing to decide" : status.proposalsOpen === 1n ? "awaits a decision" : "await a decision"} to="/proposals" />
       <Counter value={status.resources} label="Resources" hint={status.publications === 1n ? "and 1 publication" : `and ${status.publications.toLocaleString("en")} publications`} to="/templates" />
     </nav>
   );

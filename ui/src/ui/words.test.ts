@@ -24,8 +24,8 @@ test("labels are read as key=value, and what is none is said", () => {
 });
 
 test("999 of 1,000 is not everything, and small parts are one", () => {
-  expect(percent(999, 1_000)).toBe("99.9 %");
-  expect(percent(9_999, 10_000)).toBe("99.9 %");
+  expect(percent(999, 1_000)).toBe("99.9%");
+  expect(percent(9_999, 10_000)).toBe("99.9%");
   const parts = Array.from({ length: 9 }, (_, index) => ({ name: `v${index}`, count: 9 - index }));
   expect(largest(parts)).toHaveLength(6);
   expect(largest(parts).reduce((sum, part) => sum + part.count, 0)).toBe(45);

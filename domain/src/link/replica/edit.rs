@@ -28,7 +28,7 @@ pub enum EditError {
     Unknown { kind: Kind, name: String },
     #[error("this node holds several resources of kind {kind} named \"{name}\"; say which one by its id")]
     Ambiguous { kind: Kind, name: String },
-    #[error("\"{0}\" is locked by its publication; change it at the manager, or ask for another edit mode")]
+    #[error("\"{0}\" is locked by its publication; edit it on the manager, or change the edit mode of the publication")]
     Locked(String),
     #[error(
         "it was made from \"{other}\", and would replace \"{name}\"; save it under the name of what it was made from"

@@ -183,8 +183,8 @@ pub fn check_node(sealed: &[Sealed], before: &NodeRecord, after: &NodeRecord, ca
         .map(|one| format!("publication {} for {}", one.publication.name, one.key.scope))
         .collect();
     let values = match gained.len() {
-        1 => "one".to_owned(),
-        count => format!("{count} values"),
+        1 => "one sensitive value".to_owned(),
+        count => format!("{count} sensitive values"),
     };
     let through: Vec<String> = through.into_iter().take(NAMED).collect();
     Err(refusal(&format!("{values} ({})", through.join(", ")), &[after.name.to_string()]))

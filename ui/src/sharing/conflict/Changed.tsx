@@ -58,11 +58,11 @@ export function Settled({ conflict }: { conflict: Conflict }) {
   return (
     <>
       <PublishNote conflict={conflict} />
-      <Section title="How it was settled">
+      <Section title="How it was resolved">
         <p className="conflict-plain">
           {act.data ? (
             <>
-              <bdi>{act.data.actor}</bdi> answered it <Time at={act.data.atMs} />
+              <bdi>{act.data.actor}</bdi> resolved it <Time at={act.data.atMs} />
               {detailOf(act.data).message ? (
                 <>
                   : <q>{detailOf(act.data).message}</q>
@@ -74,7 +74,7 @@ export function Settled({ conflict }: { conflict: Conflict }) {
           ) : act.isPending ? (
             "Looking up who resolved it…"
           ) : (
-            "The two sides no longer conflict: a later edit, a release or a decision on the proposal settled it."
+            "The two sides no longer conflict: a later edit, a release or a decision on the proposal resolved it."
           )}
         </p>
         <p className="conflict-plain">

@@ -2,7 +2,7 @@
 import type { ConflictPlace } from "../../api/generated/atoll/v1/sharing_pb";
 import { other, type SideNames } from "./sides";
 
-const BOTH = "Both sides changed this value, to different values.";
+const BOTH = "Each side changed this to a different value.";
 
 export function reasonWords(place: ConflictPlace, sides: SideNames): string {
   switch (place.reason) {

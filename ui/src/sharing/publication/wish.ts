@@ -19,10 +19,10 @@ export type Mode = {
 };
 
 export const MODES: readonly Mode[] = [
-  { value: "propose", label: "Propose", short: "run there, pending approval", sentence: "An edit on a node runs there at once and is shared once an administrator accepts it." },
-  { value: "fork", label: "Fork", short: "stay on the node", sentence: "An edit stays on its node; administrators can see it." },
-  { value: "locked", label: "Locked", short: "are refused", sentence: "A node refuses edits: what is released is what runs." },
-  { value: "write_through", label: "Write through", short: "are released at once", sentence: "An edit on a node is released at once, without approval." },
+  { value: "propose", label: "Propose", short: "(edits run there, pending approval)", sentence: "An edit on a node runs there at once and is shared once an administrator accepts it." },
+  { value: "fork", label: "Fork", short: "(edits stay on the node)", sentence: "An edit stays on its node; administrators can see it." },
+  { value: "locked", label: "Locked", short: "(edits are refused)", sentence: "A node refuses edits: what is released is what runs." },
+  { value: "write_through", label: "Write through", short: "(edits are released at once)", sentence: "An edit on a node is released at once, without approval." },
 ];
 
 export function modeOf(value: string): Mode {

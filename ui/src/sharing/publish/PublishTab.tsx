@@ -100,7 +100,7 @@ function Followers({ resource }: { resource: Resource }) {
     queryFn: ({ signal }) => api.sharing.listUsages({ kind: resource.kind, resource: resource.id, options: { pageSize: 1 } }, { signal }),
   });
   return (
-    <Section title="Who follows">
+    <Section title="Which nodes get it">
       <Answer of={publications} what="the publications">
         {(answer) => {
           const carriers = carriersOf(answer.publications, resource.id);

@@ -23,7 +23,7 @@ export function SyncProgress({ kind, resource }: { kind: Kind; resource: Resourc
     refetchInterval: (query) => (query.state.data && query.state.data.waiting > 0n ? AGAIN_MS : false),
   });
   return (
-    <Section title="Where it is">
+    <Section title="Rollout">
       <Answer of={asked} what="how far it is">
         {(status) => <Reached status={status} kind={kind} resource={resource} />}
       </Answer>
@@ -61,7 +61,7 @@ function Reached({ status, kind, resource }: { status: GetSyncStatusResponse; ki
           />
           <p>
             <Link to="/sync" search={{ kind: kind.name, resource: resource.name }} className="row-link">
-              Every node that does not have it
+              All nodes that do not have it
             </Link>
           </p>
         </>

@@ -24,6 +24,6 @@ describe("who follows", () => {
 
   it("does not count those that stay at a version", () => {
     expect(followersText([{ name: "a", nodes: 3, pinned: "1.0.0" }], 3)).toBe("No node follows.");
-    expect(followersText([{ name: "a", nodes: 1, pinned: "" }, { name: "b", nodes: 9, pinned: "1.0.0" }], 10)).toContain("at most 1 node;");
+    expect(followersText([{ name: "a", nodes: 1, pinned: "" }, { name: "b", nodes: 9, pinned: "1.0.0" }], 10)).toContain("at most 1 node.");
   });
 });

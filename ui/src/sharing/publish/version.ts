@@ -52,5 +52,5 @@ export function followersText(carriers: readonly Carrier[], total: number): stri
   const isExact = following.length === carriers.length;
   const nodes = isExact ? total : Math.min(sum, total);
   const said = `${nodes.toLocaleString("en")} ${nodes === 1 ? "node" : "nodes"}`;
-  return isExact ? `Nodes that follow: ${said}.` : `Nodes that follow: at most ${said}; other publications are pinned.`;
+  return isExact ? `Nodes that follow: ${said}.` : `Nodes that follow: at most ${said}. Nodes whose publication pins a version stay on it.`;
 }

@@ -116,8 +116,8 @@ function Delete({ kind, resource }: { kind: Kind; resource: Resource }) {
           onClose={() => setOpen(false)}
         >
           <p className="page-lead">
-            <bdi>{resource.name}</bdi> is taken from every node.{" "}
-            {resource.publications.length > 0 ? `Publications that carry it: ${resource.publications.join(", ")}.` : "No publication carries it."}
+            <bdi>{resource.name}</bdi> will be removed from every node.{" "}
+            {resource.publications.length > 0 ? `Publications that include it: ${resource.publications.join(", ")}.` : "No publication includes it."}
           </p>
           <WhatChanges change={{ case: "deleteResource", value: create(ResourceNameSchema, { kind: kind.name, resource: resource.id }) }} />
           <TextField label="Message" description="Why, for the history." value={message} onChange={setMessage} />

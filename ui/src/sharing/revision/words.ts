@@ -6,7 +6,7 @@ const ORIGINS: Record<string, string> = {
   edit: "Edit",
   import: "Import",
   merge: "Merge",
-  resolution: "Answer to a conflict",
+  resolution: "Conflict resolution",
   rollback: "Restored",
   delete: "Deletion",
 };
