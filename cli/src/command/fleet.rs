@@ -217,6 +217,7 @@ pub async fn enroll(session: &mut Session, command: EnrollCommand) -> Result<()>
                 &[
                     ("id", "id"),
                     ("group", "group"),
+                    ("node", "nodeName"),
                     ("uses", "uses"),
                     ("of", "usesLimit"),
                     ("expires", "expiresMs"),

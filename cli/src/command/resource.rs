@@ -53,6 +53,7 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
         ResourceCommand::Publish { name, version, revision, to, wait, widen, expect, .. } => {
             session.widen = widen;
             session.expect = expect;
+            publication::check(session, &to).await?;
             let request = v1::ReleaseResourceRequest { version, revision, ..Default::default() };
             let released = release(session, kind, &name, request).await?;
             if !to.is_empty() {
@@ -201,12 +202,18 @@ async fn import(
     publish: Option<bool>,
     to: &str,
 ) -> Result<()> {
-    let (mut created, mut written, mut same, mut failures) = (0, 0, 0, Vec::new());
+    publication::check(session, to).await?;
+    let (mut created, mut written, mut same, mut released, mut failures) = (0, 0, 0, 0, Vec::new());
     for file in files {
         match import_one(session, kind, file, base, message, publish, to).await {
-            Ok((_, false)) => same += 1,
-            Ok((true, true)) => created += 1,
-            Ok((false, true)) => written += 1,
+            Ok(imported) => {
+                released += usize::from(imported.released);
+                match (imported.created, imported.changed) {
+                    (_, false) => same += 1,
+                    (true, true) => created += 1,
+                    (false, true) => written += 1,
+                }
+            }
             Err(failure) if files.len() > 1 => {
                 say(&format!("{}: {}", file.display(), failure.text));
                 failures.push(failure.code);
@@ -219,13 +226,20 @@ async fn import(
         }
     }
     let tried = created + written + same + failures.len();
+    let published = if released > 0 { format!(", {released} released") } else { String::new() };
     let rest = if tried < files.len() { format!(", {} not tried", files.len() - tried) } else { String::new() };
-    say(&format!("{created} created, {written} changed, {same} unchanged, {} failed{rest}", failures.len()));
+    say(&format!("{created} created, {written} changed, {same} unchanged{published}, {} failed{rest}", failures.len()));
     // What is said by the code is said of the first of them.
     failures.first().map_or(Ok(()), |code| Err(Failure::new(*code, "")))
 }
 
-/// Whether the resource was created, and whether anything changed.
+/// What became of a file.
+struct Imported {
+    created: bool,
+    changed: bool,
+    released: bool,
+}
+
 async fn import_one(
     session: &mut Session,
     kind: Kind,
@@ -234,7 +248,7 @@ async fn import_one(
     message: &str,
     publish: Option<bool>,
     to: &str,
-) -> Result<(bool, bool)> {
+) -> Result<Imported> {
     let mut document = read_document(file)?;
     // A file that was exported with its revision knows what it was edited from.
     let own_base = document.as_object_mut().and_then(|fields| fields.remove("$revision"));
@@ -260,15 +274,26 @@ async fn import_one(
     if !saved.conflict_id.is_empty() {
         return Err(in_conflict(&saved.conflict_id));
     }
+    let mut released = false;
     if let Some(with_drafts) = publish {
         let written_revision = revision.id.clone();
         let request = v1::ReleaseResourceRequest { written_revision, with_drafts, ..Default::default() };
-        release(session, kind, &name, request).await?;
+        let done = release(session, kind, &name, request).await;
+        released = done.map_err(|failure| not_released(failure, &revision.id, saved.changed))?.changed;
     }
     if !to.is_empty() {
         publication::add(session, to, kind, &name).await?;
     }
-    Ok((revision.parents.is_empty(), saved.changed))
+    Ok(Imported { created: revision.parents.is_empty(), changed: saved.changed, released })
+}
+
+/// What was written before its release was refused is there, and is said to be.
+pub fn not_released(failure: Failure, revision: &str, changed: bool) -> Failure {
+    if !changed {
+        return failure;
+    }
+    let revision = revision.get(..12).unwrap_or_default();
+    Failure::new(failure.code, format!("{}; the edit itself is saved as a draft, revision {revision}", failure.text))
 }
 
 fn in_conflict(id: &str) -> Failure {

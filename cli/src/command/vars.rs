@@ -41,39 +41,58 @@ pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
                 say("nothing changed: it already has this value");
                 return Ok(());
             }
-            done(session, &set, answer.revision, publish, with_drafts).await
+            let revision = answer.revision.unwrap_or_default().id;
+            match publish {
+                true => publish_written(session, &set, revision, answer.changed, with_drafts).await,
+                false => drafted(&revision),
+            }
         }
         VarsCommand::Unset { set, name, scope, message } => {
             let request =
                 v1::UnsetVariableRequest { resource: set.clone(), name, scope: Some(scope_of(scope)), message };
             let answer = session.client.sharing.unset_variable(request).await?.into_inner();
-            done(session, &set, answer.revision, false, false).await
+            drafted(&answer.revision.unwrap_or_default().id)
         }
         VarsCommand::Effective { set, node, environment, role, target, group, explain } => {
             let resource = set.unwrap_or_default();
+            let asked = node.clone();
             let request = v1::GetEffectiveVariablesRequest { resource, node, environment, role, target, group };
             let answer = session.client.sharing.get_effective_variables(request).await?.into_inner();
-            show(session, &answer.variables, explain)
+            show(session, &answer.variables, explain)?;
+            say_if_older(session, asked).await
         }
     }
 }
 
-async fn done(
+/// What a node runs may be older than what applies to it.
+async fn say_if_older(session: &mut Session, node: String) -> Result<()> {
+    if node.is_empty() {
+        return Ok(());
+    }
+    let seen = session.client.fleet.get_node(v1::GetNodeRequest { node }).await?.into_inner().node.unwrap_or_default();
+    if !seen.in_sync {
+        say(&format!("{} is {} and not in sync: it may still run older values", seen.name, seen.state));
+    }
+    Ok(())
+}
+
+async fn publish_written(
     session: &mut Session,
     set: &str,
-    revision: Option<v1::Revision>,
-    publish: bool,
+    written_revision: String,
+    changed: bool,
     with_drafts: bool,
 ) -> Result<()> {
-    if publish {
-        let written_revision = revision.unwrap_or_default().id;
-        let request = v1::ReleaseResourceRequest { written_revision, with_drafts, ..Default::default() };
-        let released = resource::release(session, Kind::VariableSet, set, request).await?;
-        say(&resource::released_words(set, &released));
-    } else {
-        let id = revision.unwrap_or_default().id;
-        say(&format!("saved as revision {}; it is a draft until you publish it", id.get(..12).unwrap_or_default()));
-    }
+    let revision = written_revision.clone();
+    let request = v1::ReleaseResourceRequest { written_revision, with_drafts, ..Default::default() };
+    let released = resource::release(session, Kind::VariableSet, set, request).await;
+    let released = released.map_err(|failure| resource::not_released(failure, &revision, changed))?;
+    say(&resource::released_words(set, &released));
+    Ok(())
+}
+
+fn drafted(revision: &str) -> Result<()> {
+    say(&format!("saved as revision {}; it is a draft until you publish it", revision.get(..12).unwrap_or_default()));
     Ok(())
 }
 

@@ -46,6 +46,35 @@ fn importing_over_something_newer_asks_what_it_was_edited_from() {
 }
 
 #[test]
+fn what_was_done_before_a_refusal_is_said_and_what_can_be_known_beforehand_is_asked_first() {
+    let fleet = Fleet::start();
+    fleet.publish("template", &template("T"));
+    let versions = || fleet.cli.json(&["template", "get", "T"])["resource"]["version"].as_str().unwrap().to_owned();
+    let before = versions();
+    let mut edited = template("T");
+    edited["Description"] = json!("edited");
+    let file = fleet.write("edited.json", &edited);
+    // A publication that is not there is asked for before anything is released for it.
+    let import = ["template", "import", &*file, "--base", "head", "--publish", "--to", "nowhere"];
+    fleet.cli.attempt(&import).refused(3, "nowhere");
+    fleet.cli.run(&["template", "import", &file, "--base", "head"]);
+    fleet.cli.attempt(&["template", "publish", "T", "--to", "nowhere"]).refused(3, "nowhere");
+    assert_eq!(versions(), before);
+
+    // Somebody else's draft is in the way of the release, and not of what is written.
+    let alice = fleet.path("alice.token");
+    fs::write(&alice, fleet.cli.run(&["token", "create", "alice"])).unwrap();
+    edited["Notes"] = json!("by alice");
+    let file = fleet.write("alice.json", &edited);
+    let import = ["template", "import", &*file, "--base", "head", "--publish", "--token-file", alice.to_str().unwrap()];
+    let refused = fleet.cli.attempt(&import);
+    assert!(refused.stderr.contains("saved as a draft"), "{refused:?}");
+    assert_eq!((refused.code, versions()), (6, before));
+    let done = fleet.cli.attempt(&["template", "import", &file, "--base", "head", "--publish", "--with-drafts"]);
+    assert!(done.stderr.contains("1 unchanged, 1 released, 0 failed"), "{done:?}");
+}
+
+#[test]
 fn join_tokens_that_are_not_good_are_refused_and_say_why() {
     let fleet = Fleet::start();
     let _first = fleet.join("taken", "/eu", &[]);
