@@ -9,6 +9,7 @@ pub mod app;
 mod authority;
 mod clock;
 pub mod config;
+mod counts;
 mod directory;
 pub mod error;
 mod http;

@@ -41,17 +41,22 @@ pub async fn run(session: &mut Session, command: VarsCommand) -> Result<()> {
                 say("nothing changed: it already has this value");
                 return Ok(());
             }
-            let revision = answer.revision.unwrap_or_default().id;
-            match publish {
-                true => publish_written(session, &set, revision, answer.changed, with_drafts).await,
-                false => drafted(&revision),
+            let revision = answer.revision.unwrap_or_default();
+            if !publish {
+                resource::written(&revision);
+                return Ok(());
             }
+            let written = (&*revision.id, answer.changed);
+            let released = resource::release_written(session, Kind::VariableSet, &set, written, with_drafts).await?;
+            say(&resource::released_words(&set, &released));
+            Ok(())
         }
         VarsCommand::Unset { set, name, scope, message } => {
             let request =
                 v1::UnsetVariableRequest { resource: set.clone(), name, scope: Some(scope_of(scope)), message };
             let answer = session.client.sharing.unset_variable(request).await?.into_inner();
-            drafted(&answer.revision.unwrap_or_default().id)
+            resource::written(&answer.revision.unwrap_or_default());
+            Ok(())
         }
         VarsCommand::Effective { set, node, environment, role, target, group, explain } => {
             let resource = set.unwrap_or_default();
@@ -73,26 +78,6 @@ async fn say_if_older(session: &mut Session, node: String) -> Result<()> {
     if !seen.in_sync {
         say(&format!("{} is {} and not in sync: it may still run older values", seen.name, seen.state));
     }
-    Ok(())
-}
-
-async fn publish_written(
-    session: &mut Session,
-    set: &str,
-    written_revision: String,
-    changed: bool,
-    with_drafts: bool,
-) -> Result<()> {
-    let revision = written_revision.clone();
-    let request = v1::ReleaseResourceRequest { written_revision, with_drafts, ..Default::default() };
-    let released = resource::release(session, Kind::VariableSet, set, request).await;
-    let released = released.map_err(|failure| resource::not_released(failure, &revision, changed))?;
-    say(&resource::released_words(set, &released));
-    Ok(())
-}
-
-fn drafted(revision: &str) -> Result<()> {
-    say(&format!("saved as revision {}; it is a draft until you publish it", revision.get(..12).unwrap_or_default()));
     Ok(())
 }
 

@@ -46,18 +46,19 @@ pub fn folded(name: &str) -> String {
 /// nobody can tell `МАТСН-1` in Cyrillic letters from `MATCH-1`, though the small letters differ.
 fn look(letter: char) -> String {
     let of = |letters: &str| skeleton(letters).collect::<String>().to_lowercase();
-    let capital: String = letter.to_uppercase().collect();
-    match letter {
+    let small = match letter {
         // The same letter at the end of a word.
         'ς' => of("σ"),
         // They look like v and u, but their capitals like N and Y, and it is in capitals that most Greek letters are plain.
         'ν' => "n".to_owned(),
         'υ' => "y".to_owned(),
-        _ => Some(of(&letter.to_string()))
-            .filter(|look| look.is_ascii())
-            .or_else(|| Some(of(&capital)).filter(|look| look.is_ascii()))
-            .unwrap_or_else(|| of(&letter.to_string())),
+        other => of(other.encode_utf8(&mut [0; 4])),
+    };
+    if small.is_ascii() {
+        return small;
     }
+    let capital = of(&letter.to_uppercase().to_string());
+    if capital.is_ascii() { capital } else { small }
 }
 
 /// Whether a name mixes scripts that no one language mixes, as names do that are made to be mistaken for others

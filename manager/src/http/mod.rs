@@ -68,7 +68,7 @@ pub fn admin(services: Arc<Services>, routes: Routes, is_plain: bool) -> Router 
 /// The calls of the node port, bounded for each node and more narrowly for those who have not shown a certificate.
 #[must_use]
 pub fn bounded(routes: Routes, is_known: IsKnown) -> Routes {
-    let bounds = node::Bounds { calls: node::NodeCalls::default(), is_known };
+    let bounds = node::Bounds { calls: Arc::default(), is_known };
     routes.into_axum_router().layer(middleware::from_fn_with_state(bounds, node::bound)).into()
 }
 

@@ -10,10 +10,10 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use dashmap::DashMap;
 use futures::StreamExt as _;
 
 use super::stranger;
+use crate::counts::Counts;
 use crate::error::{Error, ErrorKind};
 use crate::rpc;
 use crate::tls::{IsKnown, Peer};
@@ -32,39 +32,9 @@ const STREAM: &str = "/atoll.v1.NodeLink/Sync";
 /// What is asked and counted for each call at the nodes' port.
 #[derive(Clone)]
 pub struct Bounds {
-    pub calls: NodeCalls,
+    /// The calls of nodes that are not answered yet.
+    pub calls: Arc<Counts<NodeId>>,
     pub is_known: IsKnown,
-}
-
-/// The calls of nodes that are not answered yet.
-#[derive(Debug, Clone, Default)]
-pub struct NodeCalls(Arc<DashMap<NodeId, usize>>);
-
-/// One of them, for as long as it lasts.
-struct Call {
-    calls: NodeCalls,
-    node: NodeId,
-}
-
-impl NodeCalls {
-    /// `None` where the node has enough of them.
-    fn begin(&self, node: NodeId) -> Option<Call> {
-        let mut open = self.0.entry(node).or_default();
-        if *open >= CALLS_AT_ONCE {
-            return None;
-        }
-        *open += 1;
-        Some(Call { calls: self.clone(), node })
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        if let Some(mut open) = self.calls.0.get_mut(&self.node) {
-            *open = open.saturating_sub(1);
-        }
-        self.calls.0.remove_if(&self.node, |_, open| *open == 0);
-    }
 }
 
 /// Bounds the calls of nodes, and those of strangers more narrowly.
@@ -77,7 +47,7 @@ pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -
     if !(bounds.is_known)(certificate).await {
         return stranger::limited(request, next).await;
     }
-    let Some(_call) = bounds.calls.begin(node) else {
+    let Some(_call) = bounds.calls.take(node, CALLS_AT_ONCE) else {
         return refused("TOO_MANY_CALLS", "this node calls too often at once; it is answered once the others are over");
     };
     let is_stream = request.uri().path() == STREAM;
@@ -144,9 +114,10 @@ mod tests {
 
     use super::*;
     use crate::authority::NodeCertificate;
+    use crate::http::stranger::MESSAGE_LIMIT_BYTES;
 
-    fn bounds(calls: &NodeCalls, is_known: bool) -> Bounds {
-        Bounds { calls: calls.clone(), is_known: Arc::new(move |_| Box::pin(async move { is_known })) }
+    fn bounds(calls: &Arc<Counts<NodeId>>, is_known: bool) -> Bounds {
+        Bounds { calls: Arc::clone(calls), is_known: Arc::new(move |_| Box::pin(async move { is_known })) }
     }
 
     fn node(number: u128) -> Peer {
@@ -179,7 +150,7 @@ mod tests {
             }
         };
         let router = Router::new().route("/", post(handler));
-        let router = router.layer(middleware::from_fn_with_state(bounds(&NodeCalls::default(), true), bound));
+        let router = router.layer(middleware::from_fn_with_state(bounds(&Arc::default(), true), bound));
         let send = |peer: Peer| tokio::spawn(router.clone().oneshot(request(peer)));
         let refusal = async |peer: Peer| send(peer).await.unwrap().unwrap().headers().get("grpc-message").cloned();
         let open: Vec<_> = (0..CALLS_AT_ONCE).map(|_| send(node(1))).collect();
@@ -203,22 +174,38 @@ mod tests {
             told.add_permits(1);
             std::future::pending::<&'static str>()
         };
-        let calls = NodeCalls::default();
+        let calls = Arc::default();
         let router = Router::new().route("/", post(handler));
         let router = router.layer(middleware::from_fn_with_state(bounds(&calls, true), bound));
         let call = tokio::spawn(router.oneshot(request(node(1))));
         begun.acquire().await.unwrap().forget();
-        assert_eq!(calls.0.len(), 1);
+        assert_eq!(calls.len(), 1);
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
-        assert!(calls.0.is_empty());
+        assert_eq!(calls.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_whoever_showed_a_certificate_sends_more_than_a_join_needs() {
+        let router = Router::new().route("/", post(|body: String| async move { body.len().to_string() }));
+        let router = router.layer(middleware::from_fn_with_state(bounds(&Arc::default(), true), bound));
+        let send = async |length: usize, peer: Peer| {
+            let request = request(peer).map(|_| Body::from("x".repeat(length)));
+            router.clone().oneshot(request).await.unwrap().status()
+        };
+        let stranger = || Peer { address: None, certificate: None, is_known: false };
+        let removed = Peer { is_known: false, ..node(7) };
+        assert_eq!(send(MESSAGE_LIMIT_BYTES, stranger()).await, StatusCode::OK);
+        assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, stranger()).await, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, removed).await, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, node(7)).await, StatusCode::OK);
     }
 
     #[tokio::test]
     async fn a_certificate_that_is_good_no_longer_has_no_power_over_an_open_connection() {
         let router = Router::new().route("/", post(|body: String| async move { body.len().to_string() }));
         let send = async |is_known: bool| {
-            let calls = NodeCalls::default();
+            let calls = Arc::default();
             let router = router.clone().layer(middleware::from_fn_with_state(bounds(&calls, is_known), bound));
             let request = request(node(1)).map(|_| Body::from("x".repeat(100_000)));
             router.oneshot(request).await.unwrap().status()

@@ -181,13 +181,11 @@ impl NodeLink for Link {
         request: Request<v1::RenewCertificateRequest>,
     ) -> Result<Response<v1::RenewCertificateResponse>, Status> {
         let peer = peer(&request);
-        let certificate = peer.as_ref().and_then(|peer| peer.certificate.clone());
-        if let Ok((node, _)) = self.node(&request, clock::now()).await {
-            self.renewals.check_key(&node.id).map_err(|_| {
-                let text = "this node renews its certificate too often; try again in a minute";
-                status(Error::new(ErrorKind::Exhausted, "TOO_MANY_RENEWALS", text))
-            })?;
-        }
+        let (node, certificate) = self.node(&request, clock::now()).await?;
+        self.renewals.check_key(&node.id).map_err(|_| {
+            let text = "this node renews its certificate too often; try again in a minute";
+            status(Error::new(ErrorKind::Exhausted, "TOO_MANY_RENEWALS", text))
+        })?;
         let wanted = request.into_inner().certificate_request;
         let issued = certificate::renew(&self.services, certificate.as_deref(), &wanted, clock::now())
             .await

@@ -207,22 +207,27 @@ async fn the_last_use_of_a_join_token_is_taken_once() {
     .await;
 }
 
+/// A template of which nothing is written yet.
+fn resource(id: Uuid, name: &str, key: &str) -> ResourceRecord {
+    ResourceRecord {
+        id: atoll_domain::id::ResourceId(id),
+        kind: atoll_domain::kind::Kind::StepTemplate,
+        name: name.to_owned(),
+        text_mode: atoll_domain::sharing::text::TextMode::Review,
+        state: ResourceState::Ok,
+        heads: Default::default(),
+        heads_version: 1,
+        released: None,
+        changed_ms: 0,
+        changed_by: "tester".to_owned(),
+        name_key: key.to_owned(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_writes_heads_he_did_not_read_is_refused() {
     on_both(|store| async move {
-        let record = ResourceRecord {
-            id: atoll_domain::id::ResourceId(clock::new_id()),
-            kind: atoll_domain::kind::Kind::StepTemplate,
-            name: "T".to_owned(),
-            text_mode: atoll_domain::sharing::text::TextMode::Review,
-            state: ResourceState::Ok,
-            heads: Default::default(),
-            heads_version: 1,
-            released: None,
-            changed_ms: 0,
-            changed_by: "tester".to_owned(),
-            name_key: clock::new_id().to_string(),
-        };
+        let record = resource(clock::new_id(), "T", &clock::new_id().to_string());
         let tx = store.begin().await.unwrap();
         resource_create(&tx, &record).await.unwrap();
         tx.commit().await.unwrap();
@@ -389,19 +394,6 @@ async fn what_was_not_noticed_again_is_forgotten_and_nothing_else() {
 #[tokio::test]
 async fn a_key_of_before_is_made_anew_when_the_database_is_opened() {
     on_both(async |store| {
-        let resource = |number: u128, name: &str, key: &str| ResourceRecord {
-            id: atoll_domain::id::ResourceId(Uuid::from_u128(number)),
-            kind: atoll_domain::kind::Kind::StepTemplate,
-            name: name.to_owned(),
-            text_mode: atoll_domain::sharing::text::TextMode::Review,
-            state: ResourceState::Ok,
-            heads: Default::default(),
-            heads_version: 1,
-            released: None,
-            changed_ms: 0,
-            changed_by: "tester".to_owned(),
-            name_key: key.to_owned(),
-        };
         let keys = async || {
             let all = resource_list(&store).await.unwrap();
             let mut keys: Vec<(String, String)> = all.into_iter().map(|one| (one.name, one.name_key)).collect();
@@ -418,7 +410,7 @@ async fn a_key_of_before_is_made_anew_when_the_database_is_opened() {
                 (4, "Web", "web"),
                 (5, "web", "web~7"),
             ] {
-                resource_create(tx, &resource(number, name, key)).await.unwrap();
+                resource_create(tx, &resource(Uuid::from_u128(number), name, key)).await.unwrap();
             }
         })
         .await;

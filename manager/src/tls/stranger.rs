@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use atoll_domain::id::NodeId;
-use dashmap::DashMap;
 use tokio_util::sync::CancellationToken;
+
+use crate::counts::{Counts, Held};
 
 /// Silent connections, handshakes and connections without a certificate from one address, at most: so many that a fleet
 /// behind one address comes back at once.
@@ -34,7 +35,7 @@ enum Who {
 /// How many connections there are, of strangers by address and of nodes by node.
 #[derive(Debug)]
 pub struct Strangers {
-    counts: DashMap<Who, usize>,
+    counts: Arc<Counts<Who>>,
     per_address: usize,
     /// Connections that give way to newcomers, the oldest first, by address. None where nobody gives way.
     seats: Option<Mutex<BTreeMap<(IpAddr, u64), CancellationToken>>>,
@@ -45,7 +46,7 @@ pub struct Strangers {
 #[derive(Debug)]
 pub struct Place {
     strangers: Arc<Strangers>,
-    who: Who,
+    _held: Held<Who>,
     seat: Option<Arc<Seat>>,
 }
 
@@ -83,7 +84,7 @@ impl Strangers {
     pub fn new(file_limit: Option<u64>) -> Self {
         let quarter = file_limit.and_then(|limit| usize::try_from(limit / 4).ok()).unwrap_or(PER_ADDRESS);
         let per_address = quarter.min(PER_ADDRESS);
-        Self { counts: DashMap::new(), per_address, seats: None, next_seat: AtomicU64::new(0) }
+        Self { counts: Arc::default(), per_address, seats: None, next_seat: AtomicU64::new(0) }
     }
 
     /// The same, where the oldest gives way to a newcomer. Not for a port at which a fleet comes back at once: there it would
@@ -129,13 +130,8 @@ impl Strangers {
     }
 
     fn take(self: &Arc<Self>, who: Who, limit: usize) -> Option<Place> {
-        let mut count = self.counts.entry(who).or_insert(0);
-        if *count >= limit {
-            return None;
-        }
-        *count += 1;
-        drop(count);
-        Some(Place { strangers: Arc::clone(self), who, seat: None })
+        let held = self.counts.take(who, limit)?;
+        Some(Place { strangers: Arc::clone(self), _held: held, seat: None })
     }
 }
 
@@ -150,15 +146,6 @@ impl Place {
     #[must_use]
     pub fn of_node(&self, node: NodeId) -> Option<Self> {
         self.strangers.take(Who::Node(node), PER_NODE)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(mut count) = self.strangers.counts.get_mut(&self.who) {
-            *count = count.saturating_sub(1);
-        }
-        self.strangers.counts.remove_if(&self.who, |_, count| *count == 0);
     }
 }
 
@@ -194,7 +181,7 @@ mod tests {
         let own: Vec<Place> = (0..PER_NODE).map(|_| places[0].of_node(node).unwrap()).collect();
         assert!(places[0].of_node(node).is_none());
         drop((places, own));
-        assert!(strangers.counts.is_empty(), "nothing is kept of who is gone");
+        assert_eq!(strangers.counts.len(), 0, "nothing is kept of who is gone");
     }
 
     #[test]
@@ -215,6 +202,6 @@ mod tests {
         assert!(strangers.enter("192.0.2.1".parse().unwrap()).is_some(), "another address has places of its own");
         drop((places, more, newcomer));
         assert!(strangers.seats.as_ref().unwrap().lock().unwrap().is_empty());
-        assert!(strangers.counts.is_empty());
+        assert_eq!(strangers.counts.len(), 0);
     }
 }

@@ -108,7 +108,7 @@ async fn of_resource(
     let publications = publication_list(&services.store).await?;
     let (id, kind, now) = (loaded.record.id, loaded.record.kind, loaded.record.released);
     let (mut offers, own) = (Offers::default(), own_edits(&services.store).await?);
-    for nodes in offers::alike(&*services.nodes().await?, &publications) {
+    for nodes in offers::alike(&*services.nodes().await?, publications.iter()) {
         loaded.record.released = now;
         let before = offers::to(services, &loaded, &nodes, &publications).await?;
         loaded.record.released = released;

@@ -25,11 +25,14 @@ use crate::store::sharing::{PublicationRecord, publication_list, resource_get, r
 pub(super) type Alike = Vec<Arc<NodeRecord>>;
 
 /// The nodes of the fleet, together where the same publications reach them.
-pub(super) fn alike(nodes: &Nodes, publications: &[PublicationRecord]) -> Vec<Alike> {
+pub(super) fn alike<'a>(
+    nodes: &Nodes,
+    publications: impl Iterator<Item = &'a PublicationRecord> + Clone,
+) -> Vec<Alike> {
     let mut found: BTreeMap<Vec<bool>, Alike> = BTreeMap::new();
     for node in nodes.iter() {
         let reaches = |publication: &PublicationRecord| publication.selector.matches(&node.group, &node.labels);
-        found.entry(publications.iter().map(reaches).collect()).or_default().push(Arc::clone(node));
+        found.entry(publications.clone().map(reaches).collect()).or_default().push(Arc::clone(node));
     }
     found.into_values().collect()
 }
@@ -49,7 +52,7 @@ pub(super) async fn to(
 pub(super) async fn to_newcomer(services: &Services, place: (&GroupPath, &Labels)) -> Result<BTreeMap<Kind, usize>> {
     let publications = publication_list(&services.store).await?;
     let reaching = publications.iter().filter(|publication| publication.selector.matches(place.0, place.1));
-    let carried: Vec<ResourceId> =
+    let carried: BTreeSet<ResourceId> =
         reaching.flat_map(|publication| &publication.items).map(|item| item.resource).collect();
     let mut found = BTreeMap::new();
     for record in resource_list(&services.store).await?.into_iter().filter(|record| carried.contains(&record.id)) {
@@ -82,8 +85,7 @@ impl Offers {
         resources: &BTreeSet<ResourceId>,
         own: &OwnEdits,
     ) -> Result<Self> {
-        let both: Vec<PublicationRecord> = now.iter().chain(then).cloned().collect();
-        let groups = alike(&*services.nodes().await?, &both);
+        let groups = alike(&*services.nodes().await?, now.iter().chain(then));
         let mut offers = Self::default();
         for resource in resources {
             let Some(record) = resource_get(&services.store, *resource).await? else { continue };

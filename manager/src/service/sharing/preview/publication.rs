@@ -10,7 +10,7 @@ use super::offers::Offers;
 use super::values::ValueChanges;
 use crate::error::{Error, Result};
 use crate::service::Services;
-use crate::service::sharing::gets::{Gets, OwnEdits, Receiver, own_edits, sets_among};
+use crate::service::sharing::gets::{Gets, Receiver, own_edits, sets_among};
 use crate::service::sharing::publication::{Wish, wish_or_problem};
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{PublicationRecord, publication_list};
@@ -54,8 +54,8 @@ pub async fn preview(services: &Services, wish: &Wish) -> Result<Preview> {
     let kept: BTreeSet<NodeId> = wanted.iter().map(|node| node.id).collect();
     let lost = nodes.iter().filter(|node| present.contains(&node.id) && !kept.contains(&node.id));
     let lost: Vec<String> = lost.map(|node| node.name.to_string()).collect();
-    let foreseen = match after {
-        Some(after) => foreseen(services, before, after, &all).await?,
+    let foreseen = match &after {
+        Some(after) => replaced(services, &all, (before, Some(after))).await?,
         None => Foreseen::default(),
     };
     Ok(Preview {
@@ -69,32 +69,6 @@ pub async fn preview(services: &Services, wish: &Wish) -> Result<Preview> {
     })
 }
 
-/// What would be otherwise where a publication is saved.
-async fn foreseen(
-    services: &Services,
-    before: Option<&PublicationRecord>,
-    after: PublicationRecord,
-    all: &[PublicationRecord],
-) -> Result<Foreseen> {
-    let own = own_edits(&services.store).await?;
-    let carried = before.into_iter().chain([&after]).flat_map(|publication| &publication.items);
-    let carried = carried.map(|item| item.resource).collect();
-    let then = with_in_place_of(all, before, Some(&after));
-    let offers = Offers::between(services, (all, &then), &carried, &own).await?;
-    let values = values(services, (before, Some(after)), all, &own).await?;
-    Ok(Foreseen { values, ..offers.foreseen() })
-}
-
-/// The publications as they would be.
-fn with_in_place_of(
-    all: &[PublicationRecord],
-    before: Option<&PublicationRecord>,
-    after: Option<&PublicationRecord>,
-) -> Vec<PublicationRecord> {
-    let rest = all.iter().filter(|publication| before.is_none_or(|before| publication.id != before.id));
-    rest.chain(after).cloned().collect()
-}
-
 /// What becomes of nodes where there is a publication no longer: another may bring the same to them.
 ///
 /// # Errors
@@ -103,31 +77,28 @@ pub async fn without(services: &Services, name: &str) -> Result<Foreseen> {
     let all = publication_list(&services.store).await?;
     let found = all.iter().find(|publication| publication.name == name);
     let found = found.ok_or_else(|| Error::not_found("publication", name))?;
-    let rest: Vec<PublicationRecord> = all.iter().filter(|publication| publication.id != found.id).cloned().collect();
-    let own = own_edits(&services.store).await?;
-    let carried = found.items.iter().map(|item| item.resource).collect();
-    let offers = Offers::between(services, (&all, &rest), &carried, &own).await?;
-    let values = values(services, (Some(found), None), &all, &own).await?;
-    Ok(Foreseen { values, ..offers.foreseen() })
+    replaced(services, &all, (Some(found), None)).await
 }
 
-/// The values that change where one publication takes the place of another.
-async fn values(
+/// What would change where one publication takes the place of another.
+async fn replaced(
     services: &Services,
-    (before, after): (Option<&PublicationRecord>, Option<PublicationRecord>),
     all: &[PublicationRecord],
-    own: &OwnEdits,
-) -> Result<ValueChanges> {
-    let both: Vec<&PublicationRecord> = before.into_iter().chain(&after).collect();
+    (before, after): (Option<&PublicationRecord>, Option<&PublicationRecord>),
+) -> Result<Foreseen> {
+    let own = own_edits(&services.store).await?;
+    let both: Vec<&PublicationRecord> = before.into_iter().chain(after).collect();
     let items = both.iter().flat_map(|publication| &publication.items);
     let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
+    let rest = all.iter().filter(|publication| before.is_none_or(|before| publication.id != before.id));
+    let then: Vec<PublicationRecord> = rest.chain(after).cloned().collect();
+    let offers = Offers::between(services, (all, &then), &carried, &own).await?;
     let nodes = services.nodes().await?;
     let is_reached =
         |node: &NodeRecord| both.iter().any(|publication| publication.selector.matches(&node.group, &node.labels));
-    let receivers: Vec<Receiver> =
-        nodes.iter().filter(|node| is_reached(node)).map(|node| Receiver::with_edits(node, own)).collect();
+    let receivers = nodes.iter().filter(|node| is_reached(node)).map(|node| Receiver::with_edits(node, &own));
     let sets = sets_among(&services.store, &carried).await?;
-    let then = with_in_place_of(all, before, after.as_ref());
     let mut gets = Gets::of_sets(sets, all.to_vec(), Box::new(|_| true));
-    ValueChanges::around(&services.store, &mut gets, receivers.into_iter(), |gets| gets.publish(then)).await
+    let values = ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.publish(then)).await?;
+    Ok(Foreseen { values, ..offers.foreseen() })
 }

@@ -1,6 +1,7 @@
 //! What the sharing of templates and variables promises, told with real services and real replicas.
 
 mod attacked;
+mod drafts;
 mod edits;
 mod forks;
 mod gets;

@@ -1,7 +1,9 @@
 //! Step templates and variable sets: the same acts for every kind.
 
+mod import;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command as Process;
 
 use atoll_domain::canonical;
@@ -10,10 +12,11 @@ use atoll_proto::v1;
 use atoll_proto::v1::preview_change_request::Change;
 use serde_json::Value;
 
+use self::import::import;
 use super::proposal::show_differences;
 use super::{Session, confirm, pages, preview, publication, read_input, request_id, sync};
 use crate::arguments::{ListArguments, ResourceCommand};
-use crate::failure::{CONFLICT, Failure, Result, SIGN_IN, UNAVAILABLE};
+use crate::failure::{CONFLICT, Failure, Result};
 use crate::output::{Column, print_json, print_line, print_yaml, say, time};
 
 const COLUMNS: [Column; 7] = [
@@ -193,109 +196,6 @@ pub fn validate(kind: Kind, file: &Path) -> Result<()> {
     }
 }
 
-async fn import(
-    session: &mut Session,
-    kind: Kind,
-    files: &[PathBuf],
-    base: &str,
-    message: &str,
-    publish: Option<bool>,
-    to: &str,
-) -> Result<()> {
-    publication::check(session, to).await?;
-    let (mut created, mut written, mut same, mut released, mut failures) = (0, 0, 0, 0, Vec::new());
-    for file in files {
-        match import_one(session, kind, file, base, message, publish, to).await {
-            Ok(imported) => {
-                released += usize::from(imported.released);
-                match (imported.created, imported.changed) {
-                    (_, false) => same += 1,
-                    (true, true) => created += 1,
-                    (false, true) => written += 1,
-                }
-            }
-            Err(failure) if files.len() > 1 => {
-                say(&format!("{}: {}", file.display(), failure.text));
-                failures.push(failure.code);
-                // The rest would fail in the same way.
-                if matches!(failure.code, UNAVAILABLE | SIGN_IN) {
-                    break;
-                }
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    let tried = created + written + same + failures.len();
-    let published = if released > 0 { format!(", {released} released") } else { String::new() };
-    let rest = if tried < files.len() { format!(", {} not tried", files.len() - tried) } else { String::new() };
-    say(&format!("{created} created, {written} changed, {same} unchanged{published}, {} failed{rest}", failures.len()));
-    // What is said by the code is said of the first of them.
-    failures.first().map_or(Ok(()), |code| Err(Failure::new(*code, "")))
-}
-
-/// What became of a file.
-struct Imported {
-    created: bool,
-    changed: bool,
-    released: bool,
-}
-
-async fn import_one(
-    session: &mut Session,
-    kind: Kind,
-    file: &Path,
-    base: &str,
-    message: &str,
-    publish: Option<bool>,
-    to: &str,
-) -> Result<Imported> {
-    let mut document = read_document(file)?;
-    // A file that was exported with its revision knows what it was edited from.
-    let own_base = document.as_object_mut().and_then(|fields| fields.remove("$revision"));
-    let own_base = own_base.and_then(|revision| revision.as_str().map(str::to_owned));
-    let name = document.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let base_revision = match (base, own_base) {
-        ("head", _) => get(session, kind, &name, "").await?.revision.unwrap_or_default().id,
-        ("", Some(revision)) => revision,
-        (given, _) => given.to_owned(),
-    };
-    let request = v1::SaveResourceRequest {
-        kind: kind.to_string(),
-        resource: String::new(),
-        content: document.to_string(),
-        base_revision,
-        message: message.to_owned(),
-        imported: true,
-        request_id: request_id(),
-        widen: session.widen,
-    };
-    let saved = session.client.sharing.save_resource(request).await?.into_inner();
-    let revision = saved.revision.unwrap_or_default();
-    if !saved.conflict_id.is_empty() {
-        return Err(in_conflict(&saved.conflict_id));
-    }
-    let mut released = false;
-    if let Some(with_drafts) = publish {
-        let written_revision = revision.id.clone();
-        let request = v1::ReleaseResourceRequest { written_revision, with_drafts, ..Default::default() };
-        let done = release(session, kind, &name, request).await;
-        released = done.map_err(|failure| not_released(failure, &revision.id, saved.changed))?.changed;
-    }
-    if !to.is_empty() {
-        publication::add(session, to, kind, &name).await?;
-    }
-    Ok(Imported { created: revision.parents.is_empty(), changed: saved.changed, released })
-}
-
-/// What was written before its release was refused is there, and is said to be.
-pub fn not_released(failure: Failure, revision: &str, changed: bool) -> Failure {
-    if !changed {
-        return failure;
-    }
-    let revision = revision.get(..12).unwrap_or_default();
-    Failure::new(failure.code, format!("{}; the edit itself is saved as a draft, revision {revision}", failure.text))
-}
-
 fn in_conflict(id: &str) -> Failure {
     let text = format!(
         "this edit conflicts with a newer one; nothing is lost, and the release is unchanged; see: \
@@ -387,7 +287,7 @@ async fn edit(session: &mut Session, kind: Kind, name: &str, file: Option<&Path>
     Ok(())
 }
 
-fn written(revision: &v1::Revision) {
+pub fn written(revision: &v1::Revision) {
     say(&format!(
         "saved as revision {}; it is a draft until you publish it",
         revision.id.get(..12).unwrap_or_default()
@@ -428,6 +328,27 @@ pub async fn release(
     let done = session.client.sharing.release_resource(request).await?.into_inner();
     done.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
     Ok(done)
+}
+
+/// Releases what was just written: its revision, and whether anything changed by it. What was written before its release was
+/// refused is there, and is said to be.
+pub async fn release_written(
+    session: &mut Session,
+    kind: Kind,
+    name: &str,
+    (revision, changed): (&str, bool),
+    with_drafts: bool,
+) -> Result<v1::ReleaseResourceResponse> {
+    let request =
+        v1::ReleaseResourceRequest { written_revision: revision.to_owned(), with_drafts, ..Default::default() };
+    release(session, kind, name, request).await.map_err(|failure| {
+        if !changed {
+            return failure;
+        }
+        let revision = revision.get(..12).unwrap_or_default();
+        let text = format!("{}; the edit itself is saved as a draft, revision {revision}", failure.text);
+        Failure::new(failure.code, text)
+    })
 }
 
 pub fn released_words(name: &str, done: &v1::ReleaseResourceResponse) -> String {
