@@ -23,13 +23,13 @@ import { ColumnsMenu, SavedViews } from "./NodesViews";
 const route = getRouteApi("/shell/nodes");
 
 export const NODE_COLUMNS: readonly Column<Node>[] = [
-  { id: "name", header: "Name", width: "minmax(12rem, 2fr)", sortKey: "name", cell: (node) => <NodeLink name={node.name} /> },
-  { id: "state", header: "State", width: "minmax(11rem, 1fr)", sortKey: "state", cell: (node) => <NodeState node={node} /> },
-  { id: "sync", header: "Sync", width: "minmax(7rem, 0.8fr)", sortKey: "in_sync", cell: (node) => <State of={node.syncState || "unknown"} /> },
-  { id: "group", header: "Group", width: "minmax(8rem, 1fr)", sortKey: "group", cell: (node) => <bdi>{node.group}</bdi> },
-  { id: "version", header: "Version", width: "minmax(10rem, 1fr)", sortKey: "agent_version", cell: (node) => node.agentVersion || "not reported yet" },
-  { id: "seen", header: "Last seen", width: "minmax(8rem, 0.8fr)", sortKey: "last_seen_ms", cell: (node) => <LastSeen node={node} /> },
-  { id: "labels", header: "Labels", width: "minmax(12rem, 2fr)", cell: (node) => <Labels of={node.labels} /> },
+  { id: "name", header: "Name", width: "minmax(10rem, 2fr)", sortKey: "name", cell: (node) => <NodeLink name={node.name} /> },
+  { id: "state", header: "State", width: "minmax(9rem, 1fr)", sortKey: "state", cell: (node) => <NodeState node={node} /> },
+  { id: "sync", header: "Sync", width: "minmax(8rem, 1fr)", sortKey: "in_sync", cell: (node) => <State of={node.syncState || "unknown"} /> },
+  { id: "group", header: "Group", width: "minmax(7rem, 1fr)", sortKey: "group", cell: (node) => <bdi>{node.group}</bdi> },
+  { id: "version", header: "Version", width: "minmax(9rem, 1fr)", sortKey: "agent_version", cell: (node) => node.agentVersion || "not reported yet" },
+  { id: "seen", header: "Last seen", width: "minmax(7rem, 0.8fr)", sortKey: "last_seen_ms", cell: (node) => <LastSeen node={node} /> },
+  { id: "labels", header: "Labels", width: "minmax(9rem, 2fr)", cell: (node) => <Labels of={node.labels} /> },
 ];
 
 export function NodeLink({ name }: { name: string }) {

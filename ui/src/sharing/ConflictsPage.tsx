@@ -23,7 +23,7 @@ const route = getRouteApi("/shell/conflicts");
 const RESOLVED = "state=resolved";
 
 const COLUMNS: readonly Column<Conflict>[] = [
-  { id: "resource", header: "Resource", width: "minmax(14rem, 2fr)", sortKey: "resource", cell: (conflict) => <ConflictLink conflict={conflict} /> },
+  { id: "resource", header: "Resource", width: "minmax(13rem, 2fr)", sortKey: "resource", cell: (conflict) => <ConflictLink conflict={conflict} /> },
   { id: "kind", header: "Kind", width: "minmax(7rem, 0.7fr)", sortKey: "kind", cell: (conflict) => kindWord(conflict.resource?.kind ?? "") },
   {
     id: "node",
@@ -33,7 +33,7 @@ const COLUMNS: readonly Column<Conflict>[] = [
     cell: (conflict) => (conflict.node ? <NodeLink name={conflict.node} /> : <span className="dim" title="It is between administrators">none</span>),
   },
   { id: "places", header: "Open places", width: "minmax(8.5rem, 0.6fr)", cell: (conflict) => (conflict.places.length > 0 ? conflict.places.length : "none") },
-  { id: "who", header: "Who", width: "minmax(16rem, 2fr)", cell: (conflict) => <bdi title={authors(conflict)}>{authors(conflict)}</bdi> },
+  { id: "who", header: "Who", width: "minmax(15rem, 2fr)", cell: (conflict) => <bdi title={authors(conflict)}>{authors(conflict)}</bdi> },
   { id: "opened", header: "Opened", width: "minmax(8rem, 0.8fr)", sortKey: "opened_ms", cell: (conflict) => <Time at={conflict.openedMs} /> },
 ];
 

@@ -21,12 +21,12 @@ import { kindWord } from "./ResourceLink";
 const route = getRouteApi("/shell/proposals");
 
 const COLUMNS: readonly Column<Proposal>[] = [
-  { id: "resource", header: "Resource", width: "minmax(14rem, 2fr)", sortKey: "resource", cell: (proposal) => <ProposalLink proposal={proposal} /> },
+  { id: "resource", header: "Resource", width: "minmax(12.5rem, 2fr)", sortKey: "resource", cell: (proposal) => <ProposalLink proposal={proposal} /> },
   { id: "kind", header: "Kind", width: "minmax(7rem, 0.7fr)", sortKey: "kind", cell: (proposal) => kindWord(proposal.resource?.kind ?? "") },
   { id: "node", header: "Node", width: "minmax(9rem, 1fr)", sortKey: "node", cell: (proposal) => <NodeLink name={proposal.node} /> },
   { id: "state", header: "State", width: "minmax(8rem, 0.8fr)", sortKey: "state", cell: (proposal) => <State of={proposal.state} /> },
   { id: "differs", header: "Differs in", width: "minmax(7rem, 0.6fr)", cell: (proposal) => differenceCount(proposal.differences.length) },
-  { id: "by", header: "Reported author", width: "minmax(8rem, 0.8fr)", cell: (proposal) => <bdi>{proposal.revision?.author ?? ""}</bdi> },
+  { id: "by", header: "Reported author", width: "minmax(9.5rem, 1fr)", cell: (proposal) => <bdi title={proposal.revision?.author ?? ""}>{proposal.revision?.author ?? ""}</bdi> },
   { id: "since", header: "Since", width: "minmax(8rem, 0.8fr)", sortKey: "since_ms", cell: (proposal) => <Time at={proposal.sinceMs} /> },
 ];
 

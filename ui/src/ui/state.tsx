@@ -78,7 +78,7 @@ export function State({ of, reason }: { of: string; reason?: string | undefined 
   const look = LOOKS[of.toLowerCase()] ?? { label: stateLabel(of), icon: CircleHelp, color: "gray" };
   const Glyph = look.icon;
   const badge = (
-    <Badge className="state" variant="light" color={look.color} tt="none" fw={500} leftSection={<Glyph size={13} aria-hidden />}>
+    <Badge className="state" title={reason ? undefined : look.label} variant="light" color={look.color} tt="none" fw={500} leftSection={<Glyph size={13} aria-hidden />}>
       {look.label}
     </Badge>
   );

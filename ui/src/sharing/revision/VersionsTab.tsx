@@ -133,10 +133,10 @@ function wordColumns(
 ): Column<Revision>[] {
   return [
     { id: "revision", header: "Revision", width: "7rem", cell: (revision) => <Copyable text={revision.id} shown={shortId(revision.id)} /> },
-    { id: "release", header: "Release", width: "6.5rem", cell: (revision) => <Release revision={revision} resource={resource} /> },
-    { id: "origin", header: "What", width: "9.5rem", cell: (revision) => originLabel(revision.origin) },
-    { id: "author", header: "By", width: "minmax(6rem, 1fr)", cell: (revision) => <bdi title={madeBy(revision)}>{madeByShort(revision)}</bdi> },
-    { id: "at", header: "When", width: "7.5rem", cell: (revision) => <Time at={revision.atMs} /> },
+    { id: "release", header: "Release", width: "5.5rem", cell: (revision) => <Release revision={revision} resource={resource} /> },
+    { id: "origin", header: "What", width: "8.5rem", cell: (revision) => originLabel(revision.origin) },
+    { id: "author", header: "By", width: "minmax(7rem, 1.5fr)", cell: (revision) => <bdi title={madeBy(revision)}>{madeByShort(revision)}</bdi> },
+    { id: "at", header: "When", width: "8rem", cell: (revision) => <Time at={revision.atMs} /> },
     {
       id: "message",
       header: "Message",
@@ -145,14 +145,14 @@ function wordColumns(
     },
     {
       id: "parents",
-      header: "Made from",
-      width: "minmax(6rem, 1.5fr)",
+      header: "Parents",
+      width: "minmax(6.75rem, 1.5fr)",
       cell: (revision) => <bdi title={madeFrom(revision, known)}>{madeFrom(revision, known)}</bdi>,
     },
     {
       id: "acts",
       header: "Actions",
-      width: "6rem",
+      width: "5.5rem",
       cell: (revision) => (
         <span className="resource-acts">
           <IconButton

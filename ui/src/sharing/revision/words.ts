@@ -33,7 +33,7 @@ export function madeFrom(revision: Revision, known: ReadonlyMap<string, Revision
     const parent = known.get(id);
     return parent && revision.parents.length > 1 ? `${shortId(id)} by ${madeByShort(parent)}` : shortId(id);
   });
-  return parents.length === 0 ? "the beginning" : parents.join(" and ");
+  return parents.length === 0 ? "none" : parents.join(" and ");
 }
 
 /** The two revisions to compare after one more was chosen: the newest choice and the one before it. */
