@@ -133,6 +133,13 @@ impl TouchedPaths {
         self.0.iter()
     }
 
+    /// About what it takes in memory: each path and each segment is a piece of its own there.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let path = |path: &Path| 64 + path.0.iter().map(|segment| 48 + segment.len()).sum::<usize>();
+        self.0.iter().map(path).sum()
+    }
+
     /// Whether a touched place is this place, one that contains it, or one inside it.
     #[must_use]
     pub fn overlaps(&self, path: &Path) -> bool {

@@ -8,7 +8,7 @@ use atoll_domain::sharing::history::History;
 
 use super::RevisionRecord;
 
-/// What is remembered of all resources together, as stored; of the resource that was used last always everything is.
+/// What is remembered of all resources together; of the resource that was used last always everything is.
 const REMEMBERED_BYTES: usize = 64 * 1024 * 1024;
 
 /// What is known of the histories of some resources, the one that was used last at the end.
@@ -23,7 +23,7 @@ pub struct KnownHistory {
     pub history: History,
     pub records: BTreeMap<RevisionId, Arc<RevisionRecord>>,
     pub position: i64,
-    /// What it takes as stored.
+    /// About what it takes in memory.
     pub size_bytes: usize,
 }
 
@@ -72,5 +72,23 @@ mod tests {
         histories.put(resource, read(3));
         assert_eq!(histories.get(resource).position, 5);
         assert_eq!(histories.get(ResourceId(uuid::Uuid::from_u128(2))).position, 0);
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_is_forgotten_first() {
+        let histories = Histories::default();
+        let resource = |number: u128| ResourceId(uuid::Uuid::from_u128(number));
+        let large = |size_bytes| Arc::new(KnownHistory { position: 1, size_bytes, ..KnownHistory::default() });
+        histories.put(resource(1), large(REMEMBERED_BYTES / 2));
+        histories.put(resource(2), large(REMEMBERED_BYTES / 2));
+        assert_eq!(histories.get(resource(1)).position, 1);
+        histories.put(resource(3), large(1));
+        let known = |number| histories.get(resource(number)).position == 1;
+        assert!(known(1) && !known(2) && known(3));
+        // One that is too large for all of it stays for as long as nothing else is used.
+        histories.put(resource(4), large(REMEMBERED_BYTES * 2));
+        assert!(known(4) && !known(1) && !known(3));
+        histories.put(resource(5), large(1));
+        assert!(!known(4) && known(5));
     }
 }

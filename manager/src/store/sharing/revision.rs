@@ -55,9 +55,12 @@ const HISTORY: [revision::Column; 6] = [
 
 type HistoryRow = (String, String, String, i64, Option<String>, Option<i64>);
 
+/// What a revision takes in memory without its paths and what was said of it.
+const ROW_BYTES: usize = 1_024;
+
 fn record((id, header, provenance, stored_ms, graft, position): HistoryRow) -> Result<StoredRevision> {
-    let size_bytes = header.len() + provenance.len();
     let header: Header = stored_json("revision", &header)?;
+    let size_bytes = ROW_BYTES + header.touched.memory_bytes() + provenance.len();
     let revision = Arc::new(Revision { id: stored("revision id", &id)?, header });
     let graft = graft.as_deref().map(|graft| stored_json("graft", graft)).transpose()?;
     let provenance = stored_json("provenance", &provenance)?;

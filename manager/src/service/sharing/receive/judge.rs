@@ -109,6 +109,13 @@ pub(super) async fn judge(
 
 /// Why an edit is one too many of its node that wait, if it is.
 pub(super) async fn too_many(tx: &Tx, loaded: &Loaded, edit: &Edit<'_>, mode: EditMode) -> Result<Option<String>> {
+    if too_many_places(loaded, edit) {
+        let name = &loaded.record.name;
+        let reason = format!(
+            "the edits of \"{name}\" by this node that wait change more than {PLACES_WAITING_LIMIT} places; decide on those first"
+        );
+        return Ok(Some(reason));
+    }
     let runs = !edit.report.base_unknown && mode != EditMode::Locked;
     if runs && too_many_beside(loaded, edit) {
         let name = &loaded.record.name;
@@ -120,6 +127,31 @@ pub(super) async fn too_many(tx: &Tx, loaded: &Loaded, edit: &Edit<'_>, mode: Ed
         return Ok(Some(reason));
     }
     Ok(None)
+}
+
+/// Places that the edits of one node at one resource change while they wait, edits on top of each other taken together. Each
+/// of those is kept, and held in memory whenever the resource is read.
+const PLACES_WAITING_LIMIT: usize = 50_000;
+
+fn too_many_places(loaded: &Loaded, edit: &Edit<'_>) -> bool {
+    let is_own =
+        |id: &RevisionId| loaded.provenance.get(id).is_some_and(|record| record.provenance.node == Some(edit.node.id));
+    let places = |ids: &BTreeSet<RevisionId>| -> usize {
+        let own = ids.iter().filter(|id| is_own(id)).filter_map(|id| loaded.history.get(*id));
+        own.map(|revision| revision.header.touched.len()).sum()
+    };
+    // Hardly any node ever wrote so much, and that is known without a look at who is whose ancestor.
+    if places(&loaded.provenance.keys().copied().collect()) <= PLACES_WAITING_LIMIT {
+        return false;
+    }
+    let ancestries = |ids: &BTreeSet<RevisionId>| -> BTreeSet<RevisionId> {
+        ids.iter().flat_map(|id| loaded.history.ancestry(*id)).collect()
+    };
+    let open = edit.before.iter().filter(|fork| !fork.state.is_closed()).map(|fork| fork.node_head);
+    let released = loaded.record.released.map(|(_, revision)| revision);
+    let waiting = ancestries(&open.chain([edit.revision.id]).collect());
+    let decided = ancestries(&loaded.record.heads.iter().copied().chain(released).collect());
+    places(&waiting.difference(&decided).copied().collect()) > PLACES_WAITING_LIMIT
 }
 
 /// Edits of one node that wait without running. Each of those is a proposal of its own, so a program that saves in a loop

@@ -286,3 +286,30 @@ async fn a_node_that_makes_edits_of_one_resource_beside_each_other_fills_nobodys
     let said = report(&manager, Some(evil.id), [top].into(), &template("on top"), json!({})).await;
     assert!(matches!(evil.send(&manager, said).await, Outcome::Stored(_)));
 }
+
+#[tokio::test]
+async fn edits_on_top_of_each_other_that_wait_change_so_many_places_and_no_more() {
+    let (manager, evil, _) = farm().await;
+    let mut head = manager.loaded(KIND, "T").await.shown().unwrap();
+    let large = |number: usize| {
+        let properties: serde_json::Map<_, _> =
+            (0..9_900).map(|at| (format!("p{at}"), json!(number.to_string()))).collect();
+        json!({"Name": "T", "ActionType": "Octopus.Script", "Properties": properties})
+    };
+    for number in 0..6 {
+        let said = report(&manager, Some(evil.id), [head].into(), &large(number), json!({})).await;
+        head = said.id;
+        let outcome = evil.send(&manager, said).await;
+        assert_eq!(matches!(outcome, Outcome::Stored(_)), number < 5, "{number}: {outcome:?}");
+    }
+    let forks = manager.forks().await;
+    let rejected = forks.iter().find(|fork| fork.state == ForkState::Rejected).unwrap();
+    assert!(rejected.message.contains("more than 50000 places"), "{}", rejected.message);
+    assert!(manager.loaded(KIND, "T").await.history.contains(head), "and it is in the history all the same");
+    // What is decided waits no longer.
+    let waiting = forks.iter().find(|fork| fork.state.waits()).unwrap();
+    manager.decide(waiting, true, true).await.unwrap();
+    let base = manager.loaded(KIND, "T").await.shown().unwrap();
+    let said = report(&manager, Some(evil.id), [base].into(), &large(7), json!({})).await;
+    assert!(matches!(evil.send(&manager, said).await, Outcome::Stored(_)));
+}
