@@ -154,6 +154,8 @@ pub fn cell(row: &Value, field: &str) -> String {
     }
     match value {
         None | Some(Value::Null) => String::new(),
+        // Nobody recorded since when.
+        Some(Value::String(text)) if name == "sinceMs" && text == "0" => String::new(),
         Some(Value::String(text)) if name.ends_with("Ms") => text.parse().map(time).unwrap_or_else(|_| text.clone()),
         Some(Value::Number(number)) if name.ends_with("Ms") => number.as_i64().map(time).unwrap_or_default(),
         Some(Value::String(text)) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {

@@ -211,6 +211,13 @@ impl Presence {
         Ok(())
     }
 
+    /// When a node was there last that is connected to another replica: as long as that one is there, it knows.
+    #[must_use]
+    pub fn seen_elsewhere(&self, seen: &SeenRecord) -> Option<Timestamp> {
+        let replica = seen.replica.filter(|_| seen.online && self.is_connected_elsewhere(seen))?;
+        self.replicas.last_sign(replica)
+    }
+
     /// Whether the replica is there that a node was connected to. One that died could not write that its connections ended.
     fn is_connected_elsewhere(&self, seen: &SeenRecord) -> bool {
         seen.replica.is_some_and(|replica| replica != self.replicas.own() && self.replicas.is_alive(replica))

@@ -75,10 +75,13 @@ pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> 
             }
             match resolved.release {
                 Some(release) => say(&format!("resolved, and released as {}", release.version)),
-                None => say(&format!(
-                    "resolved as revision {}; release it when you are ready",
-                    revision.id.get(..12).unwrap_or_default()
-                )),
+                None => {
+                    let next = match conflict.stays_on_node {
+                        true => format!("it goes to {} and stays there", conflict.node),
+                        false => "release it when you are ready".to_owned(),
+                    };
+                    say(&format!("resolved as revision {}; {next}", revision.id.get(..12).unwrap_or_default()));
+                }
             }
             Ok(())
         }
@@ -99,6 +102,9 @@ fn show(conflict: &v1::Conflict) -> Result<()> {
         conflict.state,
         time(conflict.opened_ms)
     ))?;
+    if conflict.stays_on_node {
+        print_line(&format!("the answer stays on {}: the publication keeps edits on their nodes", conflict.node))?;
+    }
     for place in &conflict.places {
         print_line("")?;
         print_line(&format!("{}  ({}) {}", place.path, place.reason, place.message))?;

@@ -341,21 +341,25 @@ async fn a_node_whose_replica_died_is_offline_at_the_others() {
         other.flush(&store).await.unwrap();
         other.take_up(&store, Timestamp(1_000), |_| true).await.unwrap();
         assert!(look(&one, 1).await);
+        other.take_up(&store, Timestamp(2_000), |_| true).await.unwrap();
+        assert!(look(&one, 2).await);
+        assert_eq!(one.seen_elsewhere(&one.get(node)), Some(Timestamp(2_000)), "it is there as long as its replica is");
         // The other one dies, and writes nothing of the end of its connections.
-        for second in 2..16 {
+        for second in 3..17 {
             assert!(look(&one, second).await, "it may only be slow");
         }
-        assert!(!look(&one, 16).await);
-        assert_eq!(one.get(node).since_ms, 1_000, "since its last sign of life");
+        assert!(!look(&one, 17).await);
+        assert_eq!(one.seen_elsewhere(&one.get(node)), None);
+        assert_eq!(one.get(node).since_ms, 2_000, "since its last sign of life");
         // Nor does a replica take it up that has never seen the other one alive.
-        let third = Presence::load(&store, Arc::default(), Timestamp(17_000)).await.unwrap();
-        assert!(!look(&third, 17).await && !look(&third, 18).await);
+        let third = Presence::load(&store, Arc::default(), Timestamp(18_000)).await.unwrap();
+        assert!(!look(&third, 18).await && !look(&third, 19).await);
         // The node has found another replica.
-        third.connected(node, called(19_000));
+        third.connected(node, called(20_000));
         third.flush(&store).await.unwrap();
-        assert!(!look(&one, 19).await, "heard of for the first time");
-        third.take_up(&store, Timestamp(20_000), |_| true).await.unwrap();
-        assert!(look(&one, 20).await);
+        assert!(!look(&one, 20).await, "heard of for the first time");
+        third.take_up(&store, Timestamp(21_000), |_| true).await.unwrap();
+        assert!(look(&one, 21).await);
     })
     .await;
 }

@@ -179,8 +179,26 @@ it("leads to publishing where the result was not released", async () => {
   fireEvent.click(screen.getByRole("button", { name: /Resolve the conflict/ }));
   await waitFor(() => expect(sent).toHaveLength(1));
   cleanup();
-  asked = conflictOf({ state: "resolved", places: [] });
+  asked = conflictOf({ state: "resolved", places: [], waitsForRelease: true });
+  if (asked.resource) asked.resource.state = "ok";
   renderAt(`/conflicts/${ID}`, fake());
   const link = await screen.findByRole("link", { name: "Publish it" });
   expect(link.getAttribute("href")).toContain("tab=publish");
+});
+
+it("offers no release of what stays on its node, and leads nowhere afterwards", async () => {
+  asked = conflictOf({ staysOnNode: true });
+  await open();
+  expect(screen.getByText(/The result stays on/)).toBeDefined();
+  expect(screen.queryByRole("checkbox", { name: /Release the result/ })).toBeNull();
+  fireEvent.click(screen.getByRole("button", { name: "Take node prod-1 for the rest" }));
+  fireEvent.click(screen.getByRole("button", { name: /Resolve the conflict/ }));
+  await waitFor(() => expect(sent).toHaveLength(1));
+  expect(sent[0]).toMatchObject({ release: false });
+  cleanup();
+  // Somebody else's draft waits for a release, and this answer is no part of it.
+  asked = conflictOf({ state: "resolved", places: [] });
+  renderAt(`/conflicts/${ID}`, fake());
+  await screen.findByText("How it was resolved");
+  expect(screen.queryByRole("link", { name: "Publish it" })).toBeNull();
 });

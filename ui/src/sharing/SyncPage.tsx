@@ -146,7 +146,7 @@ function Behind({ status, limit, onMore }: BehindProps) {
         columns={[
           { header: "Node", cell: (one) => <NodeLink name={one.node} /> },
           { header: "State", cell: (one) => <State of={one.state} /> },
-          { header: "In this state since", cell: (one) => <Time at={one.sinceMs} /> },
+          { header: "In this state since", cell: (one) => (one.sinceMs > 0n ? <Time at={one.sinceMs} /> : "–") },
           { header: "Progress", cell: distanceWords },
         ]}
       />

@@ -163,6 +163,8 @@ pub fn conflict(view: ConflictView) -> v1::Conflict {
         opened_ms: view.record.opened_ms,
         places: view.places.iter().map(|place| self::place(place, &view.nodes)).collect(),
         node_side: view.node_side.map(|side| ["ours", "theirs"][side.min(1)].to_owned()).unwrap_or_default(),
+        stays_on_node: view.stays_on_node,
+        waits_for_release: view.waits_for_release,
         merged: if view.merged.is_null() { String::new() } else { view.merged.to_string() },
         state: if view.record.closed_by.is_some() { "resolved" } else { "open" }.to_owned(),
     }

@@ -425,7 +425,7 @@ impl Sharing for Admin {
         let behind = seen.behind.iter().map(|behind| v1::BehindNode {
             node: behind.node.record.name.to_string(),
             state: behind.state.to_owned(),
-            since_ms: behind.node.state_since_ms,
+            since_ms: behind.since_ms,
             acknowledged_sequence: behind.node.seen.acknowledged,
             outstanding: behind.outstanding as u64,
         });

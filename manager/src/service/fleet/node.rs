@@ -40,8 +40,10 @@ pub fn view(services: &Services, record: impl Into<Arc<NodeRecord>>) -> NodeView
     let record = record.into();
     let mut seen = services.presence.get(record.id);
     if seen.online && services.hub.is_connected(record.id) {
-        // Its connection is asked after all the time, and would have ended. Of one to another replica only that replica knows.
+        // Its connection is asked after all the time, and would have ended.
         seen.last_seen_ms = clock::now().0;
+    } else if let Some(at) = services.presence.seen_elsewhere(&seen) {
+        seen.last_seen_ms = seen.last_seen_ms.max(at.0);
     }
     let wanted = services.hub.read(|feed| feed.wanted_sequence(record.id));
     let (state, state_reason, state_since_ms) = state_of(&record, &seen);

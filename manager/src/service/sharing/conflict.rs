@@ -8,19 +8,23 @@ use std::sync::Arc;
 use atoll_domain::id::{Digest, ResourceId, RevisionId};
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::merge::Conflict;
+use atoll_domain::sharing::offer::EditMode;
 use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::three_way::readable;
 use serde_json::Value;
 
 pub use self::resolve::{Answer, Take, resolve};
+use super::fork;
 use super::history::{Loaded, load};
 use crate::directory::Nodes;
 use crate::error::{Error, Result};
 use crate::service::Services;
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::store::Database;
+use crate::store::fleet::node_get;
 use crate::store::sharing::{
-    ConflictRecord, ResourceRecord, RevisionRecord, conflict_list, resource_get, resource_list,
+    ConflictRecord, ForkRecord, ResourceRecord, RevisionRecord, conflict_list, forks_between, resource_get,
+    resource_list,
 };
 
 /// A question with everything that is needed to answer it.
@@ -36,6 +40,10 @@ pub struct ConflictView {
     pub merged: Value,
     /// Which side is the node's: 0 or 1.
     pub node_side: Option<usize>,
+    /// Its answer stays on the node, whose publication keeps edits there.
+    pub stays_on_node: bool,
+    /// Its answer is part of a draft.
+    pub waits_for_release: bool,
     /// For naming where values were written.
     pub nodes: Arc<Nodes>,
 }
@@ -149,6 +157,8 @@ async fn view(database: &impl Database, record: ConflictRecord, nodes: &Arc<Node
     Ok(ConflictView {
         merged: if merged.is_null() { merged } else { loaded.record.kind.export(&merged, &metadata) },
         node_side: node_side(&loaded, &record),
+        stays_on_node: edit_of(database, &loaded, &record).await?.is_some_and(|(_, stays)| stays),
+        waits_for_release: record.closed_by.is_some_and(|answer| waits_for_release(&loaded, answer)),
         resource: loaded.record,
         node: node_name(nodes, &record),
         nodes: Arc::clone(nodes),
@@ -156,6 +166,28 @@ async fn view(database: &impl Database, record: ConflictRecord, nodes: &Arc<Node
         revisions,
         places,
     })
+}
+
+/// The edit of a node that an open conflict is about, and whether it stays there: its publication keeps edits on their nodes.
+async fn edit_of(
+    database: &impl Database,
+    loaded: &Loaded,
+    record: &ConflictRecord,
+) -> Result<Option<(ForkRecord, bool)>> {
+    let Some(node) = record.node else { return Ok(None) };
+    let forks = forks_between(database, node, record.resource).await?;
+    let is_asked = |fork: &ForkRecord| fork.conflict == Some(record.id) && !fork.state.is_closed();
+    let (Some(fork), Some(node)) = (forks.into_iter().find(is_asked), node_get(database, node).await?) else {
+        return Ok(None);
+    };
+    let offered = fork::offered_to(database, loaded, &node).await?;
+    Ok(Some((fork, offered.is_some_and(|offered| offered.edit_mode == EditMode::Fork))))
+}
+
+fn waits_for_release(loaded: &Loaded, answer: RevisionId) -> bool {
+    let contains = |later: RevisionId| loaded.history.descends(later, answer);
+    let is_released = loaded.record.released.is_some_and(|(_, released)| contains(released));
+    !is_released && loaded.record.heads.iter().any(|head| contains(*head))
 }
 
 /// The side that carries the node's edits and that the shared heads do not contain.

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::node::{self, NodeView, SyncState};
-use crate::store::sharing::{ResourceRecord, applied_nodes, exception_list};
+use crate::store::sharing::{ExceptionRecord, ResourceRecord, applied_nodes, exception_list};
 use crate::store::work::work_is_queued;
 
 /// A node whose connection ended so short a time ago is taken to come back: one that starts over does, at once.
@@ -53,6 +53,8 @@ pub struct BehindNode {
     pub node: NodeView,
     /// Its own, or that of what it runs in the place of what is asked about.
     pub state: &'static str,
+    /// Since when it is in this state; 0 where nobody noted that.
+    pub since_ms: i64,
     /// How many documents it lacks.
     pub outstanding: usize,
 }
@@ -100,6 +102,7 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
     };
     asked.retain(|asked| only.is_none_or(|only| asked.node.record.id == only));
     let mut status = SyncStatus { sequence: services.hub.read(Feed::sequence), ..SyncStatus::default() };
+    let exceptions = exceptions_about(services, resource.as_ref().map(|loaded| &loaded.record)).await?;
     let ids = |asked: &[Asked]| asked.iter().map(|asked| asked.node.record.id).collect::<BTreeSet<NodeId>>();
     let expected = ids(&asked);
     let (having, asked): (Vec<Asked>, Vec<Asked>) = asked.into_iter().partition(|asked| asked.has_it);
@@ -110,12 +113,18 @@ pub async fn status(services: &Services, question: &Question) -> Result<SyncStat
         if status.behind.len() < limit {
             let (id, acknowledged) = (asked.node.record.id, asked.node.seen.acknowledged);
             let outstanding = services.hub.read(|feed| feed.outstanding(id, acknowledged));
-            let state = asked.why.unwrap_or(asked.node.state);
-            status.behind.push(BehindNode { node: asked.node, state, outstanding });
+            let (state, since_ms) = state_of(&asked, &exceptions);
+            status.behind.push(BehindNode { node: asked.node, state, since_ms, outstanding });
         }
     }
-    let record = resource.as_ref().map(|loaded| &loaded.record);
-    count_applied(services, record, (&expected, &ids(&having)), &mut status).await?;
+    let failed = exceptions.iter().filter(|exception| is_failure(exception) && expected.contains(&exception.node));
+    status.failed = failed.map(|exception| exception.node).collect::<BTreeSet<NodeId>>().len();
+    if let Some(record) = resource.as_ref().map(|loaded| &loaded.record)
+        && let Some((_, revision)) = record.released
+    {
+        let (applied, having) = (applied_nodes(&services.store, record.id, revision).await?, ids(&having));
+        status.applied = applied.iter().filter(|node| having.contains(*node)).count();
+    }
     Ok(status)
 }
 
@@ -191,27 +200,35 @@ async fn of_everything(services: &Services) -> Result<Vec<Asked>> {
     Ok(asked.collect())
 }
 
-/// Counts what adapters made of it, among the nodes that should have it.
-async fn count_applied(
-    services: &Services,
-    resource: Option<&ResourceRecord>,
-    (expected, having): (&BTreeSet<NodeId>, &BTreeSet<NodeId>),
-    status: &mut SyncStatus,
-) -> Result<()> {
-    let exceptions = exception_list(&services.store).await?;
-    let failed: BTreeSet<NodeId> = exceptions
-        .iter()
-        .filter(|exception| matches!(exception.code.as_str(), "APPLY_FAILED" | "REJECTED"))
-        .filter(|exception| resource.is_none_or(|resource| exception.subject.contains(&resource.id.to_string())))
-        .map(|exception| exception.node)
-        .filter(|node| expected.contains(node))
-        .collect();
-    status.failed = failed.len();
-    if let Some(resource) = resource
-        && let Some((_, revision)) = resource.released
-    {
-        let applied = applied_nodes(&services.store, resource.id, revision).await?;
-        status.applied = applied.iter().filter(|node| having.contains(*node)).count();
+/// What is not as it should be on nodes: of one resource, or at all.
+async fn exceptions_about(services: &Services, resource: Option<&ResourceRecord>) -> Result<Vec<ExceptionRecord>> {
+    let mut exceptions = exception_list(&services.store).await?;
+    if let Some(resource) = resource {
+        let id = resource.id.to_string();
+        exceptions.retain(|exception| exception.subject.contains(&id) || exception.code == "DRIFT");
     }
-    Ok(())
+    Ok(exceptions)
+}
+
+/// An adapter or the replica did not take something.
+fn is_failure(exception: &ExceptionRecord) -> bool {
+    matches!(exception.code.as_str(), "APPLY_FAILED" | "REJECTED")
+}
+
+/// Why a node does not have it, and since when. That it is connected is no reason.
+fn state_of(asked: &Asked, exceptions: &[ExceptionRecord]) -> (&'static str, i64) {
+    let of_node = |exception: &&ExceptionRecord| exception.node == asked.node.record.id;
+    let since = |is_it: fn(&ExceptionRecord) -> bool| {
+        exceptions.iter().filter(of_node).filter(|exception| is_it(exception)).map(|exception| exception.since_ms).min()
+    };
+    let is_online = asked.node.state == "online";
+    match asked.why {
+        Some("drift") => ("drift", since(|exception| exception.code == "DRIFT").unwrap_or_default()),
+        Some(other) => (other, 0),
+        None if is_online => match since(is_failure) {
+            Some(since_ms) => ("apply_failed", since_ms),
+            None => ("behind", 0),
+        },
+        None => (asked.node.state, asked.node.state_since_ms),
+    }
 }

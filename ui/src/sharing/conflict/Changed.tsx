@@ -12,7 +12,6 @@ import { Section } from "../../ui/Page";
 import { Time } from "../../ui/time";
 import { kindOf, ResourceLink } from "../ResourceLink";
 import { pageOf } from "../resource/kind";
-import { useResource } from "../resource/read";
 import { type Answer, type Draft, forgetDraft, readDraft } from "./draft";
 import { shownJson } from "./place";
 import { PlaceName } from "./PlaceName";
@@ -94,13 +93,11 @@ export function Settled({ conflict }: { conflict: Conflict }) {
   );
 }
 
-/** What was decided and is not released yet: the next step. */
+/** What was decided and is not released yet: the next step. What stays on a node waits for nobody. */
 function PublishNote({ conflict }: { conflict: Conflict }) {
-  const { resource: about } = conflict;
-  const kind = kindOf(about?.kind ?? "");
-  const { data } = useResource(kind, about?.id ?? "");
-  const resource = data?.resource;
-  if (!resource?.hasDraft || resource.state !== "ok") return null;
+  const { resource } = conflict;
+  if (!conflict.waitsForRelease || !resource || resource.state !== "ok") return null;
+  const kind = kindOf(resource.kind);
   return (
     <Note title="The result waits for a release">
       Nodes get it when it is published.{" "}

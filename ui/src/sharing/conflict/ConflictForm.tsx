@@ -103,12 +103,18 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
           onChange={(message) => change({ message })}
           rows={2}
         />
-        <Checkbox
-          label="Release the result at once"
-          description="Nodes that follow get it now. Without it, the result is a draft until somebody releases it."
-          checked={draft.release}
-          onChange={(release) => change({ release })}
-        />
+        {conflict.staysOnNode ? (
+          <p className="conflict-plain">
+            The result stays on <bdi>{conflict.node}</bdi>: the publication keeps edits on their nodes.
+          </p>
+        ) : (
+          <Checkbox
+            label="Release the result at once"
+            description="Nodes that follow get it now. Without it, the result is a draft until somebody releases it."
+            checked={draft.release}
+            onChange={(release) => change({ release })}
+          />
+        )}
         {sending.error ? <ProblemNote error={sending.error} onRetry={submit} /> : null}
         {consent.tick}
         <div className="form-actions">
@@ -120,6 +126,11 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
       </Section>
     </>
   );
+}
+
+function doneWords(conflict: Conflict, version: string): string {
+  if (version) return `Released as ${version}.`;
+  return conflict.staysOnNode ? `The result goes to ${conflict.node}.` : "The result waits for a release.";
 }
 
 function openWords(count: number): string {
@@ -151,7 +162,8 @@ function useSending(conflict: Conflict, draft: Draft, onResolved: (next: Next) =
         queries.setQueryData(["conflicts", "one", conflict.id], now);
         return "changed";
       }
-      const { message, release } = draft;
+      const { message } = draft;
+      const release = draft.release && !conflict.staysOnNode;
       const { release: made } = await api.sharing.resolveConflict({
         id: conflict.id,
         choices: choicesOf(conflict.places, draft),
@@ -165,7 +177,7 @@ function useSending(conflict: Conflict, draft: Draft, onResolved: (next: Next) =
     onSuccess: (next) => {
       if (next === "changed") return;
       if (next.conflictId) tellDone(`${conflict.resource?.name ?? "It"} has another open conflict`, "Your answer is saved.");
-      else tellDone("The conflict is resolved", next.version ? `Released as ${next.version}.` : "The result waits for a release.");
+      else tellDone("The conflict is resolved", doneWords(conflict, next.version));
       onResolved(next);
       makeOld(queries, [...staleTopics("conflict.resolve"), "status"]);
     },

@@ -16,7 +16,7 @@ export function resolveCommand(conflict: Conflict, draft: Draft): string {
     : given.map(({ place, take }) => ` --choose ${quote(`${placeWord(conflict, place)}=${take}`)}`).join("");
   const said = draft.message ? ` -m ${quote(draft.message)}` : "";
   const looked = conflict.etag ? ` --expect ${quote(conflict.etag)}` : "";
-  return `atoll conflict resolve ${quote(conflict.id)}${looked}${takes}${said}${draft.release ? " --publish" : ""}`;
+  return `atoll conflict resolve ${quote(conflict.id)}${looked}${takes}${said}${draft.release && !conflict.staysOnNode ? " --publish" : ""}`;
 }
 
 function takeWord(conflict: Conflict, answer: Answer): string {

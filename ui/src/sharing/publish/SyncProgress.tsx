@@ -56,7 +56,7 @@ function Reached({ status, kind, resource }: { status: GetSyncStatusResponse; ki
                 ),
               },
               { header: "State", cell: (node) => <State of={node.state} /> },
-              { header: "Since", cell: (node) => <Time at={node.sinceMs} /> },
+              { header: "Since", cell: (node) => (node.sinceMs > 0n ? <Time at={node.sinceMs} /> : "–") },
             ]}
           />
           <p>

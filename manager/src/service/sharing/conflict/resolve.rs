@@ -4,23 +4,20 @@ use std::collections::BTreeSet;
 
 use atoll_domain::id::{RevisionId, SecretId};
 use atoll_domain::sharing::fork::{Delivery, ForkEvent};
-use atoll_domain::sharing::offer::EditMode;
 use atoll_domain::sharing::path::{Path, TouchedPaths};
 use atoll_domain::sharing::revision::{Origin, Revision};
 use atoll_domain::sharing::touched::difference;
 use serde_json::{Value, json};
 
-use super::{PlaceView, etag, find, open_places, sides};
+use super::{PlaceView, edit_of, etag, find, open_places, sides};
 use crate::error::{Error, Result};
 use crate::service::sharing::history::{Loaded, load};
 use crate::service::sharing::release::{check_drafts_beside, release_in};
 use crate::service::sharing::{JOB_FORKS, fork, offer, reach, save, secret};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
-use crate::store::fleet::node_get;
 use crate::store::sharing::{
-    ConflictRecord, ForkRecord, ReleaseRecord, conflict_put, forks_between, resource_get, resource_lock,
-    resource_update,
+    ConflictRecord, ForkRecord, ReleaseRecord, conflict_put, resource_get, resource_lock, resource_update,
 };
 /// Which value a place is to have.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,7 +95,7 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
     loaded.add(&tx, revision, said, body.as_ref(), None, caller.now).await?;
     conflict_put(&tx, &ConflictRecord { closed_by: Some(id), ..record.clone() }).await?;
     if answer.release {
-        let own = own_side(&tx, &record).await?;
+        let own = edit_of(&tx, &loaded, &record).await?.map(|(fork, _)| fork.head);
         let places = places.iter().map(|place| &place.conflict.path).collect();
         check_drafts_beside(&loaded, (id, own), &record.heads, &places, caller)?;
     }
@@ -157,13 +154,6 @@ async fn is_turned_down(
     Ok(false)
 }
 
-/// The node's own edit, where the conflict is about one.
-async fn own_side(tx: &Tx, record: &ConflictRecord) -> Result<Option<RevisionId>> {
-    let Some(node) = record.node else { return Ok(None) };
-    let forks = forks_between(tx, node, record.resource).await?;
-    Ok(forks.into_iter().find(|fork| fork.conflict == Some(record.id)).map(|fork| fork.head))
-}
-
 /// The resolution becomes a head for all, or stays with the one node whose publication keeps edits where they are made.
 async fn settle_with(
     services: &Services,
@@ -175,36 +165,30 @@ async fn settle_with(
     release: bool,
 ) -> Result<Option<ReleaseRecord>> {
     let mut resolved = None;
-    if let Some(node) = record.node {
-        let forks = forks_between(tx, node, record.resource).await?;
-        let is_asked = |fork: &ForkRecord| fork.conflict == Some(record.id) && !fork.state.is_closed();
-        if let (Some(mut fork), Some(node)) = (forks.into_iter().find(is_asked), node_get(tx, node).await?) {
-            let offered = fork::offered_to(tx, loaded, &node).await?;
-            let stays_on_node = offered.is_some_and(|offered| offered.edit_mode == EditMode::Fork);
-            if stays_on_node && release {
-                return Err(Error::precondition(
-                    "STAYS_ON_NODE",
-                    "edits of this resource stay on their nodes; resolve this conflict without publishing",
-                ));
+    if let Some((mut fork, stays_on_node)) = edit_of(tx, loaded, record).await? {
+        if stays_on_node && release {
+            return Err(Error::precondition(
+                "STAYS_ON_NODE",
+                "edits of this resource stay on their nodes; resolve this conflict without publishing",
+            ));
+        }
+        fork.conflict = None;
+        if is_turned_down(tx, loaded, record, &fork, id).await? {
+            fork.on(ForkEvent::Declined)?;
+            fork.message = format!("declined by {}, who resolved the conflict without it", caller.name);
+            fork::tell(services, tx, loaded, &fork, None).await?;
+            if stays_on_node {
+                return Ok(None);
             }
-            fork.conflict = None;
-            if is_turned_down(tx, loaded, record, &fork, id).await? {
-                fork.on(ForkEvent::Declined)?;
-                fork.message = format!("declined by {}, who resolved the conflict without it", caller.name);
-                fork::tell(services, tx, loaded, &fork, None).await?;
-                if stays_on_node {
-                    return Ok(None);
-                }
-            } else {
-                fork.head = id;
-                fork.on(if stays_on_node { ForkEvent::Delivered(Delivery::Kept) } else { ForkEvent::Accepted })?;
-                fork.message = format!("resolved by {}", caller.name);
-                if stays_on_node {
-                    fork::rebase(services, tx, loaded, fork, caller).await?;
-                    return Ok(None);
-                }
-                resolved = Some(fork);
+        } else {
+            fork.head = id;
+            fork.on(if stays_on_node { ForkEvent::Delivered(Delivery::Kept) } else { ForkEvent::Accepted })?;
+            fork.message = format!("resolved by {}", caller.name);
+            if stays_on_node {
+                fork::rebase(services, tx, loaded, fork, caller).await?;
+                return Ok(None);
             }
+            resolved = Some(fork);
         }
     }
     save::add_head(tx, loaded, id, caller).await?;

@@ -8,12 +8,17 @@ use super::Outcome;
 use crate::error::Result;
 use crate::service::Services;
 use crate::store::sharing::{
-    ExceptionRecord, applied_put, exception_clear, exception_outdated, exception_put, resource_get,
+    ExceptionRecord, applied_put, exception_clear, exception_outdated, exception_put, exceptions_of, resource_get,
 };
 
 /// What an exception about an edit is about that was refused on its node.
 fn edit_subject(resource: ResourceId) -> String {
     format!("edit/{resource}")
+}
+
+fn is_same(before: &ExceptionRecord, exception: &ExceptionRecord) -> bool {
+    let about = |one: &ExceptionRecord| (one.subject.clone(), one.code.clone(), one.revision.clone());
+    about(before) == about(exception)
 }
 
 pub(super) async fn receive_applied(services: &Services, node: NodeId, report: &AppliedReport) -> Result<Outcome> {
@@ -38,7 +43,7 @@ pub(super) async fn receive_applied(services: &Services, node: NodeId, report: &
                 ApplyOutcome::Deferred | ApplyOutcome::Applied => "DEFERRED",
             };
             let is_edit = report.outcome == ApplyOutcome::EditRefused;
-            let exception = ExceptionRecord {
+            let mut exception = ExceptionRecord {
                 node,
                 subject: if is_edit { edit_subject(report.resource) } else { subject },
                 code: code.to_owned(),
@@ -46,6 +51,11 @@ pub(super) async fn receive_applied(services: &Services, node: NodeId, report: &
                 since_ms: report.at.within_bounds().0,
                 revision: Some(report.revision.to_string()),
             };
+            // One more attempt at the same is no new failure.
+            let before = exceptions_of(&tx, node).await?;
+            if let Some(before) = before.iter().find(|before| is_same(before, &exception)) {
+                exception.since_ms = before.since_ms;
+            }
             exception_put(&tx, &exception).await?;
         }
     }

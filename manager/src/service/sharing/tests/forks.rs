@@ -7,7 +7,7 @@ use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
 
 use crate::service::list::Options;
-use crate::service::sharing::conflict::Take;
+use crate::service::sharing::conflict::{Take, get};
 use crate::service::sharing::fork::decide::{Decision, decide};
 use crate::service::sharing::fork::list;
 use crate::service::sharing::release;
@@ -383,5 +383,32 @@ async fn a_release_that_clashes_takes_nothing_back_that_came_before() {
         one.sync(&manager).await;
         assert_eq!(one.content("T"), template("mine again", "security fix", "1"), "{mode}");
         one.runs_what_it_should(&manager);
+    }
+}
+
+#[tokio::test]
+async fn what_a_conflict_says_of_its_answer_is_so() {
+    for (mode, stays) in [(EditMode::Propose, false), (EditMode::WriteThrough, false), (EditMode::Fork, true)] {
+        let (manager, mut one, mut other) = farm(mode).await;
+        one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+        manager.written(KIND, &template("3", "1", "1")).await;
+        one.sync(&manager).await;
+        // Somebody else has drafted something, which is no part of the question.
+        manager.write(KIND, &template("3", "1", "a draft")).await.unwrap();
+        let conflict = manager.conflicts().await.remove(0);
+        let shown = async || get(&manager.services, &conflict.id.to_string()).await.unwrap();
+        let before = shown().await;
+        assert_eq!((before.stays_on_node, before.waits_for_release), (stays, false), "{mode}");
+        let take = [Take::Ours, Take::Theirs][before.node_side.unwrap()].clone();
+        manager.resolve(&before.record, take, false).await.unwrap();
+        assert_eq!(shown().await.waits_for_release, !stays, "{mode}: nothing is released that stays on a node");
+        one.sync(&manager).await;
+        other.sync(&manager).await;
+        assert_eq!(one.content("T"), template("2", "1", "1"), "{mode}");
+        assert_eq!(other.content("T"), template("3", "1", "1"), "{mode}");
+        if !stays {
+            manager.release(KIND, "T").await.unwrap();
+            assert!(!shown().await.waits_for_release, "{mode}: it is released by now");
+        }
     }
 }
