@@ -4,11 +4,25 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The name under which a file is written before it takes its place.
+/// The name under which a file is written until all of it is there. Nobody else has a file of this name: one that a crash left
+/// behind is worth nothing.
+#[must_use]
+pub fn part_path(path: &Path) -> PathBuf {
+    hidden(path, PART)
+}
+
+/// The name under which a whole file waits before it takes its place, and under which what stood there is afterwards.
 #[must_use]
 pub fn temporary_path(path: &Path) -> PathBuf {
+    hidden(path, "atoll-tmp")
+}
+
+/// How the name of a file ends that is not whole yet.
+pub const PART: &str = "atoll-part";
+
+fn hidden(path: &Path, ending: &str) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.atoll-tmp"))
+    path.with_file_name(format!(".{name}.{ending}"))
 }
 
 /// Replaces a file at once: writes beside it, flushes it to the disk, renames it, and flushes the directory.
@@ -16,21 +30,34 @@ pub fn temporary_path(path: &Path) -> PathBuf {
 /// # Errors
 /// The old file is then still there, unchanged.
 pub fn write_atomically(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let temporary = temporary_path(path);
-    write_new(&temporary, content, mode)?;
-    fs::rename(&temporary, path)?;
+    let part = part_path(path);
+    write_new(&part, content, mode)?;
+    fs::rename(&part, path)?;
     sync_parent(path)
 }
 
 /// Writes a file from nothing and flushes it to the disk. One that a crash left behind is replaced.
 ///
 /// # Errors
-/// As the file system says.
+/// As the file system says; nothing of it is left then.
 pub fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    remove_if_there(path)?;
+    let written = write_whole(path, content, mode);
+    if written.is_err() {
+        // Half a file is no file. Where even that fails, the next attempt begins with it.
+        let _ = remove_if_there(path);
     }
+    written
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn write_whole(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     restrict(&mut options, mode);

@@ -76,6 +76,14 @@ fn yaml(value: &Value) -> Result<String, String> {
     json(value)
 }
 
+/// Where a YAML file is wrong. Not what stands there: that may be a password, and this is told to the manager.
+fn wrong_yaml(error: &serde_saphyr::Error) -> String {
+    match error.location() {
+        Some(place) => format!("the file is not valid YAML at line {}, column {}", place.line(), place.column()),
+        None => "the file is not valid YAML".to_owned(),
+    }
+}
+
 /// An edit as it was found in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
@@ -93,7 +101,7 @@ pub fn parse(bytes: &[u8], form: Form) -> Result<Parsed, String> {
         Form::Yaml => {
             let text =
                 std::str::from_utf8(bytes).map_err(|_| "the file is not valid UTF-8; save it as UTF-8".to_owned())?;
-            let value: Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+            let value: Value = serde_saphyr::from_str(text).map_err(|error| wrong_yaml(&error))?;
             canonical::check(&value).map_err(|error| error.to_string())?;
             value
         }

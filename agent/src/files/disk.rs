@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use atoll_node::domain::canonical::DOCUMENT_SIZE_LIMIT_BYTES;
 use atoll_node::domain::id::Digest;
-use atoll_node::file::{sync_parent, temporary_path, write_new};
+use atoll_node::file::{part_path, sync_parent, temporary_path, write_new};
 
 use super::anchor::{Anchor, YARD};
 use super::plan::Observed;
@@ -149,41 +149,59 @@ fn entry_of(_metadata: &Metadata) -> (u64, (i64, i64)) {
     (0, (0, 0))
 }
 
-/// Puts a file in its place at once. What stood there is swapped out into a yard rather than overwritten, and answered with
-/// the path where it lies now: somebody may be saving into it at this very moment.
+/// Puts a file in its place at once. What stood there is swapped out into a yard rather than overwritten, and `displaced` says
+/// where it lies now: somebody may be saving into it at this very moment.
 ///
 /// # Errors
 /// As the file system says; the place then holds the old or the new file.
-pub fn replace(path: &Path, content: &[u8], mode: u32, yard: &Path) -> io::Result<Option<PathBuf>> {
+pub fn replace(path: &Path, content: &[u8], mode: u32, yard: &Path, displaced: &mut Vec<PathBuf>) -> io::Result<()> {
+    replace_by(exchange, (path, content, mode), yard, displaced)
+}
+
+fn replace_by(
+    exchange: impl Fn(&Path, &Path) -> io::Result<()>,
+    (path, content, mode): (&Path, &[u8], u32),
+    yard: &Path,
+    displaced: &mut Vec<PathBuf>,
+) -> io::Result<()> {
     let (_anchor, path) = make_place(path)?;
     let path = path.as_path();
-    let temporary = temporary_path(path);
-    write_new(&temporary, content, mode)?;
-    let displaced = match exchange(&temporary, path) {
-        Ok(()) => true,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::hard_link(&temporary, path) {
+    let (part, temporary) = (part_path(path), temporary_path(path));
+    // Whatever has the other name is whole: after a crash, half a file would look like somebody's edit.
+    write_new(&part, content, mode)?;
+    fs::rename(&part, &temporary)?;
+    for _ in 0..ATTEMPTS {
+        match exchange(&temporary, path) {
             Ok(()) => {
-                fs::remove_file(&temporary)?;
-                false
+                displaced.push(displace(&temporary, yard)?);
+                return sync_parent(path);
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                exchange(&temporary, path)?;
-                true
-            }
-            // File systems without hard links.
-            Err(_) => {
-                fs::rename(&temporary, path)?;
-                false
-            }
-        },
-        // File systems that cannot exchange.
-        Err(_) => {
-            fs::rename(&temporary, path)?;
-            false
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // A file system that cannot exchange: for a moment nothing stands there, but nothing is overwritten either.
+            Err(_) => match displace(path, yard) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                lies => displaced.push(lies?),
+            },
         }
-    };
-    sync_parent(path)?;
-    if displaced { displace(&temporary, yard).map(Some) } else { Ok(None) }
+        match place_free(&temporary, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            placed => return placed.and_then(|()| sync_parent(path)),
+        }
+    }
+    Err(io::Error::other("somebody else writes it again and again"))
+}
+
+/// Attempts to put a file where somebody else puts one at the same time.
+const ATTEMPTS: usize = 3;
+
+/// Puts a file where nothing stands.
+fn place_free(temporary: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(temporary, path) {
+        Ok(()) => fs::remove_file(temporary),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // A file system without hard links.
+        Err(_) => fs::rename(temporary, path),
+    }
 }
 
 /// Takes a file away; answers with the path where it lies now.
@@ -360,5 +378,28 @@ fn exchange(_one: &Path, other: &Path) -> io::Result<()> {
     match other.try_exists()? {
         true => Err(io::ErrorKind::Unsupported.into()),
         false => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some network and user-space file systems cannot exchange two files.
+    #[test]
+    fn nothing_is_overwritten_where_files_cannot_be_exchanged() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, yard) = (directory.path().join("kind/a.json"), directory.path().join(YARD).join("kind"));
+        let cannot = |_: &Path, _: &Path| Err(io::Error::from(io::ErrorKind::InvalidInput));
+        let mut displaced = Vec::new();
+        replace_by(cannot, (&path, b"1", 0o644), &yard, &mut displaced).unwrap();
+        assert_eq!((fs::read(&path).unwrap(), displaced.len()), (b"1".to_vec(), 0));
+        // A program has the file open, and saves into it after something else has taken its place.
+        let mut open = OpenOptions::new().write(true).open(&path).unwrap();
+        replace_by(cannot, (&path, b"2", 0o644), &yard, &mut displaced).unwrap();
+        open.write_all(b"an edit").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"2");
+        assert_eq!(fs::read(&displaced[0]).unwrap(), b"an edit");
+        assert!(!temporary_path(&path).exists() && !part_path(&path).exists());
     }
 }

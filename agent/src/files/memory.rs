@@ -27,11 +27,22 @@ pub struct Entry {
     pub aside: Vec<(PathBuf, Digest)>,
 }
 
+/// A resource whose content was handed out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    pub resource: ResourceId,
+    pub kind: Kind,
+    pub name: String,
+}
+
 /// A file that was swapped out. Somebody may have it open, and save into it yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Displaced {
     /// Whose place it was in.
     pub path: String,
+    /// Whose content it held: its place may be another's by now, or nobody's. Absent in what the version before remembers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// What it held when it was looked at last.
     pub hash: Digest,
     /// Looked at again until then.

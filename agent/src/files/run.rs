@@ -90,7 +90,10 @@ async fn settle(mut adapter: Adapter<NodeHost>, batch: Batch) -> Result<Adapter<
 
 /// What a person should look at, by file; the reload command is named as its setting is.
 fn problems_of(adapter: &Adapter<NodeHost>, handover: &Handover) -> BTreeMap<String, String> {
-    let mut problems = adapter.problems().clone();
+    let kept = "an edit that was not taken is kept here; remove the file once you have looked at it";
+    let mut problems: BTreeMap<String, String> =
+        adapter.aside().iter().map(|path| (path.clone(), kept.to_owned())).collect();
+    problems.extend(adapter.problems().clone());
     problems.extend(handover.problem().map(|text| ("reload_command".to_owned(), text)));
     problems
 }

@@ -202,3 +202,86 @@ fn what_was_replaced_in_an_earlier_life_is_no_edit() {
     assert_eq!(server.edits().len(), 1, "{:?}", server.edits());
     assert!(server.read().contains("91"));
 }
+
+/// The agent or the machine died while a file was written, or the disk was full: half of it is nobody's edit, though it names
+/// the newest revision and can be read.
+#[test]
+fn half_a_file_that_the_agent_wrote_is_never_an_edit() {
+    let mut server = Server::start(FileFormat::Yaml);
+    server.publish("80", EditMode::WriteThrough);
+    server.tick(true);
+    let whole = fs::read_to_string(server.file("yaml")).unwrap();
+    let half = server.file("yaml").with_file_name(".web-settings.yaml.atoll-part");
+    fs::write(&half, &whole[..whole.len() - 4]).unwrap();
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Yaml);
+    for _ in 0..3 {
+        server.tick(true);
+        server.later();
+    }
+    assert!(server.edits().is_empty() && !half.exists());
+    // Nor is one whose writing fails: nothing of it stays.
+    let blocked = server.file("yaml").with_file_name(".web-settings.yaml.atoll-tmp");
+    fs::create_dir(&blocked).unwrap();
+    server.publish("90", EditMode::WriteThrough);
+    server.tick(true);
+    server.later();
+    server.tick(true);
+    assert!(server.edits().is_empty(), "{:?}", server.edits());
+    assert_eq!(fs::read_to_string(server.file("yaml")).unwrap(), whole);
+    fs::remove_dir(&blocked).unwrap();
+    server.later();
+    server.tick(true);
+    assert!(fs::read_to_string(server.file("yaml")).unwrap().contains("90"));
+}
+
+/// Deleted, or published to others only, while somebody was editing it: that is somebody's work.
+#[test]
+fn an_edit_of_what_has_left_the_node_is_told_of() {
+    use std::io::Write as _;
+    let mut server = Server::start(FileFormat::Json);
+    let first = server.publish("80", EditMode::Propose);
+    server.tick(true);
+    let edited = server.read().replace("80", "81");
+    fs::write(server.file("json"), &edited).unwrap();
+    server.unpublish();
+    for _ in 0..3 {
+        server.tick(true);
+        server.later();
+    }
+    assert_eq!(server.revisions().iter().map(|(_, parents)| parents.clone()).collect::<Vec<_>>(), [vec![first]]);
+    assert!(!server.file("json").exists());
+    server.reject(0, "it is not published to this node");
+    server.tick(true);
+    assert!(fs::read_to_string(server.file("json.rejected")).unwrap().contains("81"));
+    server.tick(false);
+    assert_eq!(server.adapter.aside().iter().collect::<Vec<_>>(), ["variable_set/web-settings.json.rejected"]);
+
+    // A program had it open all the while.
+    server.publish("90", EditMode::Propose);
+    server.tick(true);
+    let text = server.read().replace("90", "91");
+    let mut open = fs::OpenOptions::new().write(true).open(server.file("json")).unwrap();
+    server.unpublish();
+    server.tick(true);
+    assert!(!server.file("json").exists());
+    open.set_len(0).unwrap();
+    open.write_all(text.as_bytes()).unwrap();
+    for _ in 0..3 {
+        server.later();
+        server.tick(false);
+    }
+    assert_eq!(server.edits().len(), 1, "{:?}", server.adapter.problems());
+}
+
+/// What is wrong with a file is told to the manager, and in it may be a password.
+#[test]
+fn what_is_wrong_with_a_file_is_said_without_what_is_in_it() {
+    let mut server = Server::start(FileFormat::Yaml);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    server.saved("yaml", "Name: Web Settings\nVariables:\n  - Name: Port\n    Value: \"hunter2\n  oops: [");
+    let told: Vec<String> = server.adapter.problems().values().cloned().collect();
+    assert!(told.iter().any(|text| text.contains("not valid YAML at line")), "{told:?}");
+    assert!(!told.iter().any(|text| text.contains("hunter2")), "{told:?}");
+    assert!(!fs::read_to_string(server.file("yaml.error")).unwrap().contains("hunter2"));
+}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use atoll_node::clock;
 use atoll_node::domain::id::Digest;
+use atoll_node::file::PART;
 
 use super::Adapter;
 use crate::files::anchor::YARD;
@@ -40,7 +41,8 @@ impl<H: Host> Adapter<H> {
         // What is not ours was saved in the very moment in which it was swapped out.
         let hash = held.unwrap_or_else(|| ours.first().copied().unwrap_or_else(|| Digest::of(b"")));
         let until = clock::now().plus_ms(DISPLACED_FOR_MS);
-        self.memory.displaced.insert(lies, Displaced { path: path.to_owned(), hash, until });
+        let owner = self.owner(path);
+        self.memory.displaced.insert(lies, Displaced { path: path.to_owned(), owner, hash, until });
     }
 
     /// Takes what was saved into files after they were swapped out. Whether the node has changed.
@@ -88,7 +90,8 @@ impl<H: Host> Adapter<H> {
         // Told of by itself: the file that has its place now is as it should be.
         let name = lies.strip_prefix(&self.config.directory).unwrap_or(lies).display().to_string();
         let Ok(bytes) = disk::read(lies) else { return false };
-        let refused = match self.edit(path, &bytes) {
+        let owner = displaced.owner.clone().or_else(|| self.owner(path));
+        let refused = match self.edit(path, owner, &bytes) {
             Ok(_) => {
                 self.clear(&name);
                 tracing::info!(path, "took an edit that was saved into a file that had been replaced");
@@ -125,10 +128,19 @@ impl<H: Host> Adapter<H> {
             self.sweep_copies();
         }
         let mut strays = Vec::new();
+        self.aside.clear();
         for (kind, directory) in directories(&self.config.directory) {
             for (name, _) in files(&directory) {
-                let left_over = name.strip_prefix('.').and_then(|name| name.strip_suffix(".atoll-tmp"));
-                match left_over {
+                let hidden = |ending: &str| name.strip_prefix('.')?.strip_suffix(ending)?.strip_suffix('.');
+                if !self.is_swept && hidden(PART).is_some() {
+                    // Half of what an earlier run was about to write.
+                    self.remove_part(&directory.join(&name));
+                    continue;
+                }
+                if self.aside.len() < STRAY_LIMIT && is_put_aside(&name) {
+                    self.aside.insert(format!("{kind}/{name}"));
+                }
+                match hidden("atoll-tmp") {
                     Some(file) if !self.is_swept => {
                         self.settle_left_over(&format!("{kind}/{file}"));
                     }
@@ -141,6 +153,13 @@ impl<H: Host> Adapter<H> {
         }
         self.is_swept = true;
         self.name_strays(&strays);
+    }
+
+    fn remove_part(&mut self, part: &Path) {
+        if let Err(error) = disk::forget(part) {
+            let name = part.display().to_string();
+            self.problem(&name, format!("what an earlier run left here cannot be removed: {error}"));
+        }
     }
 
     fn name_strays(&mut self, strays: &[String]) {
@@ -230,9 +249,19 @@ impl<H: Host> Adapter<H> {
 /// The environment file that a file of this name is a copy of, by the names that are given to copies and no others.
 fn copied_from(name: &str) -> Option<&str> {
     let (file, number) = name.rsplit_once(".rejected")?;
-    let is_number = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let is_copy = number.is_empty() || number.strip_prefix('-').is_some_and(is_number);
-    (is_copy && Form::of(file) == Form::Env).then_some(file)
+    (is_number(number) && Form::of(file) == Form::Env).then_some(file)
+}
+
+/// Whether a file is called as edits are that were not taken.
+fn is_put_aside(name: &str) -> bool {
+    let before = name.rsplit_once(".rejected").filter(|(_, number)| is_number(number)).map(|(before, _)| before);
+    before.is_some_and(|before| [".json", ".yaml", ".env"].iter().any(|ending| before.ends_with(ending)))
+}
+
+/// What follows in the names of copies: nothing, or a number.
+fn is_number(ending: &str) -> bool {
+    let digits = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    ending.is_empty() || ending.strip_prefix('-').is_some_and(digits)
 }
 
 /// The directories in one, but not the hidden ones, by name.

@@ -44,6 +44,8 @@ pub struct Adapter<H> {
     in_place: BTreeMap<String, InPlace>,
     /// What this process saw standing in each file last, as it should.
     stood: BTreeMap<String, Digest>,
+    /// Files beside the others that hold edits which were not taken, until somebody removes them.
+    aside: BTreeSet<String>,
     /// Whether what an earlier run left was looked for.
     is_swept: bool,
     now: Instant,
@@ -116,6 +118,7 @@ impl<H: Host> Adapter<H> {
             waiting,
             in_place,
             stood: BTreeMap::new(),
+            aside: BTreeSet::new(),
             is_swept,
             now,
             as_of: 0,
@@ -138,6 +141,12 @@ impl<H: Host> Adapter<H> {
     #[must_use]
     pub fn problems(&self) -> &BTreeMap<String, String> {
         &self.problems
+    }
+
+    /// Edits that were not taken and lie beside their files, until somebody removes them; not all where there are many.
+    #[must_use]
+    pub fn aside(&self) -> &BTreeSet<String> {
+        &self.aside
     }
 
     /// Does one round. `changed` says that the node may run something else than last time.

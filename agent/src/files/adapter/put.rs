@@ -85,13 +85,14 @@ impl<H: Host> Adapter<H> {
         }
         let Some(target) = self.targets.get(path) else { return };
         let full = self.config.directory.join(path);
-        match disk::replace(&full, &target.content.0, target.form.mode(), &self.yard(path)) {
-            Ok(displaced) => {
-                tracing::debug!(path, revision = target.revision.short(), "wrote a file");
+        let mut displaced = Vec::new();
+        let written = disk::replace(&full, &target.content.0, target.form.mode(), &self.yard(path), &mut displaced);
+        let (resource, revision, hash) = (target.resource, target.revision, target.hash);
+        displaced.into_iter().for_each(|displaced| self.displaced(path, displaced));
+        match written {
+            Ok(()) => {
+                tracing::debug!(path, revision = revision.short(), "wrote a file");
                 self.failed.remove(path);
-                if let Some(displaced) = displaced {
-                    self.displaced(path, displaced);
-                }
                 self.drop_aside(path);
                 self.written(path, false);
                 self.clear(path);
@@ -105,8 +106,8 @@ impl<H: Host> Adapter<H> {
             }
             Err(error) => {
                 let text = format!("it cannot be written: {error}");
-                if self.failed.insert(path.to_owned(), target.hash) != Some(target.hash) {
-                    batch.failed.push((target.resource, target.revision, format!("{path}: {text}")));
+                if self.failed.insert(path.to_owned(), hash) != Some(hash) {
+                    batch.failed.push((resource, revision, format!("{path}: {text}")));
                 }
                 self.problem(path, text);
             }

@@ -3,14 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
-use atoll_node::domain::kind::Kind;
+use atoll_node::domain::id::{Digest, RevisionId};
 use atoll_node::{EditError, NewEdit, NodeError};
 
 use super::{Adapter, NOT_TAKEN};
 use crate::files::Host;
 use crate::files::content::{self, Form};
 use crate::files::disk;
+use crate::files::memory::Owner;
 use crate::files::plan::{self, Observed, Refusal, Step};
 
 impl<H: Host> Adapter<H> {
@@ -30,7 +30,7 @@ impl<H: Host> Adapter<H> {
                 return false;
             }
         };
-        match self.edit(path, &bytes) {
+        match self.edit(path, self.owner(path), &bytes) {
             Ok(revision) => {
                 self.ours(path, hash);
                 self.clear(path);
@@ -49,10 +49,10 @@ impl<H: Host> Adapter<H> {
         }
     }
 
-    pub(super) fn edit(&self, path: &str, bytes: &[u8]) -> Result<Option<RevisionId>, Refused> {
+    pub(super) fn edit(&self, path: &str, owner: Option<Owner>, bytes: &[u8]) -> Result<Option<RevisionId>, Refused> {
         let parsed = content::parse(bytes, Form::of(path)).map_err(Refused::Content)?;
-        let (resource, kind, name) =
-            self.owner(path).ok_or_else(|| Refused::Content("it belongs to no resource".to_owned()))?;
+        let Owner { resource, kind, name } =
+            owner.ok_or_else(|| Refused::Content("it belongs to no resource of this node".to_owned()))?;
         let file = path.rsplit('/').next().unwrap_or(path);
         let author = if self.config.author.is_empty() { format!("file:{file}") } else { self.config.author.clone() };
         let resource = Some(resource);
@@ -69,9 +69,10 @@ impl<H: Host> Adapter<H> {
     }
 
     /// Whose file it is. A file that was handed out for a resource stays that resource's, whatever else is called so by now.
-    fn owner(&self, path: &str) -> Option<(ResourceId, Kind, String)> {
-        let entry = self.memory.entries.get(path).map(|entry| (entry.resource, entry.kind, entry.name.clone()));
-        entry.or_else(|| self.targets.get(path).map(|target| (target.resource, target.kind, target.name.clone())))
+    pub(super) fn owner(&self, path: &str) -> Option<Owner> {
+        let of = |resource, kind, name: &str| Owner { resource, kind, name: name.to_owned() };
+        let entry = self.memory.entries.get(path).map(|entry| of(entry.resource, entry.kind, &entry.name));
+        entry.or_else(|| self.targets.get(path).map(|target| of(target.resource, target.kind, &target.name)))
     }
 
     fn refused(&mut self, path: &str, hash: Digest, error: &Refused) {

@@ -97,7 +97,12 @@ impl Replica {
         if self.outbox.len() >= OUTBOX_LIMIT {
             return Err(EditError::OutboxFull(self.outbox.len()));
         }
-        let offer = self.offer_for(edit)?;
+        let offer = match self.offer_for(edit) {
+            Err(EditError::Unknown { .. }) if self.handed_out(edit).is_some() => {
+                return self.plan_late_edit(node, edit);
+            }
+            found => found?,
+        };
         if offer.edit_mode == EditMode::Locked {
             return Err(EditError::Locked(edit.name.to_owned()));
         }
@@ -130,16 +135,52 @@ impl Replica {
         if self.contains(offer, revision.id) {
             return Ok(None);
         }
-        let provenance = Provenance {
-            author: edit.author.to_owned(),
-            node: Some(node),
-            at: edit.now,
-            origin: Origin::Edit,
-            message: edit.message.to_owned(),
-            metadata: imported.metadata,
-        };
+        let provenance = made_here(node, edit, imported.metadata);
         let made = Made { revision, body, saved, provenance, prior };
         Ok(Some((made.revision.id, self.edit_writes(offer, fork, made, edit))))
+    }
+
+    /// What the editor had of a resource that this node holds no longer.
+    fn handed_out(&self, edit: &Edit<'_>) -> Option<(ResourceId, &Content)> {
+        let EditBase::Revision(claimed) = edit.base else { return None };
+        let resource = edit.resource?;
+        let (handed, taken) = self.trail(resource)?.since(claimed)?;
+        Some((resource, taken.unwrap_or(handed)))
+    }
+
+    /// Plans an edit of what has left this node since it was handed out: it was deleted, or is published to others only. It is
+    /// somebody's work, so the manager is told of it; here it runs no more.
+    fn plan_late_edit(&self, node: NodeId, edit: &Edit<'_>) -> Result<Option<(RevisionId, Vec<Write>)>, EditError> {
+        let Some((resource, last)) = self.handed_out(edit) else { return Ok(None) };
+        let imported = edit.kind.import(edit.content, last.body.as_ref()).map_err(EditError::Malformed)?;
+        crate::canonical::check(&imported.body).map_err(|error| EditError::Malformed(error.to_string()))?;
+        let saved = imported.body;
+        if last.body.as_ref() == Some(&saved) {
+            return Ok(None);
+        }
+        let body = match last.body.as_ref() == last.revision_body() {
+            true => saved.clone(),
+            false => applied(edit.kind, last.body.as_ref(), &saved, last.revision_body()),
+        };
+        let problems = edit.kind.check(&body);
+        if !problems.is_empty() {
+            return Err(EditError::Invalid(problems));
+        }
+        let parents = BTreeSet::from([last.revision]);
+        let revision = Revision::child(resource, edit.kind, parents, last.revision_body(), &body);
+        if self.outbox.values().any(|report| report.revision() == Some(revision.id)) {
+            return Ok(None);
+        }
+        let provenance = made_here(node, edit, imported.metadata);
+        let report = report_of(&revision.header, revision.id, provenance, Some(body.clone()), false);
+        let own = (saved != body).then_some(body);
+        let taken = Content::new(revision.id, Some(saved), own, true, edit.now);
+        let number = self.trail(resource).map_or(0, super::trail::Trail::next_number);
+        let writes = vec![
+            Write::PutReport(self.next_report, Box::new(report)),
+            Write::PutContent(resource, number, Box::new(taken)),
+        ];
+        Ok(Some((revision.id, writes)))
     }
 
     /// The offer that an edit is about. Two resources of one name are told apart by their ids.
@@ -207,7 +248,14 @@ impl Replica {
                 || fork.is_some_and(|fork| fork.own_head == claimed || fork.head == claimed)
                 || self.trail(other.resource).is_some_and(|trail| trail.since(claimed).is_some())
         };
-        others.find(is_of).map(|other| other.name.clone())
+        let offered = others.find(is_of).map(|other| other.name.clone());
+        // Of what has left this node nothing is known any more but what was handed out of it.
+        offered.or_else(|| {
+            let mut gone = self.trails.iter().filter(|(resource, _)| **resource != offer.resource);
+            let (_, (handed, _)) = gone.find_map(|(id, trail)| trail.since(claimed).map(|found| (id, found)))?;
+            let name = handed.body.as_ref().and_then(|body| body.get("Name")).and_then(Value::as_str);
+            Some(name.unwrap_or("another resource").to_owned())
+        })
     }
 
     /// Whether a revision is part of what the node has already: making it once more would be nothing new.
@@ -271,6 +319,17 @@ impl Replica {
             })));
         }
         writes
+    }
+}
+
+fn made_here(node: NodeId, edit: &Edit<'_>, metadata: Value) -> Provenance {
+    Provenance {
+        author: edit.author.to_owned(),
+        node: Some(node),
+        at: edit.now,
+        origin: Origin::Edit,
+        message: edit.message.to_owned(),
+        metadata,
     }
 }
 
