@@ -1,6 +1,7 @@
 //! The replica on the disk: one redb file, one table per sort of thing, one transaction per change.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use atoll_domain::document::{Audience, Lane, Report};
 use atoll_domain::id::{ManagerEpoch, ResourceId};
@@ -37,7 +38,8 @@ const PLACE: &str = "place";
 /// The open file. While it is open, no other process can open it.
 #[derive(Debug)]
 pub(crate) struct Store {
-    database: Database,
+    /// Closed after the disk has failed: it is opened again for the next change, since what is open takes none any more.
+    database: Mutex<Option<Database>>,
     path: PathBuf,
 }
 
@@ -59,7 +61,7 @@ impl Store {
             DatabaseError::Storage(redb::StorageError::Io(error)) => NodeError::file(&path, &error),
             error => NodeError::damaged(&path, error),
         })?;
-        let store = Self { database, path };
+        let store = Self { database: Mutex::new(Some(database)), path };
         store.restrict()?;
         store.write(|transaction| {
             transaction.open_table(DOCUMENTS)?;
@@ -103,10 +105,21 @@ impl Store {
     }
 
     fn write(&self, change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), NodeError> {
-        let failed = |error: redb::Error| NodeError::Storage(error.to_string());
-        let transaction = self.database.begin_write().map_err(|error| failed(error.into()))?;
-        change(&transaction).map_err(failed)?;
-        transaction.commit().map_err(|error| failed(error.into()))
+        let mut opened = self.lock();
+        let database = match opened.take() {
+            Some(database) => database,
+            None => Database::create(&self.path).map_err(|error| NodeError::Storage(error.to_string()))?,
+        };
+        let written = write(&database, change);
+        // After a failure of the disk an open file takes no change ever again.
+        if !written.as_ref().is_err_and(is_of_the_disk) {
+            *opened = Some(database);
+        }
+        written.map_err(|error| NodeError::Storage(error.to_string()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Database>> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads everything back.
@@ -123,7 +136,9 @@ impl Store {
     }
 
     fn read_all(&self, loaded: &mut Loaded) -> Result<(Vec<Write>, u64), redb::Error> {
-        let transaction = self.database.begin_read()?;
+        let opened = self.lock();
+        let Some(database) = opened.as_ref() else { return Err(redb::Error::PreviousIo) };
+        let transaction = database.begin_read()?;
         let mut writes = Vec::new();
         for entry in transaction.open_table(DOCUMENTS)?.iter()? {
             let (key, value) = entry?;
@@ -171,6 +186,19 @@ impl Store {
         let next_report = meta.get(NEXT_REPORT)?.map(|value| from_json(value.value())).transpose()?;
         Ok((writes, next_report.unwrap_or(0)))
     }
+}
+
+fn write(
+    database: &Database,
+    change: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    change(&transaction)?;
+    Ok(transaction.commit()?)
+}
+
+fn is_of_the_disk(error: &redb::Error) -> bool {
+    matches!(error, redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::LockPoisoned(_))
 }
 
 fn put(transaction: &WriteTransaction, write: &Write) -> Result<(), redb::Error> {
