@@ -4,24 +4,26 @@ use std::collections::BTreeSet;
 
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::{RevisionId, SecretId};
-use atoll_domain::secret::{Widened, foreign_references, widened};
+use atoll_domain::secret::{Widened, foreign_references, placed_references, widened};
 use atoll_domain::sharing::three_way::readable as readable_path;
 use serde_json::Value;
 
 use super::history::Loaded;
-use super::secret::{in_scope, secret_of};
+use super::offer;
+use super::secret::{could_read, in_scope, is_meant_for, secret_of};
 use crate::error::{Error, Result};
 use crate::service::Caller;
 use crate::store::Tx;
 use crate::store::feed::document_keys;
 use crate::store::fleet::{NodeRecord, node_list};
 use crate::store::secret::{AudienceKeyRecord, audience_keys_of};
-use crate::store::sharing::{PublicationRecord, publication_list};
+use crate::store::sharing::{PublicationRecord, publication_list, release_list};
 
 /// Nodes that a refusal names; the rest is counted.
 const NAMED: usize = 10;
 
-/// The states of a resource whose reach somebody has agreed to: what is released, and the heads.
+/// The states of a resource whose reach somebody has agreed to: what is released, and the heads. Of what is deleted it is the
+/// newest release: who reads what of it is asked when it comes back.
 ///
 /// # Errors
 /// The database does not answer.
@@ -31,6 +33,11 @@ pub(super) async fn agreed(tx: &Tx, loaded: &Loaded) -> Result<Vec<Value>> {
     let mut bodies = Vec::new();
     for id in ids {
         bodies.extend(loaded.body(tx, id).await?);
+    }
+    if bodies.is_empty()
+        && let Some(newest) = release_list(tx, loaded.record.id).await?.first()
+    {
+        bodies.extend(loaded.body(tx, newest.revision).await?);
     }
     Ok(bodies)
 }
@@ -98,6 +105,39 @@ pub(super) async fn check(
         grown.iter().map(|one| format!("{} ({})", readable_path(&one.path, &[body]), one.after)).collect();
     let nodes = gaining(tx, loaded, &grown).await?;
     Err(refusal(&values.into_iter().collect::<Vec<_>>().join(", "), &nodes))
+}
+
+/// Before something is released again that was taken from everybody: refuses sealed values for nodes that could not read them
+/// until it was, unless the caller has said so. Pins and labels that were set meanwhile have asked nobody, for there was nothing
+/// to read.
+///
+/// # Errors
+/// Names the values and the nodes that would gain them.
+pub(super) async fn check_back(tx: &Tx, loaded: &Loaded, caller: &Caller) -> Result<()> {
+    if caller.words.widen {
+        return Ok(());
+    }
+    let nodes = node_list(tx).await?;
+    let (mut values, mut gaining) = (BTreeSet::new(), BTreeSet::new());
+    for publication in publication_list(tx).await? {
+        let Some(item) = publication.items.iter().find(|item| item.resource == loaded.record.id) else { continue };
+        let Some((_, revision)) = offer::offered(tx, loaded, &item.policy).await? else { continue };
+        let Some(body) = loaded.body(tx, revision).await? else { continue };
+        let placed = placed_references(loaded.record.kind, &body);
+        for node in nodes.iter().filter(|node| publication.selector.matches(&node.group, &node.labels)) {
+            let comes: Vec<_> = placed.iter().filter(|(_, scope, _)| is_meant_for(scope, node)).collect();
+            let known = could_read(tx, node.id, comes.iter().map(|(_, _, version)| *version).collect()).await?;
+            for (path, scope, _) in comes.into_iter().filter(|(_, _, version)| !known.contains(version)) {
+                values.insert(format!("{} ({scope})", readable_path(path, &[&body])));
+                gaining.insert(node.name.to_string());
+            }
+        }
+    }
+    if values.is_empty() {
+        return Ok(());
+    }
+    let values: Vec<String> = values.into_iter().take(NAMED).collect();
+    Err(refusal(&values.join(", "), &gaining.into_iter().collect::<Vec<_>>()))
 }
 
 fn refusal(values: &str, nodes: &[String]) -> Error {

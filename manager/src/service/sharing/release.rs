@@ -232,8 +232,12 @@ pub(super) async fn release_in(
         }
     }
     let release = ReleaseRecord { version, revision, at_ms: caller.now.0, released_by: caller.name.clone() };
+    let comes_back = loaded.record.released.is_none() && !release_list(tx, loaded.record.id).await?.is_empty();
     release_create(tx, loaded.record.id, &release).await?;
     loaded.record.released = Some((version, revision));
+    if comes_back {
+        reach::check_back(tx, loaded, caller).await?;
+    }
     resource_update(tx, &mut loaded.record).await?;
     offer::refresh_resource(services, tx, loaded).await?;
     caller.record(

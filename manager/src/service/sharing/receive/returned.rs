@@ -203,6 +203,8 @@ async fn bring_forward(
     });
     // What was released since the restore is not taken away from the nodes by what was released before.
     if follows && loaded.record.state == ResourceState::Ok {
+        // What is released again as it was before the restore is nothing that a person could be asked about.
+        let caller = &caller.clone().widening(true);
         release_in(services, caller, tx, loaded, Some(offer.version), offer.revision).await?;
     }
     Ok(())

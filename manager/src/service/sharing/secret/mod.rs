@@ -13,7 +13,7 @@ use atoll_domain::secret::{Plaintext, SealedValue, SymmetricKey, WrappedKey, ref
 use atoll_domain::time::Timestamp;
 use serde_json::Value;
 
-pub(super) use own::{kept_values, refresh_fork};
+pub(super) use own::{could_read, kept_values, refresh_fork};
 
 use super::history::{Loaded, load};
 use super::offer;
@@ -233,7 +233,7 @@ pub(super) fn in_scope(publication: &PublicationRecord, record: &AudienceKeyReco
 }
 
 /// Whether a node lies in the scope of a value.
-fn is_meant_for(scope: &Scope, node: &NodeRecord) -> bool {
+pub(super) fn is_meant_for(scope: &Scope, node: &NodeRecord) -> bool {
     // A name is free to be taken: what is for that very name is for the server that somebody said it is.
     (scope.target.is_empty() || node.confirmed) && scope.rank_at(&place(node)).is_ok()
 }

@@ -83,7 +83,7 @@ pub async fn refresh_fork(
 
 /// Of some values those that a node could read in the past or can now: it was in an audience that the value was sealed for
 /// while it was. Where that cannot be told, it could not.
-async fn could_read(tx: &Tx, node: NodeId, versions: BTreeSet<SecretId>) -> Result<BTreeSet<SecretId>> {
+pub async fn could_read(tx: &Tx, node: NodeId, versions: BTreeSet<SecretId>) -> Result<BTreeSet<SecretId>> {
     if versions.is_empty() {
         return Ok(versions);
     }

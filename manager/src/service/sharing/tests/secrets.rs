@@ -354,3 +354,47 @@ async fn a_node_to_which_nothing_can_be_sealed_fails_nobody_elses_release() {
     assert_eq!(exceptions[0].code, "BAD_SEALING_KEY");
     assert!(atoll_domain::secret::public_sealing_key(&[0; 32]).is_err(), "and it is refused at the join");
 }
+
+#[tokio::test]
+async fn what_comes_back_after_its_deletion_comes_to_those_who_could_read_it_and_to_others_with_the_word() {
+    // Nobody but production can read the password, and an older release lets everybody.
+    let (manager, mut inside, mut outside) = farm(EditMode::Propose, &set(&json!({}), &json!("old"), "1")).await;
+    manager.written(SET, &set(&production(), &json!("hunter2"), "1")).await;
+    let newest = manager.loaded(SET, "db").await.shown().unwrap();
+    let mut bystander = manager.node("bystander", "/eu", &[("environment", "staging")]).await;
+    let back = async |manager: &TestManager, widen: bool| {
+        let wish = release::Wish { expected: "*", ..Default::default() };
+        let caller = manager.caller.clone().widening(widen);
+        release::release(&manager.services, &caller, SET, "db", wish).await.map(|_| ())
+    };
+    // Deleted and brought back: nobody is asked anything.
+    manager.delete(SET, "db").await;
+    manager.roll_back(SET, "db", newest).await.unwrap();
+    back(&manager, false).await.unwrap();
+    for node in [&mut inside, &mut outside, &mut bystander] {
+        node.sync(&manager).await;
+    }
+    assert_eq!((reads(&inside), reads(&bystander)), (["hunter2".to_owned()].into(), BTreeSet::new()));
+
+    // Meanwhile somebody labels a node, and pins others to the older release: there is nothing to ask about yet.
+    manager.delete(SET, "db").await;
+    for node in [&mut inside, &mut outside, &mut bystander] {
+        node.sync(&manager).await;
+    }
+    manager.label(&outside, "environment", "production", false).await.unwrap();
+    manager.publish("pin", "/eu", 9, EditMode::Propose, &[(SET, "db", Some("1.0.0"))]).await;
+    manager.roll_back(SET, "db", newest).await.unwrap();
+    let refused = back(&manager, false).await.unwrap_err();
+    assert_eq!(refused.reason, "WIDENS_SECRET");
+    assert!(refused.text.contains("bystander, outside") && !refused.text.contains("inside"), "{}", refused.text);
+    for node in [&mut inside, &mut outside, &mut bystander] {
+        node.sync(&manager).await;
+        assert!(!node.reads_any());
+    }
+    back(&manager, true).await.unwrap();
+    for node in [&mut inside, &mut outside, &mut bystander] {
+        node.sync(&manager).await;
+    }
+    assert_eq!((reads(&inside), reads(&outside)), (["hunter2".to_owned()].into(), ["hunter2".to_owned()].into()));
+    assert!(reads(&bystander).contains("old"));
+}
