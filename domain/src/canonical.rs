@@ -103,6 +103,30 @@ pub fn hash(value: &Value) -> [u8; 32] {
     Sha256::digest(to_bytes(value)).into()
 }
 
+/// How far a document is over the limit of its size: its canonical bytes, where there are too many.
+///
+/// Most documents are far below it, which is seen without putting their bytes together.
+#[must_use]
+pub fn oversize_bytes(value: &Value) -> Option<usize> {
+    if bytes_at_most(value) <= DOCUMENT_SIZE_LIMIT_BYTES {
+        return None;
+    }
+    Some(to_bytes(value).len()).filter(|size_bytes| *size_bytes > DOCUMENT_SIZE_LIMIT_BYTES)
+}
+
+/// More than the canonical bytes of a value can be: a byte of a text takes six at most.
+fn bytes_at_most(value: &Value) -> usize {
+    let text = |text: &str| 6 * text.len() + 3;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 24,
+        Value::String(own) => text(own),
+        Value::Array(items) => 2 + items.iter().map(|item| 1 + bytes_at_most(item)).sum::<usize>(),
+        Value::Object(fields) => {
+            2 + fields.iter().map(|(key, field)| 1 + text(key) + bytes_at_most(field)).sum::<usize>()
+        }
+    }
+}
+
 /// Checks a value that did not come through [`parse`] (built in memory, read from YAML).
 ///
 /// # Errors

@@ -18,8 +18,9 @@ const STAMP_GRAIN: Duration = Duration::from_secs(2);
 /// change them.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 
-/// Largest file that is read: far more than a document may have, as YAML or with blanks.
-const READ_LIMIT_BYTES: u64 = 8 * DOCUMENT_SIZE_LIMIT_BYTES as u64;
+/// Largest file that is read: far more than a document can come to, as YAML or indented, so that what the agent wrote itself it
+/// can always read.
+const READ_LIMIT_BYTES: u64 = 64 * DOCUMENT_SIZE_LIMIT_BYTES as u64;
 
 /// What was last seen of a file.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ use super::path::{Path, TouchedPaths};
 use super::revision::Revision;
 use super::text::TextMode;
 use super::touched::difference;
+use crate::canonical;
 use crate::id::RevisionId;
 use crate::kind::Kind;
 use crate::secret::stray_elements;
@@ -339,6 +340,7 @@ impl History {
 pub fn merge_checked(kind: Kind, base: Option<&Value>, left: Side<'_>, right: Side<'_>, text: TextMode) -> Merged {
     let mut merged = merge(base, left, right, text, kind.strategy());
     ask_about_stray(kind, base, [left.body, right.body], &mut merged);
+    ask_about_size(base, [left.body, right.body], &mut merged);
     let problems = if merged.conflicts.is_empty() { kind.check(&merged.body) } else { Vec::new() };
     if !problems.is_empty() {
         // A rule that one side already broke by itself is that side's matter and no result of the merge.
@@ -356,6 +358,29 @@ pub fn merge_checked(kind: Kind, base: Option<&Value>, left: Side<'_>, right: Si
         }
     }
     merged
+}
+
+/// Two sides that are within the limit may not be so together, and what is beyond it nobody could edit any more: one of them
+/// counts, or what somebody makes of both.
+fn ask_about_size(base: Option<&Value>, sides: [&Value; 2], merged: &mut Merged) {
+    let Some(size_bytes) = canonical::oversize_bytes(&merged.body) else { return };
+    // One that was too large before is that side's matter.
+    if !merged.conflicts.is_empty() || sides.iter().any(|side| canonical::oversize_bytes(side).is_some()) {
+        return;
+    }
+    merged.body = base.unwrap_or(sides[0]).clone();
+    merged.conflicts.push(Conflict {
+        path: Path::root(),
+        reason: ConflictReason::Semantic,
+        base: base.cloned(),
+        left: Some(sides[0].clone()),
+        right: Some(sides[1].clone()),
+        proposal: None,
+        message: Some(format!(
+            "together the two sides have {size_bytes} bytes and the limit is {}; take one of them, or a shorter content",
+            canonical::DOCUMENT_SIZE_LIMIT_BYTES
+        )),
+    });
 }
 
 /// A sensitive element whose scope comes from one side and whose value from the other would be read by nodes that nobody

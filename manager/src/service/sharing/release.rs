@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use atoll_domain::canonical::{self, DOCUMENT_SIZE_LIMIT_BYTES};
 use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::Version;
@@ -215,6 +216,21 @@ fn only_head(loaded: &Loaded) -> Result<RevisionId> {
     }
 }
 
+/// What is beyond the limit no node could read, and nobody edit any more.
+async fn check_size(tx: &Tx, loaded: &Loaded, revision: RevisionId) -> Result<()> {
+    let body = loaded.body(tx, revision).await?;
+    match body.as_ref().and_then(canonical::oversize_bytes) {
+        None => Ok(()),
+        Some(size_bytes) => Err(Error::precondition(
+            "TOO_LARGE",
+            format!(
+                "\"{}\" has {size_bytes} bytes and the limit is {DOCUMENT_SIZE_LIMIT_BYTES}; make it shorter first",
+                loaded.record.name
+            ),
+        )),
+    }
+}
+
 /// Releases within a transaction.
 pub(super) async fn release_in(
     services: &Services,
@@ -225,6 +241,7 @@ pub(super) async fn release_in(
     revision: RevisionId,
 ) -> Result<ReleaseRecord> {
     let version = next_version(tx, loaded, version, revision).await?;
+    check_size(tx, loaded, revision).await?;
     if loaded.record.released == Some((version, revision)) {
         let mut releases = release_list(tx, loaded.record.id).await?.into_iter();
         if let Some(release) = releases.find(|release| release.version == version) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use atoll_domain::canonical;
 use atoll_domain::id::{RevisionId, SecretId};
 use atoll_domain::sharing::fork::{Delivery, ForkEvent};
 use atoll_domain::sharing::path::{Path, TouchedPaths};
@@ -78,6 +79,7 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
         Some(body) => {
             let (body, fresh) =
                 secret::seal(services, &tx, loaded.record.kind, body, Some(&merged), caller.now).await?;
+            canonical::check(&body).map_err(|error| Error::invalid("BAD_CONTENT", error.to_string()))?;
             save::check(loaded.record.kind, &body)?;
             check_reach(&tx, &loaded, &record, &merged, &body, &fresh, caller).await?;
             Some(body)

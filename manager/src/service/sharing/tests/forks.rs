@@ -412,3 +412,28 @@ async fn what_a_conflict_says_of_its_answer_is_so() {
         }
     }
 }
+
+#[tokio::test]
+async fn two_edits_that_are_too_large_together_are_a_question() {
+    let long = |letter: &str| letter.repeat(600_000);
+    for mode in [EditMode::WriteThrough, EditMode::Propose] {
+        let (manager, mut one, mut other) = farm(mode).await;
+        one.edit(KIND, EditBase::Running, &template(&long("a"), "1", "1")).unwrap();
+        manager.written(KIND, &template("1", &long("b"), "1")).await;
+        one.sync(&manager).await;
+        other.sync(&manager).await;
+        assert_eq!(other.content("T"), template("1", &long("b"), "1"), "{mode}: what is released stays");
+        let conflict = get(&manager.services, &manager.conflicts().await[0].id.to_string()).await.unwrap();
+        let said = conflict.places[0].conflict.message.clone().unwrap();
+        assert!(said.contains("the limit is 1048576"), "{mode}: {said}");
+        let take = [Take::Ours, Take::Theirs][conflict.node_side.unwrap()].clone();
+        manager.resolve(&conflict.record, take, false).await.unwrap();
+        manager.release(KIND, "T").await.unwrap();
+        one.sync(&manager).await;
+        other.sync(&manager).await;
+        assert_eq!(other.content("T"), template(&long("a"), "1", "1"), "{mode}");
+        one.runs_what_it_should(&manager);
+        // And it can be edited as before.
+        manager.written(KIND, &template("3", "1", "1")).await;
+    }
+}
