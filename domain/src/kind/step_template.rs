@@ -143,7 +143,7 @@ fn is_property_value(value: &Value) -> bool {
 /// A sensitive value whose text still stands there. The manager seals what administrators write before it checks; from a
 /// node, or through any other door, it is refused.
 fn is_in_the_clear(value: &Value) -> bool {
-    value.get("HasValue").is_some() && value.get("NewValue").is_some_and(Value::is_string)
+    value.get("HasValue").is_some() && value.get("NewValue").is_some_and(|text| !text.is_null() && text != "")
 }
 
 fn not_sealed(what: &str) -> String {
@@ -185,6 +185,11 @@ mod tests {
             refused(json!({"Properties": {"p": {"HasValue": "true", "NewValue": "s3cret"}}})),
             ["/Properties/p"]
         );
+        assert_eq!(
+            refused(json!({"Properties": {"p": {"HasValue": true, "NewValue": ["s3cret"]}}})),
+            ["/Properties/p"]
+        );
+        assert_eq!(refused(json!({"Properties": {"p": {"HasValue": false, "NewValue": "s3cret"}}})), ["/Properties/p"]);
         assert!(refused(json!({"Inputs": {"a": {"HasValue": true, "NewValue": "s3cret"}}})).is_empty(), "sealed");
         assert!(refused(json!({"Inputs": [{"HasValue": false, "NewValue": null}]})).is_empty(), "nothing to seal");
     }

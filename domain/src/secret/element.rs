@@ -69,7 +69,7 @@ pub fn keeps_sealed(kind: Kind, before: &Value, after: &Value) -> bool {
 #[must_use]
 pub fn is_in_the_clear(kind: Kind, body: &Value) -> bool {
     element_paths(kind, body).iter().filter_map(|path| path.get(body)).any(|element| match kind {
-        Kind::StepTemplate => element.get("NewValue").is_some_and(Value::is_string),
+        Kind::StepTemplate => element.get("NewValue").is_some_and(|value| !value.is_null() && value != ""),
         Kind::VariableSet => is_sensitive(element) && element.get("Value").is_some_and(Value::is_string),
     })
 }

@@ -23,6 +23,10 @@ pub fn seal_sensitive(
 ) -> Value {
     match kind {
         Kind::StepTemplate => {
+            for path in sensitive_texts(parent, &body) {
+                let text = path.get(&body).cloned();
+                path.put(&mut body, Some(json!({ "HasValue": true, "NewValue": text })));
+            }
             for path in sensitive_objects(&body) {
                 let before = parent.and_then(|parent| path.get(parent)).and_then(reference);
                 if let Some(value) = path.get(&body).cloned() {
@@ -35,6 +39,39 @@ pub fn seal_sensitive(
     body
 }
 
+/// Places of a template at which a plain text stands that is meant to be sensitive: the default of a parameter that is typed as
+/// a password, or the place of a sealed value in what it was written from. Somebody who types a password over a sealed one does
+/// not mean it for everybody.
+fn sensitive_texts(before: Option<&Value>, after: &Value) -> Vec<Path> {
+    let bodies = [before, Some(after)].into_iter().flatten();
+    let mut paths: BTreeSet<Path> = bodies.flat_map(password_defaults).collect();
+    paths.extend(before.into_iter().flat_map(sensitive_objects));
+    let holds_text = |path: &Path| path.get(after).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    paths.into_iter().filter(holds_text).collect()
+}
+
+/// The places of defaults of parameters that are typed as passwords.
+fn password_defaults(body: &Value) -> Vec<Path> {
+    let list = Path(["Parameters", ITEMS].map(str::to_owned).to_vec());
+    let items = list.get(body).and_then(Value::as_object).into_iter().flatten();
+    let is_password = |parameter: &Value| {
+        let control = parameter.get("DisplaySettings").and_then(|settings| settings.get("Octopus.ControlType"));
+        control.and_then(Value::as_str).is_some_and(|control| control.trim().eq_ignore_ascii_case("Sensitive"))
+    };
+    items.filter(|(_, item)| is_password(item)).map(|(key, _)| list.child(key).child("DefaultValue")).collect()
+}
+
+/// Places at which a body holds as plain text what is meant to be sensitive, and what it was made from did not.
+#[must_use]
+pub fn newly_in_the_clear(kind: Kind, before: Option<&Value>, after: &Value) -> Vec<Path> {
+    let mut paths = match kind {
+        Kind::StepTemplate => sensitive_texts(before, after),
+        Kind::VariableSet => Vec::new(),
+    };
+    paths.retain(|path| before.and_then(|before| path.get(before)) != path.get(after));
+    paths
+}
+
 /// Octopus writes a sensitive property or default as `{"HasValue": bool, "NewValue": text or null}`.
 fn sensitive_objects(body: &Value) -> Vec<Path> {
     places(body, Enter::Objects, |value| value.get("HasValue").is_some())
@@ -45,6 +82,14 @@ fn sealed_object(value: Value, before: Option<SecretId>, seal: &mut dyn FnMut(Pl
     // What is not written as Octopus writes it stays as it is, and the rules of the kind refuse it with its text in the
     // clear: guessing would throw the text away or keep it readable.
     let Some(has_value) = fields.get("HasValue").and_then(Value::as_bool) else { return Value::Object(fields) };
+    let is_written_otherwise = match fields.get("NewValue") {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !has_value && !text.is_empty(),
+        Some(_) => true,
+    };
+    if is_written_otherwise {
+        return Value::Object(fields);
+    }
     let version = match fields.get("NewValue") {
         Some(Value::String(text)) if has_value => Some(seal(Plaintext::new(text.clone()))),
         _ if has_value => reference(&Value::Object(fields.clone())).or(before),

@@ -36,13 +36,30 @@ pub(super) fn check(body: &Value) -> Vec<Problem> {
 /// The fields that decide what a variable is and who reads it.
 const FIELDS: [&str; 6] = ["IsSensitive", "Name", "Required", "Scope", "Type", "Value"];
 
+/// Types that people write who mean that nobody else shall read a value.
+const MEANS_SENSITIVE: [&str; 6] = ["sensitive", "secret", "password", "securestring", "encrypted", "confidential"];
+
+/// A name as it sounds: without marks, blanks and invisible characters, in small letters.
+fn letters(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// A field that is nearly one of those would be carried along and mean nothing: a password marked `isSensitive` would be plain,
 /// and one with a `scope` for everybody.
 fn check_fields(key: &str, variable: &Value, problems: &mut Vec<Problem>) {
     let path = [VARIABLES, ITEMS, key];
     for field in variable.as_object().into_iter().flat_map(|fields| fields.keys()) {
-        let meant = FIELDS.into_iter().find(|meant| field.trim().eq_ignore_ascii_case(meant) && field != meant);
+        let meant = FIELDS.into_iter().find(|meant| letters(field) == letters(meant) && field != meant);
+        let meant = meant.or_else(|| (letters(field) == "sensitive").then_some("IsSensitive"));
+        // Beside the value that is sealed, another would be carried along in the clear.
+        let meant = meant.or_else(|| (is_sensitive(variable) && letters(field) == "values").then_some("Value"));
         problems.extend(meant.map(|meant| at(&path, format!("a variable has a field \"{field}\"; write it {meant}"))));
+    }
+    if let Some(kind) = variable.get("Type").and_then(Value::as_str)
+        && MEANS_SENSITIVE.contains(&letters(kind).as_str())
+        && !is_sensitive(variable)
+    {
+        problems.push(at(&path, format!("a variable has the type \"{kind}\"; write it Sensitive")));
     }
     if variable.get("IsSensitive").is_some_and(|sensitive| !sensitive.is_boolean() && !sensitive.is_null()) {
         problems.push(at(&path, "IsSensitive of a variable must be true or false".to_owned()));
@@ -231,6 +248,17 @@ mod tests {
             ["a variable has a field \"scope\"; write it Scope"]
         );
         assert_eq!(problems(json!({"type ": "Sensitive"})), ["a variable has a field \"type \"; write it Type"]);
+        for nearly in [
+            json!({"Is_Sensitive": true}),
+            json!({"Sensitive": true}),
+            json!({"Type": "Secret"}),
+            json!({"Type": "Sensitive\u{200b}"}),
+        ] {
+            assert_eq!(problems(nearly.clone()).len(), 1, "{nearly}");
+        }
+        let sealed =
+            json!({"Name": "s", "Variables": [{"Name": "P", "IsSensitive": true, "Value": null, "Values": ["x"]}]});
+        assert_eq!(check(&Kind::VariableSet.import(&sealed, None).unwrap().body).len(), 1);
         assert_eq!(problems(json!({"IsSensitive": "true"})), ["IsSensitive of a variable must be true or false"]);
         assert_eq!(problems(json!({"Type": ["Sensitive"]})).len(), 1);
         assert!(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use atoll_domain::canonical;
 use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
-use atoll_domain::secret::{is_in_the_clear, keeps_sealed, references};
+use atoll_domain::secret::{is_in_the_clear, keeps_sealed, newly_in_the_clear, references};
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::path::TouchedPaths;
 use atoll_domain::sharing::revision::{Revision, RevisionError};
@@ -55,10 +55,36 @@ pub(super) async fn check_revision(tx: &Tx, loaded: &Loaded, revision: &Revision
             "the edit holds a sensitive value in the clear; such a value is set at the manager, where it is sealed",
         ));
     }
+    check_clear(tx, loaded, revision, body).await?;
     // Limits hold for whatever is kept.
     match body {
         Some(body) => canonical::check(body).map_err(|error| Error::invalid("BAD_CONTENT", error.to_string())),
         None => Ok(()),
+    }
+}
+
+/// A password typed where a sealed one stands, or where one is asked for, would be everybody's to read.
+async fn check_clear(tx: &Tx, loaded: &Loaded, revision: &Revision, body: Option<&Value>) -> Result<()> {
+    let Some(body) = body else { return Ok(()) };
+    let known = revision.header.parents.iter().filter(|id| loaded.history.contains(**id));
+    let mut parents = Vec::new();
+    for parent in known {
+        parents.push(loaded.body(tx, *parent).await?);
+    }
+    if parents.is_empty() {
+        parents.push(None);
+    }
+    // What one of several parents has is not this edit's.
+    let clear = parents.iter().map(|before| newly_in_the_clear(loaded.record.kind, before.as_ref(), body));
+    let clear = clear.reduce(|one, other| one.into_iter().filter(|path| other.contains(path)).collect());
+    match clear.unwrap_or_default().first() {
+        None => Ok(()),
+        Some(path) => Err(Error::invalid(
+            "NOT_SEALED",
+            format!(
+                "the edit holds a sensitive value in the clear at {path}; such a value is set at the manager, where it is sealed"
+            ),
+        )),
     }
 }
 

@@ -398,3 +398,52 @@ async fn what_comes_back_after_its_deletion_comes_to_those_who_could_read_it_and
     assert_eq!((reads(&inside), reads(&outside)), (["hunter2".to_owned()].into(), ["hunter2".to_owned()].into()));
     assert!(reads(&bystander).contains("old"));
 }
+
+#[tokio::test]
+async fn a_password_that_is_typed_over_a_sealed_one_is_nobodys_to_read() {
+    const TEMPLATE: Kind = Kind::StepTemplate;
+    let template = |token: &Value, default: &Value, notes: &str| {
+        json!({"Name": "T", "ActionType": "Octopus.Script", "Notes": notes, "Properties": {"Token": token}, "Parameters": [
+            {"Id": "p", "Name": "Password", "DefaultValue": default, "DisplaySettings": {"Octopus.ControlType": "Sensitive"}}]})
+    };
+    let sealed = |text: &str| json!({"HasValue": true, "NewValue": text});
+    let manager = TestManager::start().await;
+    // An administrator who writes the default of a password as plain text means a password.
+    manager.written(TEMPLATE, &template(&sealed("hunter1"), &json!("hunter2"), "1")).await;
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &[(TEMPLATE, "T", None)]).await;
+    let (mut one, mut other) = (manager.node("one", "/", &[]).await, manager.node("other", "/", &[]).await);
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!(reads(&other), ["hunter1".to_owned(), "hunter2".to_owned()].into());
+    assert!(!other.content("T").to_string().contains("hunter"));
+    // And so does one who types over a sealed one.
+    let base = other.content("T");
+    manager.written(TEMPLATE, &template(&json!("hunter3"), &base["Parameters"][0]["DefaultValue"], "1")).await;
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!(reads(&other), ["hunter2".to_owned(), "hunter3".to_owned()].into());
+    // On a node nobody can seal it.
+    for (token, default) in [("typed", None), ("", Some("typed"))] {
+        let mut content = one.content("T");
+        if !token.is_empty() {
+            content["Properties"]["Token"] = json!(token);
+        }
+        if let Some(default) = default {
+            content["Parameters"][0]["DefaultValue"] = json!(default);
+            content["Parameters"][0]["DisplaySettings"] = json!({});
+        }
+        one.edit(TEMPLATE, EditBase::Running, &content).unwrap();
+        let said = format!("{:?}", one.push(&manager).await);
+        assert!(said.contains("sensitive value in the clear"), "{said}");
+        other.sync(&manager).await;
+        assert!(!other.content("T").to_string().contains("typed"));
+        assert!(!manager.loaded(TEMPLATE, "T").await.provenance.values().any(|it| it.provenance.node.is_some()));
+        one.sync(&manager).await;
+    }
+    // What is beside it can be edited as ever.
+    let mut content = one.content("T");
+    content["Notes"] = json!("2");
+    one.edit(TEMPLATE, EditBase::Running, &content).unwrap();
+    one.sync(&manager).await;
+    assert_eq!(manager.released(TEMPLATE, "T").await["Notes"], "2");
+}
