@@ -10,12 +10,19 @@ use super::Session;
 use crate::failure::Result;
 use crate::output::{Column, say};
 
-const COLUMNS: [Column; 6] =
-    [("node", "node"), ("set", "set"), ("name", "name"), ("now", "before"), ("then", "after"), ("sensitive", "sealed")];
+const COLUMNS: [Column; 7] = [
+    ("node", "node"),
+    ("set", "set"),
+    ("name", "name"),
+    ("now", "before"),
+    ("then", "after"),
+    ("sensitive", "sealed"),
+    ("access", "access"),
+];
 
 /// Asks what something would change, and shows it. Nothing is changed.
 pub async fn change(session: &mut Session, change: Change) -> Result<()> {
-    let is_join = matches!(change, Change::Join(_));
+    let (is_join, needs_word) = (matches!(change, Change::Join(_)), matches!(change, Change::RenameNode(_)));
     let request = v1::PreviewChangeRequest { change: Some(change) };
     let seen = session.client.sharing.preview_change(request).await?.into_inner();
     match is_join {
@@ -28,7 +35,7 @@ pub async fn change(session: &mut Session, change: Change) -> Result<()> {
     if seen.confirms {
         say("this also confirms the node: sensitive values scoped to its name then apply to it");
     }
-    values(session, &seen.values, seen.values_total, seen.not_looked_at)
+    values(session, &seen.values, seen.values_total, seen.not_looked_at, needs_word)
 }
 
 /// The nodes that would get something else, and what of them do not simply take it.
@@ -80,13 +87,22 @@ fn newcomer(offered: &HashMap<String, u64>) -> String {
     }
 }
 
-/// The values that nodes would get, lose or get another of.
-pub fn values(session: &Session, values: &[v1::ValueChange], total: u64, not_looked_at: u64) -> Result<()> {
+/// The values that nodes would get, lose or get another of. `needs_word` says that sensitive ones come with `--widen` only.
+pub fn values(
+    session: &Session,
+    values: &[v1::ValueChange],
+    total: u64,
+    not_looked_at: u64,
+    needs_word: bool,
+) -> Result<()> {
     if total > values.len() as u64 {
         say(&format!("showing the first {} of {total} changed values", values.len()));
     }
-    if values.iter().any(|change| change.sealed && change.after.is_some()) {
-        say("nodes would gain sensitive values (labeling, moving or renaming a node needs --widen for that)");
+    if values.iter().any(|change| change.access == "gained") {
+        match needs_word {
+            true => say("nodes would gain access to sensitive values, which needs --widen"),
+            false => say("nodes would gain access to sensitive values"),
+        }
     }
     if not_looked_at > 0 {
         say(&format!("{not_looked_at} more nodes were not checked for changed values"));

@@ -15,7 +15,7 @@ export function ValueLines({ of: { values, valuesTotal, notLookedAt }, isRemoval
   return (
     <>
       {values.map((change) => (
-        <li key={`${change.node} ${change.set} ${change.name}`}>
+        <li key={`${change.node} ${change.set} ${change.name} ${change.access}`}>
           <bdi>{change.node}</bdi>: <bdi>{change.name}</bdi> in <bdi>{change.set}</bdi> {isRemoval ? "stays on the node" : valueWords(change)}
         </li>
       ))}
@@ -25,9 +25,11 @@ export function ValueLines({ of: { values, valuesTotal, notLookedAt }, isRemoval
   );
 }
 
-export function valueWords({ before, after, sealed }: Pick<ValueChange, "before" | "after" | "sealed">): string {
-  if (before === undefined) return sealed ? "would be gained (sensitive)" : `would be ${quoted(after)} (no value now)`;
-  if (after === undefined) return sealed ? "would be lost (sensitive)" : `would be lost (now ${quoted(before)})`;
+export function valueWords({ before, after, sealed, access }: Pick<ValueChange, "before" | "after" | "sealed" | "access">): string {
+  // Another value applies there, or it is in a template.
+  if (before === undefined && after === undefined) return access === "lost" ? "could no longer be read there (sensitive)" : "could be read there (sensitive)";
+  if (before === undefined) return sealed ? `would ${access === "gained" ? "be gained" : "apply"} (sensitive)` : `would be ${quoted(after)} (no value now)`;
+  if (after === undefined) return sealed ? `would ${access === "lost" ? "be lost" : "no longer apply"} (sensitive)` : `would be lost (now ${quoted(before)})`;
   if (before === after) return "would change (sensitive)";
   return `would be ${quoted(after)} instead of ${quoted(before)}`;
 }

@@ -7,7 +7,7 @@ use crate::service::fleet::group::GroupView;
 use crate::service::fleet::join::attempt::JoinAttempt;
 use crate::service::fleet::node::NodeView;
 use crate::service::sharing::gets::Got;
-use crate::service::sharing::preview::values::Change;
+use crate::service::sharing::preview::values::{Access, Change};
 use crate::store::fleet::JoinTokenRecord;
 use crate::store::telemetry::SampleRecord;
 
@@ -93,7 +93,8 @@ pub fn join_token(record: JoinTokenRecord) -> v1::JoinToken {
 }
 
 pub fn value_change(change: Change) -> v1::ValueChange {
-    let sealed = [&change.before, &change.after].into_iter().flatten().any(Got::is_sealed);
+    let is_sealed = [&change.before, &change.after].into_iter().flatten().any(Got::is_sealed);
+    let sealed = is_sealed || change.access != Access::Same;
     v1::ValueChange {
         node: change.node,
         set: change.set,
@@ -101,5 +102,6 @@ pub fn value_change(change: Change) -> v1::ValueChange {
         before: change.before.map(|got| got.shown()),
         after: change.after.map(|got| got.shown()),
         sealed,
+        access: change.access.name().to_owned(),
     }
 }

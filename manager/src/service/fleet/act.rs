@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::service::sharing::gets::Gets;
+use crate::service::sharing::preview::for_node;
 use crate::service::sharing::{membership, reach};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
@@ -144,7 +145,7 @@ impl Prepared<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn gets(&self, tx: &Tx) -> Result<Gets> {
-        Gets::load(tx, self.publications.clone(), Box::new(|_| true)).await
+        for_node(tx, self.publications.clone()).await
     }
 
     pub fn publications(&self) -> impl Iterator<Item = &str> {

@@ -11,7 +11,7 @@ use super::node::{NodeView, view};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::list::{facet, matching};
-use crate::service::sharing::gets::Receiver;
+use crate::service::sharing::gets::{Receiver, own_edits};
 use crate::service::sharing::preview::values::ValueChanges;
 use crate::service::{Caller, Services};
 use crate::store::fleet::{NodeRecord, SelectionRecord, node_get, selection_create, selection_get, selections_prune};
@@ -103,7 +103,7 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
     let prepared = act.prepare(&tx).await?;
     let start = prepared.publications().map(|name| Reach { publication: name.to_owned(), gained: 0, lost: 0 });
     let mut preview = Preview { reaches: start.collect(), ..Preview::default() };
-    let mut gets = prepared.gets(&tx).await?;
+    let (mut gets, own) = (prepared.gets(&tx).await?, own_edits(&tx).await?);
     for record in selection.nodes.iter().filter_map(|id| known.get(*id)) {
         // A node that it cannot be done to changes nothing.
         let Ok(after) = prepared.after(caller, record) else { continue };
@@ -112,7 +112,7 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
             reach.lost += u64::from(change == Some(false));
         }
         if preview.values.looks_at_another() {
-            let (before, after) = (Receiver::from(&**record), Receiver::from(&after));
+            let (before, after) = (Receiver::with_edits(record, &own), Receiver::with_edits(&after, &own));
             preview.values.compare(&tx, &mut gets, &before, &after).await?;
         }
     }

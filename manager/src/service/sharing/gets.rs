@@ -4,6 +4,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::node::NodeStanding;
@@ -13,13 +14,17 @@ use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective};
 use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::kind::variable_set::variables;
-use atoll_domain::secret::{reference, scoped_references};
+use atoll_domain::secret::{placed_references, reference};
 use atoll_domain::sharing::fork::Delivery;
 use atoll_domain::sharing::offer::{EditMode, Version};
+use atoll_domain::sharing::path::Path;
+use atoll_domain::sharing::three_way::readable as readable_path;
 use serde_json::Value;
 
-use super::fork::{offered_among, what_runs};
+use super::fork::{is_contained, offered_among, what_runs};
 use super::history::{Loaded, load};
+use super::offer;
+use super::secret::kept_values;
 use crate::error::Result;
 use crate::store::Database;
 use crate::store::fleet::NodeRecord;
@@ -32,6 +37,12 @@ pub struct Got {
 }
 
 impl Got {
+    /// The sealed value that it is.
+    #[must_use]
+    pub fn version(&self) -> Option<SecretId> {
+        reference(&self.value)
+    }
+
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         reference(&self.value).is_some()
@@ -51,6 +62,33 @@ impl Got {
 /// What a node gets, by set and name.
 pub type Values = BTreeMap<(String, String), Got>;
 
+/// Sealed values that a node can read, whether another value applies or not, with their resource and their place in it.
+pub type Readable = BTreeMap<SecretId, (String, String)>;
+
+/// All of it.
+#[derive(Debug, Default)]
+pub struct All {
+    pub values: Values,
+    pub readable: Readable,
+}
+
+/// An edit that a node runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnEdit {
+    /// What runs of it, and what the node made.
+    pub head: RevisionId,
+    pub node_head: RevisionId,
+}
+
+/// What a node has of its own.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    /// Edits, which run in the place of what is published.
+    pub edits: BTreeMap<ResourceId, OwnEdit>,
+    /// Sealed values that it keeps for those.
+    pub kept: BTreeSet<SecretId>,
+}
+
 /// Whoever gets values: a node as it is or as it would be, or one that has yet to join.
 #[derive(Debug, Clone)]
 pub struct Receiver {
@@ -61,10 +99,7 @@ pub struct Receiver {
     /// Values for the very name are for it.
     pub confirmed: bool,
     pub is_member: bool,
-    /// Edits of its own, which run in the place of what is published.
-    pub own: BTreeMap<ResourceId, RevisionId>,
-    /// Sealed values that it keeps for those.
-    pub kept: BTreeSet<SecretId>,
+    pub own: Own,
 }
 
 impl From<&NodeRecord> for Receiver {
@@ -75,16 +110,30 @@ impl From<&NodeRecord> for Receiver {
             labels: node.labels.clone(),
             confirmed: node.confirmed,
             is_member: node.standing != NodeStanding::Removed,
-            own: BTreeMap::new(),
-            kept: BTreeSet::new(),
+            own: Own::default(),
         }
     }
 }
 
 impl Receiver {
     /// A node with the edits that it runs.
-    pub(super) fn with_edits(node: &NodeRecord, own: &OwnEdits) -> Self {
+    #[must_use]
+    pub fn with_edits(node: &NodeRecord, own: &OwnEdits) -> Self {
         Self { own: own.get(&node.id).cloned().unwrap_or_default(), ..Self::from(node) }
+    }
+
+    /// The same after something else is published: for its own edits it keeps what it can read now.
+    pub(super) fn keeping(self, readable: &Readable) -> Self {
+        let mut own = self.own;
+        if !own.edits.is_empty() {
+            own.kept.extend(readable.keys());
+        }
+        Self { own, ..self }
+    }
+
+    /// Whether a sealed value for a scope is for it.
+    fn is_meant(&self, scope: &Scope) -> bool {
+        (scope.target.is_empty() || self.confirmed) && scope.rank_at(&self.place()).is_ok()
     }
 
     fn place(&self) -> Place {
@@ -93,18 +142,22 @@ impl Receiver {
     }
 }
 
-/// The edits that nodes run, by node and resource.
-pub(super) type OwnEdits = BTreeMap<NodeId, BTreeMap<ResourceId, RevisionId>>;
+/// What nodes have of their own.
+pub type OwnEdits = BTreeMap<NodeId, Own>;
 
 /// # Errors
 /// The database does not answer.
-pub(super) async fn own_edits(database: &impl Database) -> Result<OwnEdits> {
+pub async fn own_edits(database: &impl Database) -> Result<OwnEdits> {
     let mut open = forks_open_everywhere(database).await?;
     open.retain(|fork| fork.state.runs() && fork.delivery != Delivery::Unapplied);
     open.sort_by_key(|fork| fork.edit);
     let mut own = OwnEdits::new();
     for fork in open {
-        own.entry(fork.node).or_default().insert(fork.resource, fork.head);
+        let edit = OwnEdit { head: fork.head, node_head: fork.node_head };
+        own.entry(fork.node).or_default().edits.insert(fork.resource, edit);
+    }
+    for (node, own) in &mut own {
+        own.kept = kept_values(database, *node).await?;
     }
     Ok(own)
 }
@@ -114,9 +167,18 @@ pub(super) async fn own_edits(database: &impl Database) -> Result<OwnEdits> {
 pub struct Resolved<'a> {
     pub set: &'a ResourceRecord,
     pub body: &'a Value,
-    /// The sealed values that reach a node through what is published; absent where that is what the node runs.
-    pub published: Option<BTreeSet<SecretId>>,
+    /// The sealed values that a node can read of it; absent where it runs what is published, and so can read what applies.
+    pub readable: Option<BTreeSet<SecretId>>,
     pub names: Vec<Effective>,
+}
+
+impl Resolved<'_> {
+    /// Whether a sealed value that applies is one that the node cannot read: its own edit refers to what is not for it any more.
+    #[must_use]
+    pub fn is_out_of_reach(&self, value: &Value) -> bool {
+        let readable = self.readable.as_ref();
+        readable.zip(reference(value)).is_some_and(|(known, version)| !known.contains(&version))
+    }
 }
 
 /// Which contents count.
@@ -126,9 +188,22 @@ pub type Counts = Box<dyn Fn(&Value) -> bool + Send + Sync>;
 pub struct Gets {
     publications: Vec<PublicationRecord>,
     sets: Vec<Loaded>,
+    /// Templates, which may hold sealed values too.
+    templates: Vec<Loaded>,
     /// Which contents count: nodes get nothing of the others here.
     counts: Counts,
     bodies: BTreeMap<RevisionId, Option<Value>>,
+    /// The sealed values of contents.
+    sealed: BTreeMap<RevisionId, Arc<Vec<Placed>>>,
+}
+
+/// A sealed value in a content.
+#[derive(Debug)]
+struct Placed {
+    path: Path,
+    place: String,
+    scope: Scope,
+    version: SecretId,
 }
 
 impl Gets {
@@ -144,7 +219,14 @@ impl Gets {
     /// Of some sets alone.
     #[must_use]
     pub fn of_sets(sets: Vec<Loaded>, publications: Vec<PublicationRecord>, counts: Counts) -> Self {
-        Self { publications, sets, counts, bodies: BTreeMap::new() }
+        let (bodies, sealed) = (BTreeMap::new(), BTreeMap::new());
+        Self { publications, sets, templates: Vec::new(), counts, bodies, sealed }
+    }
+
+    /// With the sealed values of some templates.
+    #[must_use]
+    pub fn with_templates(self, templates: Vec<Loaded>) -> Self {
+        Self { templates, ..self }
     }
 
     /// From now on other publications count.
@@ -154,7 +236,7 @@ impl Gets {
 
     /// From now on something else of a set is released, or nothing.
     pub fn release(&mut self, set: ResourceId, released: Option<(Version, RevisionId)>) {
-        for loaded in self.sets.iter_mut().filter(|loaded| loaded.record.id == set) {
+        for loaded in self.sets.iter_mut().chain(&mut self.templates).filter(|loaded| loaded.record.id == set) {
             loaded.record.released = released;
         }
     }
@@ -168,13 +250,10 @@ impl Gets {
         for set in self.sets.iter().filter(|_| who.is_member) {
             let offered = offered_among(database, set, (&who.group, &who.labels), &self.publications).await?;
             let Some(offered) = offered else { continue };
-            let own = who.own.get(&set.record.id).filter(|own| set.history.contains(**own)).copied();
-            let own = own.filter(|_| offered.edit_mode != EditMode::Locked);
-            let runs = match own {
-                None => (offered.revision, None),
-                Some(own) => run_of(database, set, own, offered.revision).await?,
-            };
-            for (revision, body) in [(offered.revision, None), runs.clone()] {
+            let own = who.own.edits.get(&set.record.id).filter(|_| offered.edit_mode != EditMode::Locked);
+            let runs = run_of(database, set, own.copied(), offered.revision).await?;
+            {
+                let (revision, body) = runs.clone();
                 if let Entry::Vacant(new) = self.bodies.entry(revision) {
                     let body = match body {
                         Some(body) => Some(body),
@@ -183,49 +262,176 @@ impl Gets {
                     new.insert(body.filter(|body| (self.counts)(body)));
                 }
             }
-            offers.push((&set.record, offered.revision, runs.0));
+            let readable = match runs.0 == offered.revision {
+                true => None,
+                false => {
+                    Some(readable_here(database, set, &self.publications, &mut self.sealed, who, runs.clone()).await?)
+                }
+            };
+            offers.push((&set.record, runs.0, readable));
         }
         let place = who.place();
-        let resolved = offers.into_iter().filter_map(|(set, offered, runs)| {
+        let resolved = offers.into_iter().filter_map(|(set, runs, readable)| {
             let body = self.bodies.get(&runs)?.as_ref()?;
-            let published = (runs != offered).then(|| {
-                let body = self.bodies.get(&offered).and_then(Option::as_ref);
-                let all = body.map(|body| scoped_references(Kind::VariableSet, body)).unwrap_or_default();
-                all.into_iter().map(|(_, version)| version).collect()
-            });
-            Some(Resolved { set, body, published, names: effective(body, &place) })
+            Some(Resolved { set, body, readable, names: effective(body, &place) })
         });
         Ok(resolved.collect())
     }
 
-    /// The values that a node gets as it is given here.
+    /// The values that a node gets as it is given here, and the sealed ones that it can read.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn of(&mut self, database: &impl Database, who: &Receiver) -> Result<Values> {
-        let mut values = Values::new();
-        for Resolved { set, body, names, .. } in self.resolved(database, who).await? {
-            for one in names {
-                if let Outcome::Value { key, value } = one.outcome
-                    && (who.confirmed || !is_for_targets(body, &key, &value))
-                {
-                    values.insert((set.name.clone(), one.name), Got { value });
+    pub async fn of(&mut self, database: &impl Database, who: &Receiver) -> Result<All> {
+        let mut all = All { values: Values::new(), readable: self.readable(database, who).await? };
+        for resolved in self.resolved(database, who).await? {
+            for one in &resolved.names {
+                let Outcome::Value { key, value } = &one.outcome else { continue };
+                let is_held_back = !who.confirmed && is_for_targets(resolved.body, key, value);
+                if is_held_back || resolved.is_out_of_reach(value) {
+                    continue;
+                }
+                let name = (resolved.set.name.clone(), one.name.clone());
+                all.readable.extend(reference(value).map(|version| (version, name.clone())));
+                all.values.insert(name, Got { value: value.clone() });
+            }
+        }
+        Ok(all)
+    }
+
+    /// The sealed values that publications bring to a node, whether one of them applies or not.
+    async fn readable(&mut self, database: &impl Database, who: &Receiver) -> Result<Readable> {
+        let mut readable = Readable::new();
+        for loaded in self.sets.iter().chain(&self.templates).filter(|_| who.is_member) {
+            for sealed in brought(database, loaded, &self.publications, &mut self.sealed, who).await? {
+                for one in sealed.iter().filter(|one| who.is_meant(&one.scope)) {
+                    readable.insert(one.version, (loaded.record.name.clone(), one.place.clone()));
                 }
             }
         }
-        Ok(values)
+        Ok(readable)
+    }
+
+    /// Takes up the templates that bring sealed values, where some of those that are published are in no set.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn with_sealed_templates(
+        mut self,
+        database: &impl Database,
+        published: &BTreeSet<SecretId>,
+    ) -> Result<Self> {
+        let mut known: BTreeSet<SecretId> = BTreeSet::new();
+        for set in &self.sets {
+            for publication in &self.publications {
+                let sealed = in_publication(database, set, publication, &mut self.sealed).await?;
+                known.extend(sealed.iter().flat_map(|sealed| sealed.iter()).map(|one| one.version));
+            }
+        }
+        if published.is_subset(&known) {
+            return Ok(self);
+        }
+        let items = self.publications.iter().flat_map(|publication| &publication.items);
+        let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
+        let templates = loaded_among(database, Kind::StepTemplate, &carried).await?;
+        Ok(self.with_templates(templates))
     }
 }
 
-/// What a node runs with an edit of its own.
+type SealedIn = BTreeMap<RevisionId, Arc<Vec<Placed>>>;
+
+/// The sealed values of what publications bring of a resource to a node, the ones that do not win there included: a node holds
+/// all of them.
+async fn brought(
+    database: &impl Database,
+    loaded: &Loaded,
+    publications: &[PublicationRecord],
+    known: &mut SealedIn,
+    who: &Receiver,
+) -> Result<Vec<Arc<Vec<Placed>>>> {
+    let mut all = Vec::new();
+    for publication in publications.iter().filter(|one| one.selector.matches(&who.group, &who.labels)) {
+        all.extend(in_publication(database, loaded, publication, known).await?);
+    }
+    Ok(all)
+}
+
+async fn in_publication(
+    database: &impl Database,
+    loaded: &Loaded,
+    publication: &PublicationRecord,
+    known: &mut SealedIn,
+) -> Result<Option<Arc<Vec<Placed>>>> {
+    let Some(item) = publication.items.iter().find(|item| item.resource == loaded.record.id) else { return Ok(None) };
+    let Some((_, revision)) = offer::offered(database, loaded, &item.policy).await? else { return Ok(None) };
+    if let Some(sealed) = known.get(&revision) {
+        return Ok(Some(Arc::clone(sealed)));
+    }
+    let body = loaded.body(database, revision).await?;
+    let placed = body.iter().flat_map(|body| {
+        let shown = |path: Path| {
+            let place = match loaded.record.kind {
+                Kind::VariableSet => name_at(body, &path),
+                Kind::StepTemplate => None,
+            };
+            (place.unwrap_or_else(|| readable_path(&path, &[body]).to_string()), path)
+        };
+        placed_references(loaded.record.kind, body).into_iter().map(move |(path, scope, version)| {
+            let (place, path) = shown(path);
+            Placed { path, place, scope, version }
+        })
+    });
+    let sealed = Arc::new(placed.collect());
+    known.insert(revision, Arc::clone(&sealed));
+    Ok(Some(sealed))
+}
+
+/// The name of the variable whose value stands at a path.
+fn name_at(body: &Value, path: &Path) -> Option<String> {
+    let variable = Path(path.0.split_last()?.1.to_vec());
+    variable.get(body)?.get("Name")?.as_str().map(str::to_owned)
+}
+
+/// The sealed values that a node can read of a set of which it runs an edit of its own: what publications bring, and what it
+/// keeps for its edit because nobody has taken it from the node.
+async fn readable_here(
+    database: &impl Database,
+    set: &Loaded,
+    publications: &[PublicationRecord],
+    known: &mut SealedIn,
+    who: &Receiver,
+    (runs, body): (RevisionId, Option<Value>),
+) -> Result<BTreeSet<SecretId>> {
+    let mut readable = BTreeSet::new();
+    let mut taken: BTreeSet<Path> = BTreeSet::new();
+    for sealed in brought(database, set, publications, known, who).await? {
+        readable.extend(sealed.iter().filter(|one| who.is_meant(&one.scope)).map(|one| one.version));
+        taken.extend(sealed.iter().filter(|one| !who.is_meant(&one.scope)).map(|one| one.path.clone()));
+    }
+    let body = match body {
+        Some(body) => Some(body),
+        None => set.body(database, runs).await?,
+    };
+    for (path, scope, version) in body.iter().flat_map(|body| placed_references(Kind::VariableSet, body)) {
+        if who.own.kept.contains(&version) && who.is_meant(&scope) && !taken.contains(&path) {
+            readable.insert(version);
+        }
+    }
+    Ok(readable)
+}
+
+/// What a node runs where it is offered something and may have an edit of its own. An edit that is part of what is offered by
+/// now goes on no longer.
 pub(super) async fn run_of(
     database: &impl Database,
     set: &Loaded,
-    own: RevisionId,
+    own: Option<OwnEdit>,
     offered: RevisionId,
 ) -> Result<(RevisionId, Option<Value>)> {
-    let together = what_runs(database, set, own, offered).await?;
-    Ok(together.map_or((own, None), |together| (together.revision.id, together.body)))
+    let goes_on = |own: &OwnEdit| set.history.contains(own.head) && !is_contained(set, *own, offered);
+    let Some(own) = own.filter(goes_on) else { return Ok((offered, None)) };
+    let together = what_runs(database, set, own.head, offered).await?;
+    Ok(together.map_or((own.head, None), |together| (together.revision.id, together.body)))
 }
 
 /// The variable sets among some resources, without those that are deleted.
@@ -233,14 +439,26 @@ pub(super) async fn run_of(
 /// # Errors
 /// The database does not answer.
 pub(super) async fn sets_among(database: &impl Database, resources: &BTreeSet<ResourceId>) -> Result<Vec<Loaded>> {
-    let mut sets = Vec::new();
+    loaded_among(database, Kind::VariableSet, resources).await
+}
+
+/// The same of a kind.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn loaded_among(
+    database: &impl Database,
+    kind: Kind,
+    resources: &BTreeSet<ResourceId>,
+) -> Result<Vec<Loaded>> {
+    let mut all = Vec::new();
     for record in resource_list(database).await? {
-        let is_set = record.kind == Kind::VariableSet && record.state != ResourceState::Deleted;
-        if is_set && resources.contains(&record.id) {
-            sets.push(load(database, record).await?);
+        let is_one = record.kind == kind && record.state != ResourceState::Deleted;
+        if is_one && resources.contains(&record.id) {
+            all.push(load(database, record).await?);
         }
     }
-    Ok(sets)
+    Ok(all)
 }
 
 /// A sealed value for a server by its name: nobody gets it before somebody has said that he is that server.

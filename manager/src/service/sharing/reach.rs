@@ -13,11 +13,11 @@ use super::offer;
 use super::secret::{could_read, in_scope, is_meant_for, secret_of};
 use crate::error::{Error, Result};
 use crate::service::Caller;
-use crate::store::Tx;
 use crate::store::feed::document_keys;
 use crate::store::fleet::{NodeRecord, node_list};
 use crate::store::secret::{AudienceKeyRecord, audience_keys_of};
 use crate::store::sharing::{PublicationRecord, publication_list, release_list};
+use crate::store::{Database, Tx};
 
 /// Nodes that a refusal names; the rest is counted.
 const NAMED: usize = 10;
@@ -185,16 +185,22 @@ pub struct Sealed {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn sealed(tx: &Tx, publications: &[PublicationRecord]) -> Result<Vec<Sealed>> {
+pub async fn sealed(database: &impl Database, publications: &[PublicationRecord]) -> Result<Vec<Sealed>> {
     let mut all = Vec::new();
     for publication in publications {
-        for key in audience_keys_of(tx, publication.id).await? {
-            let documents = document_keys(tx, &key.audience).await?;
+        for key in audience_keys_of(database, publication.id).await? {
+            let documents = document_keys(database, &key.audience).await?;
             let versions = documents.iter().filter_map(|(key, _)| secret_of(key)).collect();
             all.push(Sealed { publication: publication.clone(), key, versions });
         }
     }
     Ok(all)
+}
+
+/// All of them.
+#[must_use]
+pub fn versions(sealed: &[Sealed]) -> BTreeSet<SecretId> {
+    sealed.iter().flat_map(|one| one.versions.iter().copied()).collect()
 }
 
 /// The sealed values that a node can read.

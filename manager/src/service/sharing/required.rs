@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use super::gets::{Counts, Gets, Receiver, Resolved, is_for_targets, own_edits};
 use super::history::Loaded;
-use super::secret::kept_values;
 use crate::clock;
 use crate::directory::Nodes;
 use crate::error::Result;
@@ -85,12 +84,7 @@ pub async fn refresh(services: &Services) -> Result<()> {
     let mut own = own_edits(&services.store).await?;
     for node in nodes.iter() {
         let known = services.required.missing(node.id);
-        let own = own.remove(&node.id).unwrap_or_default();
-        let kept = match own.is_empty() {
-            true => BTreeSet::new(),
-            false => kept_values(&services.store, node.id).await?,
-        };
-        let who = Receiver { own, kept, ..Receiver::from(&**node) };
+        let who = Receiver { own: own.remove(&node.id).unwrap_or_default(), ..Receiver::from(&**node) };
         let mut lacking = lacking(&mut gets, &services.store, &who, &existing).await?;
         for one in &mut lacking {
             let before = known.iter().find(|before| before.set == one.set && before.name == one.name);
@@ -117,28 +111,27 @@ async fn lacking(
     existing: &BTreeSet<SecretId>,
 ) -> Result<Vec<Missing>> {
     let mut missing = Vec::new();
-    for Resolved { set, body, published, names } in gets.resolved(database, who).await? {
+    for resolved in gets.resolved(database, who).await? {
+        let Resolved { set, body, ref names, .. } = resolved;
         for one in names {
             let (mut is_missing, mut is_lost) = (one.outcome == Outcome::RequiredMissing, false);
             if let Outcome::Value { key, value } = &one.outcome {
                 let version = reference(value);
-                // Its own edit may refer to a value that is published no longer.
-                let is_published = |own: &SecretId| published.as_ref().is_none_or(|known| known.contains(own));
                 // A restored manager may have what refers to a value and not the value.
                 is_lost = version.is_some_and(|own| !existing.contains(&own));
-                let is_gone = version.is_some_and(|own| !(is_published(&own) || who.kept.contains(&own)));
+                let is_gone = resolved.is_out_of_reach(value);
                 let is_held_back = !who.confirmed && is_for_targets(body, key, value);
                 is_missing = is_lost || (is_gone || is_held_back) && is_required(body, &one.name);
             }
             if is_missing {
-                missing.push(Missing { set: set.id, name: one.name, is_lost, since_ms: 0 });
+                missing.push(Missing { set: set.id, name: one.name.clone(), is_lost, since_ms: 0 });
             }
         }
     }
     Ok(missing)
 }
 
-fn is_required(body: &Value, name: &str) -> bool {
+pub(super) fn is_required(body: &Value, name: &str) -> bool {
     let all = atoll_domain::kind::variable_set::variables(body).into_iter();
     let named = |variable: &Value| {
         variable.get("Name").and_then(Value::as_str).is_some_and(|own| own.to_lowercase() == name.to_lowercase())

@@ -9,13 +9,11 @@ use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective}
 use atoll_domain::kind::variable_set::is_sensitive;
 use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::secret::{Plaintext, reference_to};
-use atoll_domain::sharing::fork::Delivery;
-use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Map, Value, json};
 
-use super::fork::offered_among;
-use super::gets::{is_for_targets, run_of};
-use super::history::{find, load};
+use super::gets::{Gets, Receiver, is_for_targets, own_edits};
+use super::history::{Loaded, find, load};
+use super::required::is_required;
 use super::save::{Saved, save_body};
 use super::secret;
 use crate::clock;
@@ -23,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::service::fleet::node;
 use crate::service::{Caller, Services};
 use crate::store::fleet::NodeRecord;
-use crate::store::sharing::{ForkRecord, ResourceState, forks_between, publication_list, resource_list};
+use crate::store::sharing::{ResourceState, publication_list, resource_list};
 
 /// A value to write.
 #[derive(Debug)]
@@ -236,15 +234,15 @@ pub async fn effective_variables(services: &Services, asked: &Asked) -> Result<V
     for set in sets {
         let name = set.name.clone();
         let loaded = load(database, set).await?;
-        let body = match &node {
-            Some(node) => node_body(services, node, &loaded).await?,
-            None => loaded.body(database, loaded.shown()?).await?,
-        };
-        match body {
-            Some(body) => {
-                let is_unconfirmed = node.as_ref().is_some_and(|node| !node.confirmed);
-                views.extend(views_of(&name, &body, &place, is_unconfirmed));
+        let found = match &node {
+            Some(node) => on_node(services, node, loaded, &place).await?,
+            None => {
+                let body = loaded.body(database, loaded.shown()?).await?;
+                body.map(|body| views_of(&name, &body, &place, false))
             }
+        };
+        match found {
+            Some(found) => views.extend(found),
             None if asked.set.is_some() => {
                 return Err(Error::precondition(
                     "NOT_PUBLISHED",
@@ -269,23 +267,30 @@ fn over(node: &NodeRecord, asked: &Place) -> Place {
     }
 }
 
-/// What a node runs of a set, as far as the manager knows. A publication that has nothing to bring gives way to the next.
-async fn node_body(services: &Services, node: &NodeRecord, loaded: &super::history::Loaded) -> Result<Option<Value>> {
+/// What applies on a node of a set, as far as the manager knows; `None` where the node does not get it.
+async fn on_node(
+    services: &Services,
+    node: &NodeRecord,
+    loaded: Loaded,
+    place: &Place,
+) -> Result<Option<Vec<EffectiveView>>> {
     let database = &services.store;
-    let publications = publication_list(database).await?;
-    let Some(offered) = offered_among(database, loaded, (&node.group, &node.labels), &publications).await? else {
-        return Ok(None);
-    };
-    let forks = forks_between(database, node.id, loaded.record.id).await?;
-    let runs = |fork: &&ForkRecord| fork.state.runs() && fork.delivery != Delivery::Unapplied;
-    let own = forks.iter().filter(runs).max_by_key(|fork| fork.edit);
-    match own.filter(|_| offered.edit_mode != EditMode::Locked) {
-        None => loaded.body(database, offered.revision).await,
-        Some(own) => match run_of(database, loaded, own.head, offered.revision).await? {
-            (_, Some(body)) => Ok(Some(body)),
-            (revision, None) => loaded.body(database, revision).await,
-        },
-    }
+    let (name, publications) = (loaded.record.name.clone(), publication_list(database).await?);
+    let mut gets = Gets::of_sets(vec![loaded], publications, Box::new(|_| true));
+    let who = Receiver::with_edits(node, &own_edits(database).await?);
+    let resolved = gets.resolved(database, &who).await?.pop();
+    Ok(resolved.map(|resolved| {
+        let mut views = views_of(&name, resolved.body, place, !node.confirmed);
+        for view in &mut views {
+            // Its own edit refers to a value that has been taken from it.
+            let Outcome::Value { value, .. } = &view.effective.outcome else { continue };
+            if resolved.is_out_of_reach(value) {
+                let is_required = is_required(resolved.body, &view.effective.name);
+                view.effective.outcome = if is_required { Outcome::RequiredMissing } else { Outcome::Absent };
+            }
+        }
+        views
+    }))
 }
 
 fn views_of(set: &str, body: &Value, place: &Place, is_unconfirmed: bool) -> Vec<EffectiveView> {

@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use list::{ProposalView, differences, list};
 pub(super) use offered::{Offered, delivery_of, mode_at, offered_among, offered_to};
 pub use rebase::rebase_all;
-pub(super) use rebase::{made_again, rebase, said_of, what_runs};
+pub(super) use rebase::{is_contained, made_again, rebase, said_of, what_runs};
 pub(super) use through::write_through;
 
 use super::history::{Loaded, load};

@@ -11,6 +11,7 @@ use atoll_domain::sharing::offer::EditMode;
 use super::offered::offered_among;
 use super::{Offered, Together, close_question, offered_to, open_question, tell, write_through};
 use crate::error::Result;
+use crate::service::sharing::gets::OwnEdit;
 use crate::service::sharing::history::{Loaded, load, read_ahead};
 use crate::service::{Caller, Services};
 use crate::store::fleet::{NodeRecord, node_get};
@@ -74,10 +75,8 @@ async fn held_against(
         fork.on(ForkEvent::Accepted)?;
     }
     let Some(target) = target else { return Ok(None) };
-    // An edit that a restored manager has lost is in what was made of it.
-    let has_edit = loaded.history.descends(target, fork.node_head) || !loaded.history.contains(fork.node_head);
-    let is_contained = loaded.history.descends(target, fork.head) && has_edit;
-    if is_contained && loaded.record.state != ResourceState::Deleted {
+    let edit = OwnEdit { head: fork.head, node_head: fork.node_head };
+    if is_contained(loaded, edit, target) && loaded.record.state != ResourceState::Deleted {
         fork.on(ForkEvent::Released)?;
         "now part of what is released".clone_into(&mut fork.message);
         close_question(tx, fork, Some(target)).await?;
@@ -117,6 +116,13 @@ async fn held_against(
             Ok(None)
         }
     }
+}
+
+/// Whether an edit is part of a revision.
+pub(in crate::service::sharing) fn is_contained(loaded: &Loaded, edit: OwnEdit, target: RevisionId) -> bool {
+    // An edit that a restored manager has lost is in what was made of it.
+    let has_edit = loaded.history.descends(target, edit.node_head) || !loaded.history.contains(edit.node_head);
+    loaded.history.descends(target, edit.head) && has_edit
 }
 
 /// What a node runs in the place of its own edit: that put together with what it is offered, or else with the newest release

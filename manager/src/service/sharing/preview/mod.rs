@@ -4,7 +4,7 @@ mod offers;
 pub mod publication;
 pub mod values;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::selector::Labels;
@@ -14,13 +14,15 @@ use atoll_domain::sharing::offer::Version;
 
 use self::offers::Offers;
 use self::values::ValueChanges;
-use super::gets::{Gets, Receiver, own_edits};
+use super::gets::{Gets, Own, Receiver, own_edits};
 use super::history::{Loaded, find, load};
-use super::release;
+use super::{reach, release};
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::fleet::{join_token, node};
-use crate::store::sharing::publication_list;
+use crate::store::Database;
+use crate::store::fleet::NodeRecord;
+use crate::store::sharing::{PublicationRecord, publication_list};
 
 /// What somebody is about to do.
 #[derive(Debug)]
@@ -83,8 +85,7 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
             join_token::check_place(&services.store, group, name.as_ref()).await?;
             let confirmed = name.is_some();
             let (name, group, labels) = (name.clone(), group.clone(), labels.clone());
-            let (own, kept) = (BTreeMap::new(), BTreeSet::new());
-            let after = Receiver { name, group, labels, confirmed, is_member: true, own, kept };
+            let after = Receiver { name, group, labels, confirmed, is_member: true, own: Own::default() };
             let foreseen = of_node(services, &Receiver { is_member: false, ..after.clone() }, &after).await?;
             Ok(Foreseen { offered: offers::to_newcomer(services, (&after.group, &after.labels)).await?, ..foreseen })
         }
@@ -93,10 +94,20 @@ pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen>
 
 async fn of_node(services: &Services, before: &Receiver, after: &Receiver) -> Result<Foreseen> {
     let publications = publication_list(&services.store).await?;
-    let mut gets = Gets::load(&services.store, publications, Box::new(|_| true)).await?;
+    let mut gets = for_node(&services.store, publications).await?;
     let mut values = ValueChanges::default();
     values.compare(&services.store, &mut gets, before, after).await?;
     Ok(Foreseen { nodes: usize::from(values.total > 0), values, ..Foreseen::default() })
+}
+
+/// What nodes get, with the sealed values of templates where there are any.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn for_node(database: &impl Database, publications: Vec<PublicationRecord>) -> Result<Gets> {
+    let sealed = reach::sealed(database, &publications).await?;
+    let gets = Gets::load(database, publications, Box::new(|_| true)).await?;
+    gets.with_sealed_templates(database, &reach::versions(&sealed)).await
 }
 
 /// Something else of a resource would be released, or nothing.
@@ -113,15 +124,24 @@ async fn of_resource(
         let before = offers::to(services, &loaded, &nodes, &publications).await?;
         loaded.record.released = released;
         let after = offers::to(services, &loaded, &nodes, &publications).await?;
-        offers.compare(&own, &nodes, id, (before, after));
+        offers.compare(&own, &nodes, &loaded, (before, after));
     }
     let mut foreseen = offers.foreseen();
-    if kind == Kind::VariableSet {
-        loaded.record.released = now;
-        let mut gets = Gets::of_sets(vec![loaded], publications, Box::new(|_| true));
-        let receivers = offers.nodes().map(|node| Receiver::with_edits(node, &own));
-        foreseen.values =
-            ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.release(id, released)).await?;
-    }
+    loaded.record.released = now;
+    let (sets, templates) = match kind {
+        Kind::VariableSet => (vec![loaded], Vec::new()),
+        Kind::StepTemplate => (Vec::new(), vec![loaded]),
+    };
+    let reached: Vec<&PublicationRecord> =
+        publications.iter().filter(|one| one.items.iter().any(|item| item.resource == id)).collect();
+    let nodes = services.nodes().await?;
+    let is_reached = |node: &NodeRecord| reached.iter().any(|one| one.selector.matches(&node.group, &node.labels));
+    // Also those that are offered nothing else: what does not win at a node is held there all the same.
+    let receivers = nodes.iter().filter(|node| is_reached(node)).map(|node| Receiver::with_edits(node, &own));
+    let receivers: Vec<Receiver> = receivers.collect();
+    let mut gets = Gets::of_sets(sets, publications.clone(), Box::new(|_| true)).with_templates(templates);
+    let receivers = receivers.into_iter();
+    foreseen.values =
+        ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.release(id, released)).await?;
     Ok(foreseen)
 }

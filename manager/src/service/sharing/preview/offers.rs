@@ -15,8 +15,8 @@ use super::Foreseen;
 use crate::directory::Nodes;
 use crate::error::Result;
 use crate::service::Services;
-use crate::service::sharing::fork::{Offered, offered_among};
-use crate::service::sharing::gets::OwnEdits;
+use crate::service::sharing::fork::{Offered, is_contained, offered_among};
+use crate::service::sharing::gets::{OwnEdit, OwnEdits};
 use crate::service::sharing::history::{Loaded, load};
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{PublicationRecord, publication_list, resource_get, resource_list};
@@ -92,7 +92,7 @@ impl Offers {
             let loaded = load(&services.store, record).await?;
             for nodes in &groups {
                 let before = to(services, &loaded, nodes, now).await?;
-                offers.compare(own, nodes, *resource, (before, to(services, &loaded, nodes, then).await?));
+                offers.compare(own, nodes, &loaded, (before, to(services, &loaded, nodes, then).await?));
             }
         }
         Ok(offers)
@@ -104,7 +104,7 @@ impl Offers {
         &mut self,
         own: &OwnEdits,
         nodes: &Alike,
-        resource: ResourceId,
+        loaded: &Loaded,
         (before, after): (Option<Offered>, Option<Offered>),
     ) {
         let revision = |offered: Option<Offered>| offered.map(|offered| offered.revision);
@@ -114,7 +114,10 @@ impl Offers {
             return;
         }
         for node in nodes {
-            let has_own = own.get(&node.id).is_some_and(|edits| edits.contains_key(&resource));
+            let own = own.get(&node.id).and_then(|own| own.edits.get(&loaded.record.id));
+            // An edit that is part of what is offered goes on no longer.
+            let is_over = |edit: OwnEdit| after.is_some_and(|after| is_contained(loaded, edit, after.revision));
+            let has_own = own.is_some_and(|edit| !is_over(*edit));
             if is_same && !has_own {
                 continue;
             }

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use atoll_domain::document::Audience;
 use atoll_domain::id::{NodeId, ResourceId};
+use atoll_domain::kind::Kind;
 
 use super::Foreseen;
 use super::offers::Offers;
 use super::values::ValueChanges;
 use crate::error::{Error, Result};
 use crate::service::Services;
-use crate::service::sharing::gets::{Gets, Receiver, own_edits, sets_among};
+use crate::service::sharing::gets::{Gets, Receiver, loaded_among, own_edits, sets_among};
 use crate::service::sharing::publication::{Wish, wish_or_problem};
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{PublicationRecord, publication_list};
@@ -98,7 +99,8 @@ async fn replaced(
         |node: &NodeRecord| both.iter().any(|publication| publication.selector.matches(&node.group, &node.labels));
     let receivers = nodes.iter().filter(|node| is_reached(node)).map(|node| Receiver::with_edits(node, &own));
     let sets = sets_among(&services.store, &carried).await?;
-    let mut gets = Gets::of_sets(sets, all.to_vec(), Box::new(|_| true));
+    let templates = loaded_among(&services.store, Kind::StepTemplate, &carried).await?;
+    let mut gets = Gets::of_sets(sets, all.to_vec(), Box::new(|_| true)).with_templates(templates);
     let values = ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.publish(then)).await?;
     Ok(Foreseen { values, ..offers.foreseen() })
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
-use crate::service::sharing::gets::{Gets, Got, Receiver, Values};
+use atoll_domain::id::SecretId;
+
+use crate::service::sharing::gets::{All, Gets, Got, Receiver};
 use crate::store::Database;
 
 /// Nodes that are looked at value by value.
@@ -13,7 +15,8 @@ const LISTED: usize = 100;
 /// What stands for the name of a node that has yet to join and may take any.
 const NEW_NODE: &str = "a node that joins";
 
-/// A value that a node gets, loses or gets another of.
+/// A value that a node gets, loses or gets another of. Nothing before and after where it is about a sealed value that the node
+/// can read and that does not apply there: another value does, or it is in a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub node: String,
@@ -21,6 +24,30 @@ pub struct Change {
     pub name: String,
     pub before: Option<Got>,
     pub after: Option<Got>,
+    pub access: Access,
+}
+
+/// What becomes of the sealed values that a change is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing: it is about none, or the node can read them before and afterwards.
+    #[default]
+    Same,
+    Gained,
+    Lost,
+    Replaced,
+}
+
+impl Access {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Same => "",
+            Self::Gained => "gained",
+            Self::Lost => "lost",
+            Self::Replaced => "replaced",
+        }
+    }
 }
 
 /// What differs for some nodes.
@@ -44,19 +71,34 @@ impl ValueChanges {
     }
 
     /// Adds what differs for a node.
-    fn add(&mut self, who: &Receiver, before: &Values, after: &Values) {
+    fn add(&mut self, who: &Receiver, before: &All, after: &All) {
         let node = who.name.as_ref().map_or(NEW_NODE, |name| name.as_str());
-        let keys: BTreeSet<&(String, String)> = before.keys().chain(after.keys()).collect();
-        for key in keys.into_iter().filter(|key| before.get(key) != after.get(key)) {
+        let mut gained: BTreeSet<SecretId> = difference(after, before);
+        let mut lost: BTreeSet<SecretId> = difference(before, after);
+        let (old, new) = (&before.values, &after.values);
+        let keys: BTreeSet<&(String, String)> = old.keys().chain(new.keys()).collect();
+        let mut changes = Vec::new();
+        for key in keys.into_iter().filter(|key| old.get(key) != new.get(key)) {
+            let (before, after) = (old.get(key).cloned(), new.get(key).cloned());
+            let takes = |from: &mut BTreeSet<SecretId>, got: &Option<Got>| {
+                got.as_ref().and_then(Got::version).is_some_and(|version| from.remove(&version))
+            };
+            let access = match (takes(&mut lost, &before), takes(&mut gained, &after)) {
+                (false, false) => Access::Same,
+                (false, true) => Access::Gained,
+                (true, false) => Access::Lost,
+                (true, true) => Access::Replaced,
+            };
+            changes.push((key.clone(), before, after, access));
+        }
+        let named = |readable: &All, version: &SecretId| readable.readable.get(version).cloned().unwrap_or_default();
+        changes.extend(gained.iter().map(|version| (named(after, version), None, None, Access::Gained)));
+        changes.extend(lost.iter().map(|version| (named(before, version), None, None, Access::Lost)));
+        changes.sort_by(|one, other| one.0.cmp(&other.0));
+        for ((set, name), before, after, access) in changes {
             self.total += 1;
             if self.listed.len() < LISTED {
-                self.listed.push(Change {
-                    node: node.to_owned(),
-                    set: key.0.clone(),
-                    name: key.1.clone(),
-                    before: before.get(key).cloned(),
-                    after: after.get(key).cloned(),
-                });
+                self.listed.push(Change { node: node.to_owned(), set, name, before, after, access });
             }
         }
     }
@@ -81,6 +123,7 @@ impl ValueChanges {
         }
         change(gets);
         for (who, values) in before {
+            let who = who.keeping(&values.readable);
             changes.add(&who, &values, &gets.of(database, &who).await?);
         }
         Ok(changes)
@@ -98,7 +141,13 @@ impl ValueChanges {
         after: &Receiver,
     ) -> Result<()> {
         let values = gets.of(database, before).await?;
-        self.add(after, &values, &gets.of(database, after).await?);
+        let after = after.clone().keeping(&values.readable);
+        self.add(&after, &values, &gets.of(database, &after).await?);
         Ok(())
     }
+}
+
+/// The sealed values that can be read on one side only.
+fn difference(one: &All, other: &All) -> BTreeSet<SecretId> {
+    one.readable.keys().filter(|version| !other.readable.contains_key(version)).copied().collect()
 }

@@ -1,5 +1,6 @@
 //! What the sharing of templates and variables promises, told with real services and real replicas.
 
+mod access;
 mod attacked;
 mod drafts;
 mod edits;

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atoll/v1/common.proto.
  */
 export const file_atoll_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("ChVhdG9sbC92MS9jb21tb24ucHJvdG8SCGF0b2xsLnYxIlYKC0xpc3RPcHRpb25zEhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJWCgtMaXN0U3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YASABKAkSDQoFdG90YWwYAiABKAQSHwoGZmFjZXRzGAMgAygLMg8uYXRvbGwudjEuRmFjZXQiPAoFRmFjZXQSDQoFZmllbGQYASABKAkSJAoGdmFsdWVzGAIgAygLMhQuYXRvbGwudjEuRmFjZXRWYWx1ZSIqCgpGYWNldFZhbHVlEg0KBXZhbHVlGAEgASgJEg0KBWNvdW50GAIgASgEIngKCFNlbGVjdG9yEg0KBWdyb3VwGAEgASgJEi4KBmxhYmVscxgCIAMoCzIeLmF0b2xsLnYxLlNlbGVjdG9yLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihAEKC1ZhbHVlQ2hhbmdlEgwKBG5vZGUYASABKAkSCwoDc2V0GAIgASgJEgwKBG5hbWUYAyABKAkSEwoGYmVmb3JlGAQgASgJSACIAQESEgoFYWZ0ZXIYBSABKAlIAYgBARIOCgZzZWFsZWQYBiABKAhCCQoHX2JlZm9yZUIICgZfYWZ0ZXJiBnByb3RvMw");
+  fileDesc("ChVhdG9sbC92MS9jb21tb24ucHJvdG8SCGF0b2xsLnYxIlYKC0xpc3RPcHRpb25zEhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJWCgtMaXN0U3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YASABKAkSDQoFdG90YWwYAiABKAQSHwoGZmFjZXRzGAMgAygLMg8uYXRvbGwudjEuRmFjZXQiPAoFRmFjZXQSDQoFZmllbGQYASABKAkSJAoGdmFsdWVzGAIgAygLMhQuYXRvbGwudjEuRmFjZXRWYWx1ZSIqCgpGYWNldFZhbHVlEg0KBXZhbHVlGAEgASgJEg0KBWNvdW50GAIgASgEIngKCFNlbGVjdG9yEg0KBWdyb3VwGAEgASgJEi4KBmxhYmVscxgCIAMoCzIeLmF0b2xsLnYxLlNlbGVjdG9yLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEilAEKC1ZhbHVlQ2hhbmdlEgwKBG5vZGUYASABKAkSCwoDc2V0GAIgASgJEgwKBG5hbWUYAyABKAkSEwoGYmVmb3JlGAQgASgJSACIAQESEgoFYWZ0ZXIYBSABKAlIAYgBARIOCgZzZWFsZWQYBiABKAgSDgoGYWNjZXNzGAcgASgJQgkKB19iZWZvcmVCCAoGX2FmdGVyYgZwcm90bzM");
 
 /**
  * How a list is asked for. Every list of the contract takes one.
@@ -222,6 +222,15 @@ export type ValueChange = Message<"atoll.v1.ValueChange"> & {
    * @generated from field: bool sealed = 6;
    */
   sealed: boolean;
+
+  /**
+   * What becomes of the node's access to the sensitive values: `gained`, `lost` or `replaced`; empty where it can read them
+   * before and afterwards, or it is about none. With neither `before` nor `after` it is about a value that does not apply on
+   * the node, since another one does, or about one of a step template, which `set` names then.
+   *
+   * @generated from field: string access = 7;
+   */
+  access: string;
 };
 
 /**
