@@ -7,7 +7,7 @@ use atoll_proto::v1;
 use atoll_proto::v1::preview_change_request::Change;
 
 use super::Session;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::output::{Column, say};
 
 const COLUMNS: [Column; 7] = [
@@ -35,7 +35,17 @@ pub async fn change(session: &mut Session, change: Change) -> Result<()> {
     if seen.confirms {
         say("this also confirms the node: sensitive values scoped to its name then apply to it");
     }
-    values(session, &seen.values, seen.values_total, seen.not_looked_at, needs_word)
+    values(session, &seen.values, seen.values_total, seen.not_looked_at, needs_word)?;
+    refused(&seen.refusal)
+}
+
+/// Says why it would be refused; the exit code says so too.
+pub fn refused(refusal: &str) -> Result<()> {
+    if refusal.is_empty() {
+        return Ok(());
+    }
+    say(&format!("it would be refused: {refusal}"));
+    Err(Failure::negative())
 }
 
 /// The nodes that would get something else, and what of them do not simply take it.

@@ -106,7 +106,7 @@ async fn preview_set(session: &mut Session, publication: v1::Publication) -> Res
         affected.lines().iter().for_each(|line| say(line));
         preview::values(session, &seen.values, seen.values_total, seen.not_looked_at, false)?;
     }
-    if seen.problem.is_empty() { Ok(()) } else { Err(Failure::negative()) }
+    if seen.problem.is_empty() { preview::refused(&seen.refusal) } else { Err(Failure::negative()) }
 }
 
 /// Names what nodes do not get, because it was deleted or for want of a release.

@@ -60,6 +60,16 @@ pub async fn audience_keys_of(database: &impl Database, publication: Publication
         .collect()
 }
 
+/// Forgets the keys of a publication.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn audience_keys_delete(tx: &Tx, publication: PublicationId) -> Result<()> {
+    let keys = audience_key::Entity::delete_many();
+    keys.filter(audience_key::Column::Publication.eq(publication.to_string())).exec(tx.connection()).await?;
+    Ok(())
+}
+
 pub async fn audience_key_create(tx: &Tx, record: &AudienceKeyRecord) -> Result<()> {
     let row = audience_key::ActiveModel {
         audience: Set(record.audience.to_string()),

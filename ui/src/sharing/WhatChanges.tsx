@@ -10,6 +10,9 @@ import { ValueLines } from "./ValueChanges";
 
 type Change = PreviewChangeRequest["change"];
 
+/** What would be refused without a person's word. */
+export const ASKS_FIRST = "This lets more nodes read sensitive values: you will be asked to confirm that.";
+
 /** A pause in typing after which it is asked. */
 const PAUSE_MS = 250;
 
@@ -31,7 +34,7 @@ export function WhatChanges({ change }: { change: Change }) {
 
 function Answered({ of, isJoin }: { of: PreviewChangeResponse; isJoin: boolean }) {
   const lines = isJoin ? newcomerWords(of.offered) : nodesWords(of);
-  if (lines.length === 0 && of.valuesTotal === 0n) {
+  if (lines.length === 0 && of.valuesTotal === 0n && of.refusal === "") {
     return isJoin ? <>Nothing is published to a node that joins with these settings.</> : <>Published content would not change for any node.</>;
   }
   return (
@@ -40,6 +43,7 @@ function Answered({ of, isJoin }: { of: PreviewChangeResponse; isJoin: boolean }
         <li key={line}>{line}</li>
       ))}
       <ValueLines of={of} />
+      {of.refusal ? <li>{ASKS_FIRST}</li> : null}
     </ul>
   );
 }

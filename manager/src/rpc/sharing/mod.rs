@@ -306,10 +306,10 @@ impl Sharing for Admin {
         &self,
         request: Request<v1::PreviewPublicationRequest>,
     ) -> Result<Response<v1::PreviewPublicationResponse>, Status> {
-        caller(&request)?;
+        let caller = caller(&request)?;
         let publication = request.into_inner().publication;
         let wish = publication_wish(v1::SavePublicationRequest { publication, ..Default::default() });
-        let seen = preview::publication::preview(&self.0, &wish.map_err(status)?).await.map_err(status)?;
+        let seen = preview::publication::preview(&self.0, &caller, &wish.map_err(status)?).await.map_err(status)?;
         Ok(Response::new(v1::PreviewPublicationResponse {
             nodes: seen.nodes as u64,
             gained: seen.gained as u64,
@@ -320,6 +320,7 @@ impl Sharing for Admin {
             changed: seen.foreseen.nodes as u64,
             cordoned: seen.foreseen.cordoned as u64,
             own_edits: seen.foreseen.own_edits as u64,
+            refusal: seen.foreseen.refusal.unwrap_or_default(),
             values_total: seen.foreseen.values.total,
             not_looked_at: seen.foreseen.values.not_looked_at,
             values: seen.foreseen.values.listed.into_iter().map(convert::value_change).collect(),
@@ -330,15 +331,16 @@ impl Sharing for Admin {
         &self,
         request: Request<v1::PreviewChangeRequest>,
     ) -> Result<Response<v1::PreviewChangeResponse>, Status> {
-        caller(&request)?;
+        let caller = caller(&request)?;
         let planned = planned(request.into_inner().change).map_err(status)?;
-        let seen = preview::foresee(&self.0, &planned).await.map_err(status)?;
+        let seen = preview::foresee(&self.0, &caller, &planned).await.map_err(status)?;
         Ok(Response::new(v1::PreviewChangeResponse {
             nodes: seen.nodes as u64,
             cordoned: seen.cordoned as u64,
             own_edits: seen.own_edits as u64,
             offered: seen.offered.into_iter().map(|(kind, count)| (kind.to_string(), count as u64)).collect(),
             confirms: seen.confirms,
+            refusal: seen.refusal.unwrap_or_default(),
             values_total: seen.values.total,
             not_looked_at: seen.values.not_looked_at,
             values: seen.values.listed.into_iter().map(convert::value_change).collect(),

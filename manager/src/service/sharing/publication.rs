@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::history::{find, load};
 use super::secret::secret_of;
-use super::{membership, offer, reach};
+use super::{membership, offer, reach, secret};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
@@ -208,7 +208,7 @@ fn items_of<'a>(publications: impl Iterator<Item = &'a PublicationRecord>) -> BT
 }
 
 /// Staying at an old version brings its scopes and its sealed values back.
-async fn check_pins(
+pub(super) async fn check_pins(
     tx: &Tx,
     caller: &Caller,
     record: &PublicationRecord,
@@ -334,6 +334,7 @@ pub async fn delete(services: &Services, caller: &Caller, name: &str, expected: 
     let record = all.iter().find(|publication| publication.name == name);
     let record = record.ok_or_else(|| Error::not_found("publication", name))?;
     expect(Some(record), expected)?;
+    secret::withdraw_keys(services, &mut tx, record).await?;
     let audience = Audience::Publication(record.id);
     let mut audiences = scopes_of(&tx, &audience).await?;
     audiences.push(audience);

@@ -213,6 +213,14 @@ pub fn readable(sealed: &[Sealed], node: &NodeRecord) -> BTreeSet<SecretId> {
     own.flat_map(|one| one.versions.iter().copied()).collect()
 }
 
+/// The text of a refusal for want of the word; any other error is one.
+///
+/// # Errors
+/// It is no such refusal.
+pub fn refusal_or(error: Error) -> Result<Option<String>> {
+    if error.reason == "WIDENS_SECRET" { Ok(Some(error.text)) } else { Err(error) }
+}
+
 /// Refuses a change of a node that brings it sealed values it could not read before, unless the caller has said so.
 ///
 /// # Errors

@@ -14,7 +14,9 @@ use super::history::{Loaded, find, load};
 use super::{JOB_FORKS, offer, reach};
 use crate::error::{Error, Result};
 use crate::service::{Caller, Services};
-use crate::store::sharing::{ReleaseRecord, ResourceState, release_create, release_list, resource_update};
+use crate::store::sharing::{
+    ReleaseRecord, ResourceRecord, ResourceState, release_create, release_list, resource_update,
+};
 use crate::store::{Database, Tx};
 
 /// What is to be released.
@@ -85,16 +87,42 @@ pub async fn release(
         check_beneath(&loaded, caller)?;
     }
     let revision = chosen(&tx, &loaded, revision).await?;
-    // An older state may have been for more nodes than what counts now.
-    if let Some(body) = loaded.body(&tx, revision).await? {
-        let agreed = reach::agreed(&tx, &loaded).await?;
-        reach::check(&tx, &loaded, &agreed, &body, &BTreeSet::new(), caller).await?;
-    }
+    check_older(&tx, caller, &loaded, revision).await?;
     loaded.expect_head(expected)?;
     let before = loaded.record.released;
     let release = release_in(services, caller, &mut tx, &mut loaded, version, revision).await?;
     let sequence = tx.commit().await?;
     Ok(Released { is_new: before != Some((release.version, release.revision)), loaded, release, sequence })
+}
+
+/// An older state may have been for more nodes than what counts now.
+async fn check_older(tx: &Tx, caller: &Caller, loaded: &Loaded, revision: RevisionId) -> Result<()> {
+    let Some(body) = loaded.body(tx, revision).await? else { return Ok(()) };
+    let agreed = reach::agreed(tx, loaded).await?;
+    reach::check(tx, loaded, &agreed, &body, &BTreeSet::new(), caller).await
+}
+
+/// What a release would be refused for where it lets more nodes read sealed values.
+///
+/// # Errors
+/// Names the values and the nodes that would gain them.
+pub(super) async fn check_reach(
+    tx: &Tx,
+    caller: &Caller,
+    loaded: &Loaded,
+    (version, revision): (Version, RevisionId),
+) -> Result<()> {
+    check_older(tx, caller, loaded, revision).await?;
+    if !comes_back(tx, loaded).await? {
+        return Ok(());
+    }
+    let record = ResourceRecord { released: Some((version, revision)), ..loaded.record.clone() };
+    reach::check_back(tx, &load(tx, record).await?, caller).await
+}
+
+/// Whether nothing is released any more that was.
+async fn comes_back(tx: &Tx, loaded: &Loaded) -> Result<bool> {
+    Ok(loaded.record.released.is_none() && !release_list(tx, loaded.record.id).await?.is_empty())
 }
 
 /// The revision that was named, or the head.
@@ -249,7 +277,7 @@ pub(super) async fn release_in(
         }
     }
     let release = ReleaseRecord { version, revision, at_ms: caller.now.0, released_by: caller.name.clone() };
-    let comes_back = loaded.record.released.is_none() && !release_list(tx, loaded.record.id).await?.is_empty();
+    let comes_back = comes_back(tx, loaded).await?;
     release_create(tx, loaded.record.id, &release).await?;
     loaded.record.released = Some((version, revision));
     if comes_back {

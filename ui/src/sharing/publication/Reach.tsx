@@ -6,7 +6,7 @@ import { api } from "../../api/client";
 import type { PreviewPublicationResponse } from "../../api/generated/atoll/v1/sharing_pb";
 import { Note, ProblemNote } from "../../ui/feedback";
 import { ValueLines } from "../ValueChanges";
-import { nodesWords } from "../WhatChanges";
+import { ASKS_FIRST, nodesWords } from "../WhatChanges";
 import { publicationOf, reachWords, type Wish, whyNotSaved } from "./wish";
 
 const PAUSE_MS = 250;
@@ -58,6 +58,7 @@ function Answered({ of }: { of: PreviewPublicationResponse }) {
         </ul>
       ) : null}
       {of.problem ? <Note title="It cannot be saved as it is">{sentence(of.problem)}</Note> : null}
+      {of.refusal ? <p className="form-notice">{ASKS_FIRST}</p> : null}
     </>
   );
 }

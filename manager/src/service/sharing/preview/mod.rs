@@ -18,8 +18,8 @@ use super::gets::{Gets, Own, Receiver, own_edits};
 use super::history::{Loaded, find, load};
 use super::{reach, release};
 use crate::error::Result;
-use crate::service::Services;
 use crate::service::fleet::{join_token, node};
+use crate::service::{Caller, Services};
 use crate::store::Database;
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{PublicationRecord, publication_list};
@@ -49,20 +49,23 @@ pub struct Foreseen {
     /// The node counts as the server of its name from then on, and did not before.
     pub confirms: bool,
     pub values: ValueChanges,
+    /// Why it would be refused without the explicit word.
+    pub refusal: Option<String>,
 }
 
 /// Says what something would change.
 ///
 /// # Errors
 /// What it is about does not exist, or it could not be done.
-pub async fn foresee(services: &Services, planned: &Planned) -> Result<Foreseen> {
+pub async fn foresee(services: &Services, caller: &Caller, planned: &Planned) -> Result<Foreseen> {
     match planned {
         Planned::DeletePublication { name } => publication::without(services, name).await,
         Planned::Release { kind, resource, revision, version } => {
             let loaded = load(&services.store, find(&services.store, *kind, resource).await?).await?;
             let revision = release::chosen(&services.store, &loaded, revision.as_deref()).await?;
             let version = release::next_version(&services.store, &loaded, *version, revision).await?;
-            of_resource(services, loaded, Some((version, revision))).await
+            let refusal = refusal_of(services, caller, &loaded, (version, revision)).await?;
+            Ok(Foreseen { refusal, ..of_resource(services, loaded, Some((version, revision))).await? })
         }
         Planned::DeleteResource { kind, resource } => {
             let loaded = load(&services.store, find(&services.store, *kind, resource).await?).await?;
@@ -98,6 +101,19 @@ async fn of_node(services: &Services, before: &Receiver, after: &Receiver) -> Re
     let mut values = ValueChanges::default();
     values.compare(&services.store, &mut gets, before, after).await?;
     Ok(Foreseen { nodes: usize::from(values.total > 0), values, ..Foreseen::default() })
+}
+
+/// Why a release would be refused for whom it lets read sealed values.
+async fn refusal_of(
+    services: &Services,
+    caller: &Caller,
+    loaded: &Loaded,
+    released: (Version, RevisionId),
+) -> Result<Option<String>> {
+    // Dropped at the end without a commit: it only reads.
+    let tx = services.store.begin().await?;
+    let checked = release::check_reach(&tx, caller, loaded, released).await;
+    checked.map_or_else(reach::refusal_or, |()| Ok(None))
 }
 
 /// What nodes get, with the sealed values of templates where there are any.

@@ -10,9 +10,10 @@ use super::Foreseen;
 use super::offers::Offers;
 use super::values::ValueChanges;
 use crate::error::{Error, Result};
-use crate::service::Services;
 use crate::service::sharing::gets::{Gets, Receiver, loaded_among, own_edits, sets_among};
-use crate::service::sharing::publication::{Wish, wish_or_problem};
+use crate::service::sharing::publication::{Wish, check_pins, wish_or_problem};
+use crate::service::sharing::reach;
+use crate::service::{Caller, Services};
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{PublicationRecord, publication_list};
 
@@ -36,7 +37,7 @@ pub struct Preview {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn preview(services: &Services, wish: &Wish) -> Result<Preview> {
+pub async fn preview(services: &Services, caller: &Caller, wish: &Wish) -> Result<Preview> {
     let all = publication_list(&services.store).await?;
     let before = all.iter().find(|publication| publication.name == wish.name);
     let (after, problem) = match wish_or_problem(&services.store, wish, &all).await? {
@@ -56,7 +57,13 @@ pub async fn preview(services: &Services, wish: &Wish) -> Result<Preview> {
     let lost = nodes.iter().filter(|node| present.contains(&node.id) && !kept.contains(&node.id));
     let lost: Vec<String> = lost.map(|node| node.name.to_string()).collect();
     let foreseen = match &after {
-        Some(after) => replaced(services, &all, (before, Some(after))).await?,
+        Some(after) => {
+            // Dropped at the end without a commit: it only reads.
+            let tx = services.store.begin().await?;
+            let refusal = check_pins(&tx, caller, after, before).await.map_or_else(reach::refusal_or, |()| Ok(None))?;
+            drop(tx);
+            Foreseen { refusal, ..replaced(services, &all, (before, Some(after))).await? }
+        }
         None => Foreseen::default(),
     };
     Ok(Preview {

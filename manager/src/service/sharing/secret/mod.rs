@@ -23,7 +23,9 @@ use crate::service::Services;
 use crate::store::Tx;
 use crate::store::feed::{document_keys, members_of};
 use crate::store::fleet::{NodeRecord, node_list};
-use crate::store::secret::{AudienceKeyRecord, audience_key_create, audience_keys_of, secret_create, secret_get};
+use crate::store::secret::{
+    AudienceKeyRecord, audience_key_create, audience_keys_delete, audience_keys_of, secret_create, secret_get,
+};
 use crate::store::sharing::{ExceptionRecord, ItemRecord, PublicationRecord, exception_put, resource_get};
 
 /// Replaces every sensitive value in the clear by a reference, and stores the value sealed. One that the writer left
@@ -296,6 +298,16 @@ pub async fn admit_nodes(
         }
     }
     Ok(())
+}
+
+/// Takes the keys of a publication from its nodes, before it is deleted.
+pub async fn withdraw_keys(services: &Services, tx: &mut Tx, publication: &PublicationRecord) -> Result<()> {
+    for record in audience_keys_of(tx, publication.id).await? {
+        for node in members_of(tx, &record.audience).await? {
+            offer::remove(services, tx, Audience::Node(node), DocumentKind::KeyWrap, wrap_key(record.id)).await?;
+        }
+    }
+    audience_keys_delete(tx, publication.id).await
 }
 
 /// What a node keeps of sealed values for its own edits, after it came to stand elsewhere.

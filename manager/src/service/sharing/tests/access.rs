@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atoll_domain::document::Audience;
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::Outcome;
 use atoll_domain::link::replica::EditBase;
@@ -15,6 +16,7 @@ use crate::service::sharing::preview::values::{Access, ValueChanges};
 use crate::service::sharing::preview::{Planned, foresee, publication};
 use crate::service::sharing::required;
 use crate::service::sharing::variable::{Asked, effective_variables};
+use crate::store::feed::document_keys;
 use crate::testing::{TestManager, TestNode};
 
 const SET: Kind = Kind::VariableSet;
@@ -98,14 +100,16 @@ impl Fleet {
 
     async fn release(&mut self, kind: Kind, name: &str, what: &str) {
         let planned = Planned::Release { kind, resource: name.to_owned(), revision: None, version: None };
-        let (before, said) = (self.reads(), foresee(&self.manager.services, &planned).await.unwrap().values);
+        let (before, said) =
+            (self.reads(), foresee(&self.manager.services, &self.manager.caller, &planned).await.unwrap().values);
         self.manager.release(kind, name).await.unwrap();
         self.agrees(&before, &said, what).await;
     }
 
     async fn publish(&mut self, name: &str, group: &str, mode: EditMode, item: (Kind, &str, Option<&str>)) {
         let wish = self.manager.wish(name, group, 9, mode, &[item]);
-        let said = publication::preview(&self.manager.services, &wish).await.unwrap().foreseen.values;
+        let said =
+            publication::preview(&self.manager.services, &self.manager.caller, &wish).await.unwrap().foreseen.values;
         let before = self.reads();
         self.manager.publish(name, group, 9, mode, &[item]).await;
         self.agrees(&before, &said, name).await;
@@ -124,7 +128,8 @@ impl Fleet {
 
     async fn delete(&mut self, name: &str) {
         let planned = Planned::DeletePublication { name: name.to_owned() };
-        let (before, said) = (self.reads(), foresee(&self.manager.services, &planned).await.unwrap().values);
+        let (before, said) =
+            (self.reads(), foresee(&self.manager.services, &self.manager.caller, &planned).await.unwrap().values);
         crate::service::sharing::publication::delete(&self.manager.services, &self.manager.caller, name, "*")
             .await
             .unwrap();
@@ -145,6 +150,10 @@ async fn what_does_not_win_on_a_node_can_be_read_there_and_is_said_so() {
     fleet.label(1, "staging").await;
     fleet.delete("high").await;
     fleet.delete("low").await;
+    for node in &fleet.nodes {
+        let keys = document_keys(&fleet.manager.services.store, &Audience::Node(node.id)).await.unwrap();
+        assert!(keys.is_empty(), "no key stays behind: {keys:?}");
+    }
 }
 
 #[tokio::test]
@@ -185,12 +194,35 @@ async fn an_edit_that_is_part_of_the_release_goes_on_no_longer() {
     let base = fleet.manager.loaded(SET, "S").await.shown().unwrap().to_string();
     fleet.manager.write_from(SET, &set(&draft), Some(base), false).await.unwrap();
     let planned = || Planned::Release { kind: SET, resource: "S".to_owned(), revision: None, version: None };
-    let seen = foresee(&fleet.manager.services, &planned()).await.unwrap();
+    let seen = foresee(&fleet.manager.services, &fleet.manager.caller, &planned()).await.unwrap();
     assert_eq!((seen.nodes, seen.own_edits), (3, 0), "nobody goes on with an edit of their own");
     let of_a: Vec<&str> = seen.values.listed.iter().filter(|one| one.node == "a").map(|one| &*one.name).collect();
     assert_eq!(of_a, ["B", "K", "N"]);
     fleet.release(SET, "S", "with the edit").await;
     assert_eq!(fleet.reads()["a"], ["N".to_owned()].into());
+}
+
+#[tokio::test]
+async fn what_needs_the_word_says_so_beforehand() {
+    let fleet = Fleet::start().await;
+    let manager = &fleet.manager;
+    // Everybody reads it by the second release, and production alone by the third.
+    let base = [plain("A", "1"), plain("B", "1"), secret("N", &json!({}))];
+    manager.written(SET, &set(&base)).await;
+    manager.written(SET, &set(&[base[0].clone(), base[1].clone(), left(secret("N", &production()))])).await;
+    manager.node("new", "/eu/test", &[]).await;
+    let wish = |version| manager.wish("pin", "/eu/test", 9, EditMode::Propose, &[(SET, "S", Some(version))]);
+    let said = async |version| {
+        publication::preview(&manager.services, &manager.caller, &wish(version)).await.unwrap().foreseen.refusal
+    };
+    assert_eq!(said("1.0.2").await, None);
+    let refusal = said("1.0.1").await.unwrap();
+    assert!(refusal.contains("--widen") && refusal.contains("new"), "{refusal}");
+    let second = manager.loaded(SET, "S").await.resolve(&manager.services.store, "1.0.1").await.unwrap().to_string();
+    let planned = |revision| Planned::Release { kind: SET, resource: "S".to_owned(), revision, version: None };
+    let said = async |revision| foresee(&manager.services, &manager.caller, &planned(revision)).await.unwrap().refusal;
+    assert_eq!(said(None).await, None);
+    assert!(said(Some(second)).await.unwrap().contains("--widen"));
 }
 
 #[tokio::test]

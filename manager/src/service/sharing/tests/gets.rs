@@ -72,7 +72,7 @@ async fn a_fleet() -> TestManager {
 }
 
 async fn foreseen(manager: &TestManager, planned: Planned) -> (usize, Vec<String>) {
-    let seen = foresee(&manager.services, &planned).await.unwrap();
+    let seen = foresee(&manager.services, &manager.caller, &planned).await.unwrap();
     assert_eq!((seen.values.total, seen.values.not_looked_at), (seen.values.listed.len() as u64, 0));
     (seen.nodes, words(&seen.values))
 }
@@ -87,11 +87,11 @@ async fn a_publication_says_beforehand_which_values_and_secrets_it_brings_and_ta
     manager.node("one", "/", &[("environment", "production")]).await;
     manager.node("two", "/", &[("environment", "staging")]).await;
     let wish = manager.wish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]);
-    let seen = publication::preview(&manager.services, &wish).await.unwrap();
+    let seen = publication::preview(&manager.services, &manager.caller, &wish).await.unwrap();
     let brought = ["one Password: nothing -> (sealed)", "one Region: nothing -> eu", "two Region: nothing -> eu"];
     assert_eq!((words(&seen.foreseen.values), seen.problem), (lines(&brought), None));
     manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
-    let seen = publication::preview(&manager.services, &wish).await.unwrap();
+    let seen = publication::preview(&manager.services, &manager.caller, &wish).await.unwrap();
     assert_eq!(words(&seen.foreseen.values), lines(&[]), "it is so already");
     let taken = ["one Password: (sealed) -> nothing", "one Region: eu -> nothing", "two Region: eu -> nothing"];
     let (nodes, words) = foreseen(&manager, Planned::DeletePublication { name: "all".to_owned() }).await;
@@ -159,7 +159,7 @@ async fn who_takes_it_later_or_goes_on_with_an_edit_is_counted_beforehand() {
         variable::NewValue { name: "Zone".to_owned(), scope: WishedScope::default(), value, message: String::new() };
     variable::set(&manager.services, &manager.caller, "web", new).await.unwrap();
     let counts = async |planned: &Planned| {
-        let seen = foresee(&manager.services, planned).await.unwrap();
+        let seen = foresee(&manager.services, &manager.caller, planned).await.unwrap();
         (seen.nodes, seen.cordoned, seen.own_edits)
     };
     let release = Planned::Release { kind: SET, resource: "web".to_owned(), revision: None, version: None };
@@ -189,7 +189,7 @@ async fn what_a_newcomer_is_offered_and_whom_a_name_confirms_is_said_beforehand(
     manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
     let joins = async |group: &str| {
         let planned = Planned::Join { group: group.parse().unwrap(), labels: Default::default(), name: None };
-        foresee(&manager.services, &planned).await.unwrap().offered
+        foresee(&manager.services, &manager.caller, &planned).await.unwrap().offered
     };
     manager.node("one", "/eu", &[]).await;
     assert_eq!(joins("/eu").await, [(SET, 1), (Kind::StepTemplate, 1)].into());
@@ -197,7 +197,7 @@ async fn what_a_newcomer_is_offered_and_whom_a_name_confirms_is_said_beforehand(
 
     let confirms = async |node: &str| {
         let planned = Planned::Rename { node: node.to_owned(), name: "db-1".parse().unwrap() };
-        foresee(&manager.services, &planned).await.unwrap().confirms
+        foresee(&manager.services, &manager.caller, &planned).await.unwrap().confirms
     };
     manager.unconfirmed("two", "/").await;
     assert_eq!((confirms("one").await, confirms("two").await), (false, true));
@@ -236,7 +236,7 @@ async fn a_version_that_is_released_and_a_lock_are_foreseen_too() {
     let brought = lines(&["waits Password: nothing -> (sealed)", "waits Region: nothing -> eu"]);
     assert_eq!(foreseen(&manager, release("8.0.0")).await, (1, brought));
     assert_eq!(foreseen(&manager, release("")).await, (0, lines(&[])));
-    let refused = foresee(&manager.services, &release("0.0.1")).await.unwrap_err();
+    let refused = foresee(&manager.services, &manager.caller, &release("0.0.1")).await.unwrap_err();
     assert_eq!(refused.reason, "VERSION_NOT_HIGHER");
 
     // A lock changes what those run who have edited it, and nobody else.
@@ -248,7 +248,7 @@ async fn a_version_that_is_released_and_a_lock_are_foreseen_too() {
     edited.sync(&manager).await;
     let preview = async |mode: EditMode| {
         let wish = manager.wish("next", "/", 9, mode, &[(SET, "web", None)]);
-        let seen = publication::preview(&manager.services, &wish).await.unwrap().foreseen;
+        let seen = publication::preview(&manager.services, &manager.caller, &wish).await.unwrap().foreseen;
         (seen.nodes, seen.own_edits, words(&seen.values))
     };
     assert_eq!(preview(EditMode::Fork).await, (0, 0, lines(&[])));
