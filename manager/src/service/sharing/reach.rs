@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::{RevisionId, SecretId};
-use atoll_domain::secret::{Widened, foreign_references, placed_references, widened};
+use atoll_domain::secret::{Widened, foreign_references, placed_references, references, widened};
 use atoll_domain::sharing::three_way::readable as readable_path;
 use serde_json::Value;
 
@@ -117,13 +117,21 @@ pub(super) async fn check_back(tx: &Tx, loaded: &Loaded, caller: &Caller) -> Res
     if caller.words.widen {
         return Ok(());
     }
+    // What was never released has just been given, together with its scope.
+    let mut known_before: BTreeSet<SecretId> = BTreeSet::new();
+    let now = loaded.record.released.map(|(version, _)| version);
+    for release in release_list(tx, loaded.record.id).await?.iter().filter(|one| Some(one.version) != now) {
+        let body = loaded.body(tx, release.revision).await?;
+        known_before.extend(body.iter().flat_map(references).map(|(_, version)| version));
+    }
     let nodes = node_list(tx).await?;
     let (mut values, mut gaining) = (BTreeSet::new(), BTreeSet::new());
     for publication in publication_list(tx).await? {
         let Some(item) = publication.items.iter().find(|item| item.resource == loaded.record.id) else { continue };
         let Some((_, revision)) = offer::offered(tx, loaded, &item.policy).await? else { continue };
         let Some(body) = loaded.body(tx, revision).await? else { continue };
-        let placed = placed_references(loaded.record.kind, &body);
+        let mut placed = placed_references(loaded.record.kind, &body);
+        placed.retain(|(_, _, version)| known_before.contains(version));
         for node in nodes.iter().filter(|node| publication.selector.matches(&node.group, &node.labels)) {
             let comes: Vec<_> = placed.iter().filter(|(_, scope, _)| is_meant_for(scope, node)).collect();
             let known = could_read(tx, node.id, comes.iter().map(|(_, _, version)| *version).collect()).await?;

@@ -397,6 +397,15 @@ async fn what_comes_back_after_its_deletion_comes_to_those_who_could_read_it_and
     }
     assert_eq!((reads(&inside), reads(&outside)), (["hunter2".to_owned()].into(), ["hunter2".to_owned()].into()));
     assert!(reads(&bystander).contains("old"));
+    // A value that is given together with its scope asks nobody, whatever came before.
+    publication::delete(&manager.services, &manager.caller, "pin", "*").await.unwrap();
+    manager.delete(SET, "db").await;
+    manager.roll_back(SET, "db", newest).await.unwrap();
+    let shown = manager.loaded(SET, "db").await.shown().unwrap().to_string();
+    manager.write_from(SET, &set(&json!({}), &json!("fresh"), "1"), Some(shown), false).await.unwrap();
+    back(&manager, false).await.unwrap();
+    bystander.sync(&manager).await;
+    assert_eq!(reads(&bystander), ["fresh".to_owned()].into());
 }
 
 #[tokio::test]
