@@ -316,3 +316,51 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, redb::Error> {
 fn corrupted(error: impl ToString) -> redb::Error {
     redb::Error::Corrupted(error.to_string())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::*;
+
+    fn edit_of(size_bytes: usize) -> Vec<Write> {
+        let resource = ResourceId(uuid::Uuid::nil());
+        let body = Some(serde_json::json!({ "text": "x".repeat(size_bytes) }));
+        let revision = atoll_domain::id::Digest::of(&size_bytes.to_be_bytes());
+        let content = Content::new(revision, body, None, false, atoll_domain::time::Timestamp(0));
+        vec![Write::PutContent(resource, size_bytes as u64, Box::new(content))]
+    }
+
+    fn stored(store: &Store) -> usize {
+        let opened = store.lock();
+        let table = opened.as_ref().unwrap().begin_read().unwrap().open_table(TRAIL).unwrap();
+        table.iter().unwrap().count()
+    }
+
+    /// Files of this process may be no larger, as on a full disk: every test is a process of its own.
+    fn limit_files(size_bytes: Option<u64>) {
+        setrlimit(Resource::Fsize, Rlimit { current: size_bytes, maximum: None }).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_store_takes_changes_again_after_the_disk_has_failed() {
+        /// A write beyond the limit: without somebody who hears of it the process would end (setrlimit(2)).
+        const SIGXFSZ: i32 = 25;
+        let _heard = signal(SignalKind::from_raw(SIGXFSZ)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        store.commit(&edit_of(1)).unwrap();
+        let size_bytes = std::fs::metadata(directory.path().join(Store::FILE)).unwrap().len();
+        limit_files(Some(size_bytes));
+        for _ in 0..2 {
+            let refused = store.commit(&edit_of(8 << 20)).unwrap_err();
+            assert!(refused.is_temporary(), "{refused}");
+        }
+        limit_files(None);
+        store.commit(&edit_of(8 << 20)).unwrap();
+        assert_eq!(stored(&store), 2);
+        drop(store);
+        assert_eq!(stored(&Store::open(directory.path()).unwrap()), 2, "and it is on the disk");
+    }
+}

@@ -229,4 +229,13 @@ async fn what_was_made_from_one_resource_is_no_edit_of_another() {
     let refused = one.edit_of(Some(id), KIND, opened(&one), &template("2", "1", "one\n"));
     assert!(matches!(&refused, Err(EditError::OfAnother { other, .. }) if other == "T"), "{refused:?}");
     assert!(manager.forks().await.is_empty());
+    // Nor where what it was made from is gone, and something new has its name.
+    let old = opened(&one);
+    manager.delete(KIND, "T").await;
+    manager.written(KIND, &template("1", "1", "a new one\n")).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
+    one.sync(&manager).await;
+    let new = manager.loaded(KIND, "T").await.record.id;
+    let refused = one.edit_of(Some(new), KIND, old, &template("2", "1", "one\n"));
+    assert!(matches!(&refused, Err(EditError::OfAnother { other, .. }) if other == "T"), "{refused:?}");
 }
