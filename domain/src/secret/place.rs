@@ -39,15 +39,15 @@ pub fn seal_sensitive(
     body
 }
 
-/// Places of a template at which a plain text stands that is meant to be sensitive: the default of a parameter that is typed as
-/// a password, or the place of a sealed value in what it was written from. Somebody who types a password over a sealed one does
-/// not mean it for everybody.
+/// Places of a template at which a plain text was written that is meant to be sensitive: where a sealed value stood, or over the
+/// default of a parameter that is a password. Somebody who types a password over a sealed one does not mean it for everybody.
+/// What a template comes with is left as it is: a default that was published with it is no secret any more.
 fn sensitive_texts(before: Option<&Value>, after: &Value) -> Vec<Path> {
-    let bodies = [before, Some(after)].into_iter().flatten();
-    let mut paths: BTreeSet<Path> = bodies.flat_map(password_defaults).collect();
-    paths.extend(before.into_iter().flat_map(sensitive_objects));
-    let holds_text = |path: &Path| path.get(after).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    paths.into_iter().filter(holds_text).collect()
+    let Some(before) = before else { return Vec::new() };
+    let mut paths: BTreeSet<Path> = password_defaults(before).into_iter().chain(password_defaults(after)).collect();
+    paths.extend(sensitive_objects(before));
+    let is_text = |path: &Path| path.get(after).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    paths.into_iter().filter(|path| is_text(path) && path.get(before) != path.get(after)).collect()
 }
 
 /// The places of defaults of parameters that are typed as passwords.
@@ -64,12 +64,10 @@ fn password_defaults(body: &Value) -> Vec<Path> {
 /// Places at which a body holds as plain text what is meant to be sensitive, and what it was made from did not.
 #[must_use]
 pub fn newly_in_the_clear(kind: Kind, before: Option<&Value>, after: &Value) -> Vec<Path> {
-    let mut paths = match kind {
+    match kind {
         Kind::StepTemplate => sensitive_texts(before, after),
         Kind::VariableSet => Vec::new(),
-    };
-    paths.retain(|path| before.and_then(|before| path.get(before)) != path.get(after));
-    paths
+    }
 }
 
 /// Octopus writes a sensitive property or default as `{"HasValue": bool, "NewValue": text or null}`.

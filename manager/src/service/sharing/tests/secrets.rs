@@ -417,7 +417,11 @@ async fn a_password_that_is_typed_over_a_sealed_one_is_nobodys_to_read() {
     };
     let sealed = |text: &str| json!({"HasValue": true, "NewValue": text});
     let manager = TestManager::start().await;
-    // An administrator who writes the default of a password as plain text means a password.
+    // What a template comes with is as public as it was. Who writes over it means a password.
+    manager.written(TEMPLATE, &template(&sealed("hunter1"), &json!("guest"), "1")).await;
+    assert_eq!(manager.released(TEMPLATE, "T").await["Parameters"][0]["DefaultValue"], "guest");
+    manager.written(TEMPLATE, &template(&sealed("hunter1"), &json!("guest"), "0")).await;
+    assert_eq!(manager.released(TEMPLATE, "T").await["Parameters"][0]["DefaultValue"], "guest");
     manager.written(TEMPLATE, &template(&sealed("hunter1"), &json!("hunter2"), "1")).await;
     manager.publish("all", "/", 0, EditMode::WriteThrough, &[(TEMPLATE, "T", None)]).await;
     let (mut one, mut other) = (manager.node("one", "/", &[]).await, manager.node("other", "/", &[]).await);
