@@ -264,13 +264,13 @@ async fn what_applies_on_a_node_is_what_it_runs() {
     manager.publish("waits", "/", 9, EditMode::Propose, &[(SET, "web", Some("8.0.0"))]).await;
     let mut node = manager.node("one", "/", &[]).await;
     node.sync(&manager).await;
-    let region = async || {
+    let applies = async |name: &str| {
         let asked = variable::Asked { set: Some("web".to_owned()), node: Some("one".to_owned()), ..Default::default() };
         let views = variable::effective_variables(&manager.services, &asked).await.unwrap();
-        let found = views.into_iter().find(|view| view.effective.name == "Region");
+        let found = views.into_iter().find(|view| view.effective.name == name);
         found.map(|view| format!("{:?}", view.effective.outcome))
     };
-    assert!(region().await.unwrap().contains("eu"), "the stronger publication has nothing to bring yet");
+    assert!(applies("Region").await.unwrap().contains("eu"), "the stronger publication has nothing to bring yet");
     // Its edit of another value is put together with what is released since.
     let mut own = manager.released(SET, "web").await;
     own["Variables"].as_array_mut().unwrap().push(json!({"Id": "z", "Name": "Zone", "Value": "mine"}));
@@ -281,5 +281,6 @@ async fn what_applies_on_a_node_is_what_it_runs() {
         variable::NewValue { name: "Region".to_owned(), scope: WishedScope::default(), value, message: String::new() };
     variable::set(&manager.services, &manager.caller, "web", new).await.unwrap();
     manager.release(SET, "web").await.unwrap();
-    assert!(region().await.unwrap().contains("us"));
+    assert!(applies("Region").await.unwrap().contains("us"));
+    assert!(applies("Zone").await.unwrap().contains("mine"), "and it goes on with its edit");
 }
