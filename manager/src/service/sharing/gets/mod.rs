@@ -2,9 +2,10 @@
 //!
 //! A node's own edits count as what they are now: whether they merge with what is to come shows when it comes.
 
+mod sealed;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use atoll_domain::fleet::name::{GroupPath, NodeName};
 use atoll_domain::fleet::node::NodeStanding;
@@ -14,16 +15,14 @@ use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective};
 use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::kind::variable_set::variables;
-use atoll_domain::secret::{placed_references, reference};
+use atoll_domain::secret::reference;
 use atoll_domain::sharing::fork::Delivery;
 use atoll_domain::sharing::offer::{EditMode, Version};
-use atoll_domain::sharing::path::Path;
-use atoll_domain::sharing::three_way::readable as readable_path;
 use serde_json::Value;
 
+use self::sealed::{SealedIn, brought, in_publication, readable_here};
 use super::fork::{is_contained, offered_among, what_runs};
 use super::history::{Loaded, load};
-use super::offer;
 use super::secret::kept_values;
 use crate::error::Result;
 use crate::store::Database;
@@ -194,16 +193,7 @@ pub struct Gets {
     counts: Counts,
     bodies: BTreeMap<RevisionId, Option<Value>>,
     /// The sealed values of contents.
-    sealed: BTreeMap<RevisionId, Arc<Vec<Placed>>>,
-}
-
-/// A sealed value in a content.
-#[derive(Debug)]
-struct Placed {
-    path: Path,
-    place: String,
-    scope: Scope,
-    version: SecretId,
+    sealed: SealedIn,
 }
 
 impl Gets {
@@ -336,88 +326,6 @@ impl Gets {
         let templates = loaded_among(database, Kind::StepTemplate, &carried).await?;
         Ok(self.with_templates(templates))
     }
-}
-
-type SealedIn = BTreeMap<RevisionId, Arc<Vec<Placed>>>;
-
-/// The sealed values of what publications bring of a resource to a node, the ones that do not win there included: a node holds
-/// all of them.
-async fn brought(
-    database: &impl Database,
-    loaded: &Loaded,
-    publications: &[PublicationRecord],
-    known: &mut SealedIn,
-    who: &Receiver,
-) -> Result<Vec<Arc<Vec<Placed>>>> {
-    let mut all = Vec::new();
-    for publication in publications.iter().filter(|one| one.selector.matches(&who.group, &who.labels)) {
-        all.extend(in_publication(database, loaded, publication, known).await?);
-    }
-    Ok(all)
-}
-
-async fn in_publication(
-    database: &impl Database,
-    loaded: &Loaded,
-    publication: &PublicationRecord,
-    known: &mut SealedIn,
-) -> Result<Option<Arc<Vec<Placed>>>> {
-    let Some(item) = publication.items.iter().find(|item| item.resource == loaded.record.id) else { return Ok(None) };
-    let Some((_, revision)) = offer::offered(database, loaded, &item.policy).await? else { return Ok(None) };
-    if let Some(sealed) = known.get(&revision) {
-        return Ok(Some(Arc::clone(sealed)));
-    }
-    let body = loaded.body(database, revision).await?;
-    let placed = body.iter().flat_map(|body| {
-        let shown = |path: Path| {
-            let place = match loaded.record.kind {
-                Kind::VariableSet => name_at(body, &path),
-                Kind::StepTemplate => None,
-            };
-            (place.unwrap_or_else(|| readable_path(&path, &[body]).to_string()), path)
-        };
-        placed_references(loaded.record.kind, body).into_iter().map(move |(path, scope, version)| {
-            let (place, path) = shown(path);
-            Placed { path, place, scope, version }
-        })
-    });
-    let sealed = Arc::new(placed.collect());
-    known.insert(revision, Arc::clone(&sealed));
-    Ok(Some(sealed))
-}
-
-/// The name of the variable whose value stands at a path.
-fn name_at(body: &Value, path: &Path) -> Option<String> {
-    let variable = Path(path.0.split_last()?.1.to_vec());
-    variable.get(body)?.get("Name")?.as_str().map(str::to_owned)
-}
-
-/// The sealed values that a node can read of a set of which it runs an edit of its own: what publications bring, and what it
-/// keeps for its edit because nobody has taken it from the node.
-async fn readable_here(
-    database: &impl Database,
-    set: &Loaded,
-    publications: &[PublicationRecord],
-    known: &mut SealedIn,
-    who: &Receiver,
-    (runs, body): (RevisionId, Option<Value>),
-) -> Result<BTreeSet<SecretId>> {
-    let mut readable = BTreeSet::new();
-    let mut taken: BTreeSet<Path> = BTreeSet::new();
-    for sealed in brought(database, set, publications, known, who).await? {
-        readable.extend(sealed.iter().filter(|one| who.is_meant(&one.scope)).map(|one| one.version));
-        taken.extend(sealed.iter().filter(|one| !who.is_meant(&one.scope)).map(|one| one.path.clone()));
-    }
-    let body = match body {
-        Some(body) => Some(body),
-        None => set.body(database, runs).await?,
-    };
-    for (path, scope, version) in body.iter().flat_map(|body| placed_references(Kind::VariableSet, body)) {
-        if who.own.kept.contains(&version) && who.is_meant(&scope) && !taken.contains(&path) {
-            readable.insert(version);
-        }
-    }
-    Ok(readable)
 }
 
 /// What a node runs where it is offered something and may have an edit of its own. An edit that is part of what is offered by
