@@ -108,7 +108,8 @@ impl Store {
         let mut opened = self.lock();
         let database = match opened.take() {
             Some(database) => database,
-            None => Database::create(&self.path).map_err(|error| NodeError::Storage(error.to_string()))?,
+            // Never begun anew: what is gone with its disk comes back with it.
+            None => Database::open(&self.path).map_err(|error| NodeError::Storage(error.to_string()))?,
         };
         let written = write(&database, change);
         // After a failure of the disk an open file takes no change ever again.

@@ -199,9 +199,11 @@ const ATTEMPTS: usize = 3;
 fn place_free(temporary: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(temporary, path) {
         Ok(()) => fs::remove_file(temporary),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // A file system without hard links.
-        Err(_) => fs::rename(temporary, path),
+        // A file system without hard links (link(2)).
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {
+            fs::rename(temporary, path)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -23,9 +23,8 @@ pub fn seal_sensitive(
 ) -> Value {
     match kind {
         Kind::StepTemplate => {
-            for path in sensitive_texts(parent, &body) {
-                let text = path.get(&body).cloned();
-                path.put(&mut body, Some(json!({ "HasValue": true, "NewValue": text })));
+            if let Some(parent) = parent {
+                body = typed_over(kind, body, parent);
             }
             for path in sensitive_objects(&body) {
                 let before = parent.and_then(|parent| path.get(parent)).and_then(reference);
@@ -48,6 +47,16 @@ fn sensitive_texts(before: Option<&Value>, after: &Value) -> Vec<Path> {
     paths.extend(sensitive_objects(before));
     let is_text = |path: &Path| path.get(after).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     paths.into_iter().filter(|path| is_text(path) && path.get(before) != path.get(after)).collect()
+}
+
+/// Makes a sensitive value of each plain text that stands where another body has a sensitive one.
+#[must_use]
+pub fn typed_over(kind: Kind, mut body: Value, other: &Value) -> Value {
+    for path in newly_in_the_clear(kind, Some(other), &body) {
+        let text = path.get(&body).cloned();
+        path.put(&mut body, Some(json!({ "HasValue": true, "NewValue": text })));
+    }
+    body
 }
 
 /// The places of defaults of parameters that are typed as passwords.

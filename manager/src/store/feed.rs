@@ -1,6 +1,6 @@
 //! The feed as rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_domain::document::{Audience, Lane};
 use atoll_domain::id::{NodeId, ResourceId, RevisionId};
@@ -215,6 +215,19 @@ pub async fn rows_of_keys<'a>(
         Ok(RowRecord { audience: stored("audience", &audience)?, key, sequence: unsigned(sequence), is_deleted })
     };
     rows.into_iter().map(read).collect()
+}
+
+/// Of some keys those that a document of any audience has or had.
+pub async fn known_keys(database: &impl Database, keys: impl Iterator<Item = String>) -> Result<BTreeSet<String>> {
+    use feed_row::Column::Key;
+    let rows: Vec<String> = feed_row::Entity::find()
+        .select_only()
+        .column(Key)
+        .filter(Key.is_in(keys))
+        .into_tuple()
+        .all(database.connection())
+        .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The audiences a node is in.

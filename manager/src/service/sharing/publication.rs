@@ -194,6 +194,7 @@ pub async fn save(services: &Services, caller: &Caller, wish: Wish) -> Result<Pu
     membership::refresh_publication(&mut tx, &record).await?;
     offer::refresh_publication(services, &mut tx, &record).await?;
     check_pins(&tx, caller, &record, before).await?;
+    check_policies(&tx, caller, &record, before).await?;
     let carried = items_of(before.into_iter().chain([&record]));
     let forks = fork_list(&tx).await?;
     membership::queue_forks(&mut tx, forks, |resource| carried.contains(&resource));
@@ -224,6 +225,28 @@ pub(super) async fn check_pins(
         let Some(body) = loaded.body(tx, revision).await? else { continue };
         let agreed = reach::agreed(tx, &loaded).await?;
         reach::check(tx, &loaded, &agreed, &body, &BTreeSet::new(), caller).await?;
+    }
+    Ok(())
+}
+
+/// Another version of what a publication brings already may bring sealed values back that it had ceased to bring. Whom it
+/// reaches for the first time is another matter, and foreseen.
+pub(super) async fn check_policies(
+    tx: &Tx,
+    caller: &Caller,
+    record: &PublicationRecord,
+    before: Option<&PublicationRecord>,
+) -> Result<()> {
+    let Some(before) = before else { return Ok(()) };
+    for item in &record.items {
+        let is_changed = |known: &&ItemRecord| known.resource == item.resource && known.policy != item.policy;
+        if !before.items.iter().any(|known| is_changed(&known)) {
+            continue;
+        }
+        let Some(resource) = resource_get(tx, item.resource).await? else { continue };
+        let loaded = load(tx, resource).await?;
+        let known = reach::brought(tx, &loaded, std::slice::from_ref(before)).await?;
+        reach::check_back(tx, &loaded, &known, std::slice::from_ref(record), caller).await?;
     }
     Ok(())
 }

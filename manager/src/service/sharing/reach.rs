@@ -1,16 +1,18 @@
 //! Who can read which sealed value, and the explicit word that it takes to let more nodes read one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_domain::fleet::node::NodeStanding;
-use atoll_domain::id::{RevisionId, SecretId};
+use atoll_domain::id::{PublicationId, RevisionId, SecretId};
+use atoll_domain::kind::variable_set::scope::Scope;
 use atoll_domain::secret::{Widened, foreign_references, placed_references, references, widened};
+use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::three_way::readable as readable_path;
 use serde_json::Value;
 
 use super::history::Loaded;
 use super::offer;
-use super::secret::{could_read, in_scope, is_meant_for, secret_of};
+use super::secret::{could_read, in_scope, is_meant_for, published_once, secret_of};
 use crate::error::{Error, Result};
 use crate::service::Caller;
 use crate::store::feed::document_keys;
@@ -107,33 +109,52 @@ pub(super) async fn check(
     Err(refusal(&values.into_iter().collect::<Vec<_>>().join(", "), &nodes))
 }
 
-/// Before something is released again that was taken from everybody: refuses sealed values for nodes that could not read them
-/// until it was, unless the caller has said so. Pins and labels that were set meanwhile have asked nobody, for there was nothing
-/// to read.
+/// What publications bring of a resource.
+pub(super) type Brought = BTreeMap<PublicationId, RevisionId>;
+
+/// Which revision of a resource each publication brings.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn brought(tx: &Tx, loaded: &Loaded, publications: &[PublicationRecord]) -> Result<Brought> {
+    let mut brought = Brought::new();
+    for publication in publications {
+        let Some(item) = publication.items.iter().find(|item| item.resource == loaded.record.id) else { continue };
+        let offered = offer::offered(tx, loaded, &item.policy).await?;
+        brought.extend(offered.map(|(_, revision)| (publication.id, revision)));
+    }
+    Ok(brought)
+}
+
+/// Refuses that publications bring sealed values again, which they had ceased to bring, to nodes that could not read them until
+/// then, unless the caller has said so. Labels and pins that were set meanwhile have asked nobody, for there was nothing to
+/// read.
 ///
 /// # Errors
 /// Names the values and the nodes that would gain them.
-pub(super) async fn check_back(tx: &Tx, loaded: &Loaded, caller: &Caller) -> Result<()> {
+pub(super) async fn check_back(
+    tx: &Tx,
+    loaded: &Loaded,
+    before: &Brought,
+    publications: &[PublicationRecord],
+    caller: &Caller,
+) -> Result<()> {
     if caller.words.widen {
         return Ok(());
     }
-    // What was never released has just been given, together with its scope.
-    let mut known_before: BTreeSet<SecretId> = BTreeSet::new();
-    let now = loaded.record.released.map(|(version, _)| version);
-    for release in release_list(tx, loaded.record.id).await?.iter().filter(|one| Some(one.version) != now) {
-        let body = loaded.body(tx, release.revision).await?;
-        known_before.extend(body.iter().flat_map(references).map(|(_, version)| version));
-    }
-    let nodes = node_list(tx).await?;
+    let now = brought(tx, loaded, publications).await?;
     let (mut values, mut gaining) = (BTreeSet::new(), BTreeSet::new());
-    for publication in publication_list(tx).await? {
-        let Some(item) = publication.items.iter().find(|item| item.resource == loaded.record.id) else { continue };
-        let Some((_, revision)) = offer::offered(tx, loaded, &item.policy).await? else { continue };
-        let Some(body) = loaded.body(tx, revision).await? else { continue };
-        let mut placed = placed_references(loaded.record.kind, &body);
-        placed.retain(|(_, _, version)| known_before.contains(version));
-        for node in nodes.iter().filter(|node| publication.selector.matches(&node.group, &node.labels)) {
-            let comes: Vec<_> = placed.iter().filter(|(_, scope, _)| is_meant_for(scope, node)).collect();
+    for publication in publications {
+        let Some(revision) = now.get(&publication.id).filter(|now| before.get(&publication.id) != Some(now)) else {
+            continue;
+        };
+        let Some(body) = loaded.body(tx, *revision).await? else { continue };
+        let back = coming_back(tx, loaded, before.get(&publication.id).copied(), &body).await?;
+        if back.is_empty() {
+            continue;
+        }
+        for node in node_list(tx).await?.iter().filter(|one| publication.selector.matches(&one.group, &one.labels)) {
+            let comes: Vec<_> = back.iter().filter(|(_, scope, _)| is_meant_for(scope, node)).collect();
             let known = could_read(tx, node.id, comes.iter().map(|(_, _, version)| *version).collect()).await?;
             for (path, scope, _) in comes.into_iter().filter(|(_, _, version)| !known.contains(version)) {
                 values.insert(format!("{} ({scope})", readable_path(path, &[&body])));
@@ -146,6 +167,29 @@ pub(super) async fn check_back(tx: &Tx, loaded: &Loaded, caller: &Caller) -> Res
     }
     let values: Vec<String> = values.into_iter().take(NAMED).collect();
     Err(refusal(&values.join(", "), &gaining.into_iter().collect::<Vec<_>>()))
+}
+
+/// The sealed values of a content that what came before it does not have, and that were published once. One that never was has
+/// just been given, together with its scope.
+async fn coming_back(
+    tx: &Tx,
+    loaded: &Loaded,
+    before: Option<RevisionId>,
+    body: &Value,
+) -> Result<Vec<(Path, Scope, SecretId)>> {
+    let mut placed = placed_references(loaded.record.kind, body);
+    if placed.is_empty() {
+        return Ok(placed);
+    }
+    let before = match before {
+        Some(revision) => loaded.body(tx, revision).await?,
+        None => None,
+    };
+    let present: BTreeSet<SecretId> = before.iter().flat_map(references).map(|(_, version)| version).collect();
+    placed.retain(|(_, _, version)| !present.contains(version));
+    let known = published_once(tx, placed.iter().map(|(_, _, version)| *version)).await?;
+    placed.retain(|(_, _, version)| known.contains(version));
+    Ok(placed)
 }
 
 fn refusal(values: &str, nodes: &[String]) -> Error {

@@ -15,7 +15,7 @@ use super::{JOB_FORKS, offer, reach};
 use crate::error::{Error, Result};
 use crate::service::{Caller, Services};
 use crate::store::sharing::{
-    ReleaseRecord, ResourceRecord, ResourceState, release_create, release_list, resource_update,
+    ReleaseRecord, ResourceRecord, ResourceState, publication_list, release_create, release_list, resource_update,
 };
 use crate::store::{Database, Tx};
 
@@ -113,16 +113,10 @@ pub(super) async fn check_reach(
     (version, revision): (Version, RevisionId),
 ) -> Result<()> {
     check_older(tx, caller, loaded, revision).await?;
-    if !comes_back(tx, loaded).await? {
-        return Ok(());
-    }
+    let publications = publication_list(tx).await?;
+    let before = reach::brought(tx, loaded, &publications).await?;
     let record = ResourceRecord { released: Some((version, revision)), ..loaded.record.clone() };
-    reach::check_back(tx, &load(tx, record).await?, caller).await
-}
-
-/// Whether nothing is released any more that was.
-async fn comes_back(tx: &Tx, loaded: &Loaded) -> Result<bool> {
-    Ok(loaded.record.released.is_none() && !release_list(tx, loaded.record.id).await?.is_empty())
+    reach::check_back(tx, &load(tx, record).await?, &before, &publications, caller).await
 }
 
 /// The revision that was named, or the head.
@@ -277,12 +271,11 @@ pub(super) async fn release_in(
         }
     }
     let release = ReleaseRecord { version, revision, at_ms: caller.now.0, released_by: caller.name.clone() };
-    let comes_back = comes_back(tx, loaded).await?;
+    let publications = publication_list(tx).await?;
+    let before = reach::brought(tx, loaded, &publications).await?;
     release_create(tx, loaded.record.id, &release).await?;
     loaded.record.released = Some((version, revision));
-    if comes_back {
-        reach::check_back(tx, loaded, caller).await?;
-    }
+    reach::check_back(tx, loaded, &before, &publications, caller).await?;
     resource_update(tx, &mut loaded.record).await?;
     offer::refresh_resource(services, tx, loaded).await?;
     caller.record(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use atoll_domain::canonical;
 use atoll_domain::id::{RevisionId, SecretId};
+use atoll_domain::secret::typed_over;
 use atoll_domain::sharing::fork::{Delivery, ForkEvent};
 use atoll_domain::sharing::path::{Path, TouchedPaths};
 use atoll_domain::sharing::revision::{Origin, Revision};
@@ -76,7 +77,13 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
         .ok_or_else(|| Error::precondition("RESOLVED_ALREADY", "the sides of this conflict now merge"))?;
     let body = match answered(&loaded, &places, &merged, &answer)? {
         // An answer may bring a sensitive value in the clear, as any content that is written here.
-        Some(body) => {
+        Some(mut body) => {
+            // Nor does it take a value out of its seal that either side has sealed.
+            for side in sides(&record) {
+                if let Some(side) = loaded.body(&tx, side).await? {
+                    body = typed_over(loaded.record.kind, body, &side);
+                }
+            }
             let (body, fresh) =
                 secret::seal(services, &tx, loaded.record.kind, body, Some(&merged), caller.now).await?;
             canonical::check(&body).map_err(|error| Error::invalid("BAD_CONTENT", error.to_string()))?;

@@ -11,7 +11,7 @@ use super::offers::Offers;
 use super::values::ValueChanges;
 use crate::error::{Error, Result};
 use crate::service::sharing::gets::{Gets, Receiver, loaded_among, own_edits, sets_among};
-use crate::service::sharing::publication::{Wish, check_pins, wish_or_problem};
+use crate::service::sharing::publication::{Wish, check_pins, check_policies, wish_or_problem};
 use crate::service::sharing::reach;
 use crate::service::{Caller, Services};
 use crate::store::fleet::NodeRecord;
@@ -60,7 +60,11 @@ pub async fn preview(services: &Services, caller: &Caller, wish: &Wish) -> Resul
         Some(after) => {
             // Dropped at the end without a commit: it only reads.
             let tx = services.store.begin().await?;
-            let refusal = check_pins(&tx, caller, after, before).await.map_or_else(reach::refusal_or, |()| Ok(None))?;
+            let checked = match check_pins(&tx, caller, after, before).await {
+                Ok(()) => check_policies(&tx, caller, after, before).await,
+                refused => refused,
+            };
+            let refusal = checked.map_or_else(reach::refusal_or, |()| Ok(None))?;
             drop(tx);
             Foreseen { refusal, ..replaced(services, &all, (before, Some(after))).await? }
         }

@@ -66,13 +66,13 @@ pub(super) async fn check_revision(tx: &Tx, loaded: &Loaded, revision: &Revision
 /// A password typed where a sealed one stands, or where one is asked for, would be everybody's to read.
 async fn check_clear(tx: &Tx, loaded: &Loaded, revision: &Revision, body: Option<&Value>) -> Result<()> {
     let Some(body) = body else { return Ok(()) };
-    let known = revision.header.parents.iter().filter(|id| loaded.history.contains(**id));
+    let known: BTreeSet<RevisionId> =
+        revision.header.parents.iter().copied().filter(|id| loaded.history.contains(*id)).collect();
+    // Of parents of which one contains the other only the later one counts; of what is lost, what is everybody's now.
+    let counting = if known.is_empty() { loaded.record.heads.clone() } else { loaded.history.maximal(&known) };
     let mut parents = Vec::new();
-    for parent in known {
-        parents.push(loaded.body(tx, *parent).await?);
-    }
-    if parents.is_empty() {
-        parents.push(None);
+    for parent in counting {
+        parents.push(loaded.body(tx, parent).await?);
     }
     // What one of several parents has is not this edit's.
     let clear = parents.iter().map(|before| newly_in_the_clear(loaded.record.kind, before.as_ref(), body));

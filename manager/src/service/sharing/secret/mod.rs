@@ -21,7 +21,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::service::Services;
 use crate::store::Tx;
-use crate::store::feed::{document_keys, members_of};
+use crate::store::feed::{document_keys, known_keys, members_of};
 use crate::store::fleet::{NodeRecord, node_list};
 use crate::store::secret::{
     AudienceKeyRecord, audience_key_create, audience_keys_delete, audience_keys_of, secret_create, secret_get,
@@ -196,6 +196,12 @@ const SECRETS: &str = "secret/";
 
 fn secret_key(version: SecretId) -> String {
     format!("{SECRETS}{version}")
+}
+
+/// Of some values those that a publication brings or has brought.
+pub(super) async fn published_once(tx: &Tx, versions: impl Iterator<Item = SecretId>) -> Result<BTreeSet<SecretId>> {
+    let known = known_keys(tx, versions.map(secret_key)).await?;
+    Ok(known.iter().filter_map(|key| secret_of(key)).collect())
 }
 
 /// The sealed value that a document of an audience brings, by the document's key.

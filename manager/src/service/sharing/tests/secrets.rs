@@ -8,7 +8,7 @@ use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
 
 use crate::service::sharing::conflict::Take;
-use crate::service::sharing::{publication, release, save};
+use crate::service::sharing::{conflict, publication, release, save};
 use crate::testing::{TestManager, TestNode, reason};
 
 const SET: Kind = Kind::VariableSet;
@@ -459,4 +459,65 @@ async fn a_password_that_is_typed_over_a_sealed_one_is_nobodys_to_read() {
     one.edit(TEMPLATE, EditBase::Running, &content).unwrap();
     one.sync(&manager).await;
     assert_eq!(manager.released(TEMPLATE, "T").await["Notes"], "2");
+}
+
+#[tokio::test]
+async fn what_a_publication_ceased_to_bring_comes_back_to_those_who_could_read_it_and_to_others_with_the_word() {
+    // A release without the password, one with it, and the first one again: a bad release is taken back.
+    let without = json!({"Name": "db", "Variables": [{"Id": "o", "Name": "Other", "Value": "1"}]});
+    let (manager, mut inside, mut outside) = farm(EditMode::Propose, &without).await;
+    let first = manager.loaded(SET, "db").await.shown().unwrap().to_string();
+    manager.written(SET, &set(&production(), &json!("hunter2"), "1")).await;
+    let publish = async |revision: Option<&str>| {
+        let wish = release::Wish { expected: "*", revision, ..Default::default() };
+        release::release(&manager.services, &manager.caller, SET, "db", wish).await.map(|_| ())
+    };
+    let again = |version: &str| format!("1.0.{version}").parse().unwrap();
+    let wish = release::Wish { expected: "*", revision: Some(&first), version: Some(again("2")), ..Default::default() };
+    release::release(&manager.services, &manager.caller, SET, "db", wish).await.unwrap();
+    // Nobody reads it, so the label asks nobody; the release that brings it back does.
+    manager.label(&outside, "environment", "production", false).await.unwrap();
+    let refused = publish(None).await.unwrap_err();
+    assert_eq!(refused.reason, "WIDENS_SECRET");
+    assert!(refused.text.contains("outside") && !refused.text.contains("inside"), "{}", refused.text);
+    manager.label(&outside, "environment", "staging", false).await.unwrap();
+    publish(None).await.unwrap();
+    inside.sync(&manager).await;
+    outside.sync(&manager).await;
+    assert!(inside.reads_any() && !outside.reads_any());
+
+    // The same where a publication goes to an older release and comes back.
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "db", Some("1.0.0"))]).await;
+    manager.label(&outside, "environment", "production", false).await.unwrap();
+    let wish = || manager.wish("all", "/", 0, EditMode::Propose, &[(SET, "db", None)]);
+    assert_eq!(reason(publication::save(&manager.services, &manager.caller, wish()).await), "WIDENS_SECRET");
+    manager.label(&outside, "environment", "staging", false).await.unwrap();
+    publication::save(&manager.services, &manager.caller, wish()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_answer_to_a_conflict_takes_no_value_out_of_its_seal() {
+    const TEMPLATE: Kind = Kind::StepTemplate;
+    let template = |token: &Value| json!({"Name": "T", "ActionType": "x", "Properties": {"Token": token}});
+    for answer in ["the node", "typed"] {
+        let manager = TestManager::start().await;
+        manager.written(TEMPLATE, &template(&json!("plain"))).await;
+        manager.publish("all", "/", 0, EditMode::Propose, &[(TEMPLATE, "T", None)]).await;
+        let (mut one, mut other) = (manager.node("one", "/", &[]).await, manager.node("other", "/", &[]).await);
+        one.sync(&manager).await;
+        one.edit(TEMPLATE, EditBase::Running, &template(&json!("hunter1"))).unwrap();
+        manager.written(TEMPLATE, &template(&json!({"HasValue": true, "NewValue": "sesame"}))).await;
+        one.sync(&manager).await;
+        let record = manager.conflicts().await.remove(0);
+        let node_side = conflict::get(&manager.services, &record.id.to_string()).await.unwrap().node_side.unwrap();
+        let take = match answer {
+            "typed" => Take::Value(Some(json!("hunter1"))),
+            _ => [Take::Ours, Take::Theirs][node_side].clone(),
+        };
+        manager.resolve(&record, take, false).await.unwrap();
+        manager.release(TEMPLATE, "T").await.unwrap();
+        other.sync(&manager).await;
+        assert!(!other.content("T").to_string().contains("hunter1"), "{answer}");
+        assert!(reads(&other).contains("hunter1"), "{answer}: it is sealed");
+    }
 }
