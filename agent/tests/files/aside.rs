@@ -271,6 +271,30 @@ fn an_edit_of_what_has_left_the_node_is_told_of() {
         server.tick(false);
     }
     assert_eq!(server.edits().len(), 1, "{:?}", server.adapter.problems());
+
+    // A program that writes the file from nothing names no revision.
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    fs::write(server.file("json"), r#"{"Name": "Web Settings", "Variables": [{"Name": "Port", "Value": "7"}]}"#)
+        .unwrap();
+    server.unpublish();
+    for _ in 0..3 {
+        server.tick(true);
+        server.later();
+    }
+    assert_eq!(server.edits().iter().map(|(base_unknown, _)| *base_unknown).collect::<Vec<_>>(), [true]);
+    // Half of a file is no edit, and somebody is told why it lies aside.
+    server.publish("90", EditMode::Propose);
+    server.tick(true);
+    fs::write(server.file("json"), "{ half").unwrap();
+    server.unpublish();
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        told.extend(server.tick(true).refused);
+        server.later();
+    }
+    assert!(told.iter().any(|(_, _, text)| text.contains("web-settings.json.rejected")), "{told:?}");
 }
 
 /// What is wrong with a file is told to the manager, and in it may be a password.
@@ -284,4 +308,27 @@ fn what_is_wrong_with_a_file_is_said_without_what_is_in_it() {
     assert!(told.iter().any(|text| text.contains("not valid YAML at line")), "{told:?}");
     assert!(!told.iter().any(|text| text.contains("hunter2")), "{told:?}");
     assert!(!fs::read_to_string(server.file("yaml.error")).unwrap().contains("hunter2"));
+}
+
+/// What lies beside the directories of kinds, or is not called as the agent calls its files, is not the agent's.
+#[test]
+fn what_others_keep_beside_the_agents_files_stays() {
+    let mut server = Server::start(FileFormat::Env);
+    server.publish("80", EditMode::Propose);
+    server.tick(true);
+    let files = server.directory.path().join("files");
+    let theirs = [
+        "other/.mine.atoll-part",
+        "other/.doc.json.atoll-tmp",
+        "other/my.env.rejected",
+        "variable_set/.notes.atoll-part",
+    ];
+    fs::create_dir_all(files.join("other")).unwrap();
+    theirs.iter().for_each(|name| fs::write(files.join(name), "theirs").unwrap());
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Env);
+    for _ in 0..3 {
+        server.tick(true);
+        server.later();
+    }
+    assert!(theirs.iter().all(|name| files.join(name).exists()));
 }

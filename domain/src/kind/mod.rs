@@ -106,6 +106,18 @@ impl Kind {
         outside::misshapen_list(body, self.rules().outside())
     }
 
+    /// The rules that a content breaks and none of what counted before does: what was so already is nobody's fault who changes
+    /// something else.
+    #[must_use]
+    pub fn check_change<'a>(self, before: impl IntoIterator<Item = &'a Value>, after: &Value) -> Vec<Problem> {
+        let mut problems = self.check(after);
+        if !problems.is_empty() {
+            let known: Vec<Problem> = before.into_iter().flat_map(|body| self.check(body)).collect();
+            problems.retain(|problem| !known.contains(problem));
+        }
+        problems
+    }
+
     /// The rules of the kind that a body breaks; none for a sound one.
     #[must_use]
     pub fn check(self, body: &Value) -> Vec<Problem> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use atoll_node::clock;
 use atoll_node::domain::id::Digest;
+use atoll_node::domain::kind::Kind;
 use atoll_node::file::PART;
 
 use super::Adapter;
@@ -132,7 +133,7 @@ impl<H: Host> Adapter<H> {
         for (kind, directory) in directories(&self.config.directory) {
             for (name, _) in files(&directory) {
                 let hidden = |ending: &str| name.strip_prefix('.')?.strip_suffix(ending)?.strip_suffix('.');
-                if !self.is_swept && hidden(PART).is_some() {
+                if !self.is_swept && hidden(PART).is_some_and(is_written_by_us) {
                     // Half of what an earlier run was about to write.
                     self.remove_part(&directory.join(&name));
                     continue;
@@ -264,9 +265,16 @@ fn is_number(ending: &str) -> bool {
     ending.is_empty() || ending.strip_prefix('-').is_some_and(digits)
 }
 
-/// The directories in one, but not the hidden ones, by name.
+/// The directories of kinds in one, by name. What else lies there is not the agent's.
 fn directories(path: &Path) -> Vec<(String, PathBuf)> {
-    entries(path, FileType::is_dir).into_iter().filter(|(name, _)| !name.starts_with('.')).collect()
+    let is_kind = |name: &str| Kind::ALL.iter().any(|kind| kind.name() == name);
+    entries(path, FileType::is_dir).into_iter().filter(|(name, _)| is_kind(name)).collect()
+}
+
+/// Whether a name is one of a file that the agent writes, or of what it writes beside it.
+fn is_written_by_us(name: &str) -> bool {
+    let document = name.strip_suffix(".error").unwrap_or(name);
+    is_put_aside(name) || [".json", ".yaml", ".env"].iter().any(|ending| document.ends_with(ending))
 }
 
 fn files(path: &Path) -> Vec<(String, PathBuf)> {

@@ -113,14 +113,17 @@ impl<H: Host> Adapter<H> {
     /// Has the manager hear of an edit that was put aside, or of which nothing is kept, so that whoever made it is told there
     /// too.
     pub(super) fn tell_of_refusal(&mut self, path: &str, kept: Option<&Path>, reason: &Refused) {
-        let Some(target) = self.targets.get(path) else { return };
+        let target = self.targets.get(path).map(|target| (target.resource, target.revision));
+        // Its resource may have left the node since.
+        let entry = || self.memory.entries.get(path).map(|entry| (entry.resource, entry.revision));
+        let Some((resource, revision)) = target.or_else(entry) else { return };
         let name = kept.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let whereabouts = match name {
             Some(name) => format!("and is kept there as {name}"),
             None => "and no copy of it is kept, for it may hold values that this node has lost".to_owned(),
         };
         let text = format!("an edit of {path} on the server was not taken {whereabouts}: {reason}");
-        self.refusals.push((target.resource, target.revision, text));
+        self.refusals.push((resource, revision, text));
     }
 
     /// Keeps what stands in a place beside it. A copy of an environment file holds values in the clear: it is remembered

@@ -267,6 +267,20 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_was_broken_before_is_no_matter_of_who_changes_something_else() {
+        let set = |kind: &str, other: &str| {
+            let list =
+                json!([{"Id": "p", "Name": "P", "Type": kind, "Value": "x"}, {"Id": "o", "Name": "O", "Value": other}]);
+            Kind::VariableSet.import(&json!({"Name": "s", "Variables": list}), None).unwrap().body
+        };
+        let before = set("Secret", "1");
+        assert_eq!(Kind::VariableSet.check(&set("Secret", "2")).len(), 1);
+        assert_eq!(Kind::VariableSet.check_change([&before], &set("Secret", "2")), []);
+        assert_eq!(Kind::VariableSet.check_change([&before], &set("Password", "2")).len(), 1, "another one");
+        assert_eq!(Kind::VariableSet.check_change([], &set("Secret", "2")).len(), 1);
+    }
+
+    #[test]
     fn values_tie_where_they_share_a_name_under_every_key() {
         let ties = |one: Value, other: Value| {
             !check(&many(2, |number| if number == 0 { one.clone() } else { other.clone() })).is_empty()

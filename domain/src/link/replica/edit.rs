@@ -126,7 +126,7 @@ impl Replica {
             // What the editor had was put together for the meantime: the edit is the difference to that.
             false => applied(edit.kind, prior.content.as_ref(), &saved, prior.body.as_ref()),
         };
-        let problems = edit.kind.check(&body);
+        let problems = edit.kind.check_change(prior.body.as_ref(), &body);
         if !problems.is_empty() {
             return Err(EditError::Invalid(problems));
         }
@@ -140,12 +140,19 @@ impl Replica {
         Ok(Some((made.revision.id, self.edit_writes(offer, fork, made, edit))))
     }
 
-    /// What the editor had of a resource that this node holds no longer.
+    /// What the editor had of a resource that this node holds no longer; what was there last, where nobody knows.
     fn handed_out(&self, edit: &Edit<'_>) -> Option<(ResourceId, &Content)> {
-        let EditBase::Revision(claimed) = edit.base else { return None };
         let resource = edit.resource?;
-        let (handed, taken) = self.trail(resource)?.since(claimed)?;
-        Some((resource, taken.unwrap_or(handed)))
+        let trail = self.trail(resource)?;
+        let claimed = match edit.base {
+            EditBase::Revision(claimed) => trail.since(claimed),
+            EditBase::Running | EditBase::Unknown => None,
+        };
+        Some((resource, claimed.map(|(handed, taken)| taken.unwrap_or(handed)).or_else(|| trail.newest())?))
+    }
+
+    fn is_handed_out(&self, resource: ResourceId, revision: RevisionId) -> bool {
+        self.trail(resource).is_some_and(|trail| trail.since(revision).is_some())
     }
 
     /// Plans an edit of what has left this node since it was handed out: it was deleted, or is published to others only. It is
@@ -162,7 +169,7 @@ impl Replica {
             true => saved.clone(),
             false => applied(edit.kind, last.body.as_ref(), &saved, last.revision_body()),
         };
-        let problems = edit.kind.check(&body);
+        let problems = edit.kind.check_change(last.revision_body(), &body);
         if !problems.is_empty() {
             return Err(EditError::Invalid(problems));
         }
@@ -172,7 +179,8 @@ impl Replica {
             return Ok(None);
         }
         let provenance = made_here(node, edit, imported.metadata);
-        let report = report_of(&revision.header, revision.id, provenance, Some(body.clone()), false);
+        let is_known = matches!(edit.base, EditBase::Revision(claimed) if self.is_handed_out(resource, claimed));
+        let report = report_of(&revision.header, revision.id, provenance, Some(body.clone()), !is_known);
         let own = (saved != body).then_some(body);
         let taken = Content::new(revision.id, Some(saved), own, true, edit.now);
         let number = self.trail(resource).map_or(0, super::trail::Trail::next_number);

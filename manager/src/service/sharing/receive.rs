@@ -209,7 +209,7 @@ async fn receive_revision(
     if let Some(reason) = cannot_run {
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
     }
-    if let Err(refused) = check::check_rules(loaded.record.kind, report.body.as_ref()) {
+    if let Err(refused) = check::check_rules(&tx, &loaded, report.body.as_ref()).await {
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &refused.text, &caller).await;
     }
     let Some(mode) = fork::mode_at(&tx, &loaded, node).await? else {

@@ -93,7 +93,7 @@ fn needs_base(loaded: &Loaded) -> Error {
 async fn create(services: &Services, caller: &Caller, mut tx: Tx, save: Save, content: &Value) -> Result<Saved> {
     let imported = save.kind.import(content, None).map_err(|problem| Error::invalid("BAD_CONTENT", problem))?;
     let (body, fresh) = secret::seal(services, &tx, save.kind, imported.body, None, caller.now).await?;
-    check(save.kind, &body)?;
+    check(save.kind, &[], &body)?;
     reach::check_own(&[], &body, &fresh)?;
     let name = body.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let id = ResourceId(save.request_id.unwrap_or_else(clock::new_id));
@@ -139,9 +139,9 @@ async fn write(
     if base_body.as_ref() == Some(&body) {
         return Ok(Saved { revision: base, loaded, changed: false, conflict: None });
     }
-    check(kind, &body)?;
-    check_name(tx, &loaded.record, &body).await?;
     let agreed = reach::agreed(tx, &loaded).await?;
+    check(kind, &agreed, &body)?;
+    check_name(tx, &loaded.record, &body).await?;
     reach::check_own(&agreed.iter().chain(&base_body).collect::<Vec<_>>(), &body, &fresh)?;
     let revision = Revision::child(loaded.record.id, kind, BTreeSet::from([base]), base_body.as_ref(), &body);
     let origin = if save.imported { Origin::Import } else { Origin::Edit };
@@ -166,11 +166,13 @@ pub(super) async fn add_head(
     settle::set_heads(tx, loaded, &candidates, caller).await
 }
 
+/// Rules that are broken already, by what counts for everybody, are no matter of who changes something else.
+///
 /// # Errors
 /// The rules of the kind that the body breaks, in words.
-pub(super) fn check(kind: Kind, body: &Value) -> Result<()> {
+pub(super) fn check(kind: Kind, counting: &[Value], body: &Value) -> Result<()> {
     canonical::check(body).map_err(|error| Error::invalid("BAD_CONTENT", error.to_string()))?;
-    let problems: Vec<String> = kind.check(body).into_iter().map(|problem| problem.message).collect();
+    let problems: Vec<String> = kind.check_change(counting, body).into_iter().map(|problem| problem.message).collect();
     if problems.is_empty() {
         return Ok(());
     }
@@ -332,8 +334,8 @@ pub(super) async fn save_body(
     message: &str,
 ) -> Result<RevisionId> {
     let base_body = loaded.body(tx, base).await?;
-    check(loaded.record.kind, body)?;
     let agreed = reach::agreed(tx, loaded).await?;
+    check(loaded.record.kind, &agreed, body)?;
     reach::check_own(&agreed.iter().chain(&base_body).collect::<Vec<_>>(), body, fresh)?;
     let (resource, kind) = (loaded.record.id, loaded.record.kind);
     let revision = Revision::child(resource, kind, BTreeSet::from([base]), base_body.as_ref(), body);

@@ -87,7 +87,7 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
             let (body, fresh) =
                 secret::seal(services, &tx, loaded.record.kind, body, Some(&merged), caller.now).await?;
             canonical::check(&body).map_err(|error| Error::invalid("BAD_CONTENT", error.to_string()))?;
-            save::check(loaded.record.kind, &body)?;
+            save::check(loaded.record.kind, &reach::agreed(&tx, &loaded).await?, &body)?;
             check_reach(&tx, &loaded, &record, &merged, &body, &fresh, caller).await?;
             Some(body)
         }

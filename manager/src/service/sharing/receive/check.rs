@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use atoll_domain::canonical;
 use atoll_domain::id::RevisionId;
-use atoll_domain::kind::Kind;
 use atoll_domain::secret::{is_in_the_clear, keeps_sealed, newly_in_the_clear, references};
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::path::TouchedPaths;
@@ -15,7 +14,7 @@ use serde_json::Value;
 use super::missing_parents;
 use crate::error::{Error, Result};
 use crate::service::sharing::history::Loaded;
-use crate::service::sharing::save;
+use crate::service::sharing::{reach, save};
 use crate::store::Tx;
 
 /// What a revision says of itself is kept for ever and read with every other of its resource.
@@ -89,9 +88,9 @@ async fn check_clear(tx: &Tx, loaded: &Loaded, revision: &Revision, body: Option
 }
 
 /// The rules of the kind. A revision that breaks them is kept, and nobody runs it.
-pub(super) fn check_rules(kind: Kind, body: Option<&Value>) -> Result<()> {
+pub(super) async fn check_rules(tx: &Tx, loaded: &Loaded, body: Option<&Value>) -> Result<()> {
     match body {
-        Some(body) => save::check(kind, body),
+        Some(body) => save::check(loaded.record.kind, &reach::agreed(tx, loaded).await?, body),
         None => Ok(()),
     }
 }
