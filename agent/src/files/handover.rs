@@ -31,6 +31,7 @@ struct Failure {
     due_at: Timestamp,
     /// What waited when it failed: anything else is news, and does not wait.
     pending: Vec<(String, ResourceId, RevisionId)>,
+    removed: usize,
 }
 
 /// What came of a batch.
@@ -79,7 +80,7 @@ impl Handover {
         match &self.failure {
             None => batch.needs_reload(),
             Some(failure) => {
-                let is_news = batch.removed > 0 || batch.pending != failure.pending;
+                let is_news = batch.removed > failure.removed || batch.pending != failure.pending;
                 is_news || failure.due <= Instant::now()
             }
         }
@@ -91,8 +92,8 @@ impl Handover {
         let is_known = before.is_some_and(|failure| failure.text == text);
         let wait = retry_after(attempts);
         let due_at = Timestamp(clock::now().0.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)));
-        let (due, pending) = (Instant::now() + wait, batch.pending.clone());
-        self.failure = Some(Failure { text: text.clone(), attempts, due, due_at, pending });
+        let (due, pending, removed) = (Instant::now() + wait, batch.pending.clone(), batch.removed);
+        self.failure = Some(Failure { text: text.clone(), attempts, due, due_at, pending, removed });
         if is_known {
             return Handed::FailedAgain;
         }

@@ -63,6 +63,14 @@ pub struct Memory {
     /// The same, of the version before: the newest of each resource.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rejected: BTreeMap<ResourceId, RevisionId>,
+    /// Files that were taken away and that the server has not been told of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub removed: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Memory {

@@ -78,7 +78,7 @@ struct InPlace {
 pub struct Batch {
     /// Files whose resources wait for the reload command.
     pub pending: Vec<(String, ResourceId, RevisionId)>,
-    /// Files that were taken away.
+    /// Files that were taken away and that the server has not been told of.
     pub removed: usize,
     /// Resources whose file could not be written, with the reason.
     pub failed: Vec<(ResourceId, RevisionId, String)>,
@@ -132,7 +132,7 @@ impl<H: Host> Adapter<H> {
         AdapterState {
             verified: all().map(|one| (one.resource, one.revision)).collect(),
             standing: all().map(|one| (one.resource, one.names)).collect(),
-            is_settled: self.waiting.is_empty(),
+            is_settled: self.waiting.is_empty() && self.memory.removed == 0,
             as_of: self.as_of,
         }
     }
@@ -180,6 +180,7 @@ impl<H: Host> Adapter<H> {
             }
             self.waiting.remove(path);
         }
+        self.memory.removed = self.memory.removed.saturating_sub(batch.removed);
         self.save();
     }
 

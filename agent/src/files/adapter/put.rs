@@ -45,7 +45,7 @@ impl<H: Host> Adapter<H> {
             return batch;
         }
         for (path, write) in &steps {
-            if *write { self.write(path, &mut batch) } else { self.remove(path, &mut batch) }
+            if *write { self.write(path, &mut batch) } else { self.remove(path) }
         }
         if !steps.is_empty() {
             self.save();
@@ -55,6 +55,7 @@ impl<H: Host> Adapter<H> {
             !entry.applied && !self.failed.contains_key(*path) && self.targets.get(*path).is_some_and(stands)
         });
         batch.pending = pending.map(|(path, entry)| (path.clone(), entry.resource, entry.revision)).collect();
+        batch.removed = self.memory.removed;
         self.waiting.extend(batch.pending.iter().map(|(path, _, _)| path.clone()));
         batch
     }
@@ -114,7 +115,7 @@ impl<H: Host> Adapter<H> {
         }
     }
 
-    fn remove(&mut self, path: &str, batch: &mut Batch) {
+    fn remove(&mut self, path: &str) {
         let full = self.config.directory.join(path);
         match disk::remove(&full, &self.yard(path)) {
             Ok(displaced) => {
@@ -122,7 +123,7 @@ impl<H: Host> Adapter<H> {
                 self.displaced(path, displaced);
                 self.forget(path);
                 self.seen.remove(path);
-                batch.removed += 1;
+                self.memory.removed += 1;
             }
             Err(error) => self.problem(path, format!("it cannot be removed: {error}")),
         }

@@ -1,10 +1,13 @@
 //! One node with everything that is not as usual about it.
 
 use super::node::{NodeView, find, view};
+use atoll_domain::sharing::fork::ForkState;
+
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::sharing::required;
-use crate::store::sharing::{ResourceNames, exceptions_of, forks_of, publication_list, resource_names};
+use crate::service::sharing::status::is_over;
+use crate::store::sharing::{ForkRecord, ResourceNames, exceptions_of, forks_of, publication_list, resource_names};
 
 /// A node with what reaches it and what it did not take.
 #[derive(Debug)]
@@ -30,6 +33,17 @@ pub(super) fn resource_of(names: &ResourceNames, subject: &str) -> String {
     name.unwrap_or_else(|| subject.to_owned())
 }
 
+/// Whether anybody has to look at an edit of a node yet: it is not decided, or was rejected and not made again since.
+fn needs_a_look(fork: &ForkRecord, all: &[ForkRecord]) -> bool {
+    match fork.state {
+        ForkState::Absorbed | ForkState::Declined => false,
+        ForkState::Rejected => !all.iter().any(|later| {
+            later.resource == fork.resource && later.edit > fork.edit && later.state != ForkState::Rejected
+        }),
+        _ => true,
+    }
+}
+
 /// # Errors
 /// There is no such node.
 pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
@@ -40,9 +54,11 @@ pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
     required::refresh(services).await?;
     let resources = resource_names(database).await?;
     let named = |subject: &str| resource_of(&resources, subject);
-    let forks = forks_of(database, record.id).await?.into_iter();
+    let forks = forks_of(database, record.id).await?;
     let mut exceptions: Vec<ExceptionView> = forks
-        .filter(|fork| fork.state != atoll_domain::sharing::fork::ForkState::Absorbed)
+        .clone()
+        .into_iter()
+        .filter(|fork| needs_a_look(fork, &forks))
         .map(|fork| ExceptionView {
             resource: named(&fork.resource.to_string()),
             code: fork.state.name().to_uppercase(),
@@ -51,6 +67,7 @@ pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
         })
         .collect();
     let reported = exceptions_of(database, record.id).await?.into_iter();
+    let reported = reported.filter(|exception| !is_over(services, exception));
     exceptions.extend(reported.map(|exception| ExceptionView {
         resource: named(&exception.subject),
         code: exception.code,

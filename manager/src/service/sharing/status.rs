@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use atoll_domain::fleet::node::NodeStanding;
-use atoll_domain::id::NodeId;
+use atoll_domain::id::{NodeId, ResourceId};
 use atoll_domain::kind::Kind;
 use atoll_domain::link::feed::Feed;
 
@@ -203,11 +203,22 @@ async fn of_everything(services: &Services) -> Result<Vec<Asked>> {
 /// What is not as it should be on nodes: of one resource, or at all.
 async fn exceptions_about(services: &Services, resource: Option<&ResourceRecord>) -> Result<Vec<ExceptionRecord>> {
     let mut exceptions = exception_list(&services.store).await?;
+    exceptions.retain(|exception| !is_over(services, exception));
     if let Some(resource) = resource {
         let id = resource.id.to_string();
         exceptions.retain(|exception| exception.subject.contains(&id) || exception.code == "DRIFT");
     }
     Ok(exceptions)
+}
+
+/// Whether what a node could not apply has left it since: it will never say that it applied it.
+#[must_use]
+pub fn is_over(services: &Services, exception: &ExceptionRecord) -> bool {
+    let resource = exception.subject.parse::<ResourceId>().ok();
+    let of_adapter = matches!(exception.code.as_str(), "APPLY_FAILED" | "DEFERRED");
+    resource
+        .filter(|_| of_adapter)
+        .is_some_and(|resource| services.hub.read(|feed| feed.target(exception.node, resource)).is_none())
 }
 
 /// An adapter or the replica did not take something.

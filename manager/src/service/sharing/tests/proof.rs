@@ -8,6 +8,7 @@ use atoll_domain::sharing::offer::EditMode;
 use atoll_domain::time::Timestamp;
 use serde_json::json;
 
+use crate::service::fleet::detail;
 use crate::service::sharing::proof::{NodeState, Verdict, judge};
 use crate::service::sharing::status::{Question, status};
 use crate::store::fleet::SeenRecord;
@@ -74,6 +75,12 @@ async fn a_node_that_does_not_have_a_release_says_why_and_since_when() {
     one.send_any(&manager, &Report::Applied(failed(1_000))).await;
     one.send_any(&manager, &Report::Applied(failed(9_000))).await;
     assert_eq!(why().await, ("apply_failed", 1_000), "one more attempt is no new failure");
+    manager.delete(KIND, "T").await;
+    let everything = status(&manager.services, &Question::default()).await.unwrap();
+    assert_eq!(everything.failed, 0, "what has left a node fails there no longer");
+    assert!(detail::get(&manager.services, "one").await.unwrap().exceptions.is_empty());
+    manager.roll_back(KIND, "T", loaded.shown().unwrap()).await.unwrap();
+    manager.release(KIND, "T").await.unwrap();
     let drifts =
         SeenRecord { online: true, since_ms: 1, last_seen_ms: 1, proves: true, drifts: true, ..Default::default() };
     manager.services.presence.connected(one.id, drifts);
