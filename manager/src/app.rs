@@ -192,7 +192,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener> {
     bind().map_err(|error: io::Error| {
         Error::precondition(
             "PORT",
-            format!("cannot listen on {address}: {error}; choose another address, or stop what holds it"),
+            format!("cannot listen on {address}: {error}; choose another address, or stop the process that uses it"),
         )
     })
 }

@@ -23,7 +23,7 @@ pub struct Given {
     /// the environment or the configuration file only.
     #[arg(long, env = "ATOLL_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// File with the master key, 64 hexadecimal digits, mode 0600. Made in the data directory unless given.
+    /// File with the master key, 64 hexadecimal digits, mode 0600. Default: created in the data directory.
     #[arg(long, env = "ATOLL_MASTER_KEY_FILE")]
     pub master_key_file: Option<PathBuf>,
     /// Where administrators connect.
@@ -41,7 +41,7 @@ pub struct Given {
     /// Where Prometheus reads metrics.
     #[arg(long, env = "ATOLL_METRICS_LISTEN")]
     pub metrics_listen: Option<SocketAddr>,
-    /// How long certificates of nodes are good, such as 24h.
+    /// Lifetime of node certificates, such as 24h.
     #[arg(long, env = "ATOLL_CERTIFICATE_LIFETIME")]
     pub certificate_lifetime: Option<String>,
     /// Further DNS names and addresses for the admin port's certificate, comma-separated.
@@ -50,7 +50,7 @@ pub struct Given {
     /// Log lines: text or json.
     #[arg(long, env = "ATOLL_LOG_FORMAT")]
     pub log_format: Option<String>,
-    /// Which log lines: a level, or a filter such as info,atoll_manager=debug.
+    /// Log level, or a filter such as info,atoll_manager=debug.
     #[arg(long, env = "ATOLL_LOG")]
     pub log: Option<String>,
     /// Joins and recoveries allowed per minute from one address.

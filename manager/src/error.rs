@@ -61,7 +61,7 @@ impl Error {
         Self::new(
             ErrorKind::AlreadyExists,
             "ALREADY_EXISTS",
-            format!("a {what} \"{name}\" exists already; choose another name"),
+            format!("a {what} \"{name}\" already exists; choose another name"),
         )
     }
 

@@ -28,7 +28,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Options {
-    /// Settings as TOML; environment variables and flags win over it.
+    /// Settings as TOML; environment variables and flags take precedence.
     #[arg(long, env = "ATOLL_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]

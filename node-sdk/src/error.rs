@@ -21,7 +21,7 @@ pub enum NodeError {
     InUse(PathBuf),
     /// The directory belongs to a node of another manager.
     #[error(
-        "{0} holds a node of another fleet; give an empty data directory, or move this one away if the node shall leave its fleet"
+        "{0} holds a node of another fleet; give an empty data directory, or move this one away if the node is to leave its fleet"
     )]
     OtherFleet(PathBuf),
     /// What is in the directory cannot be read.

@@ -71,5 +71,8 @@ impl Anchor {
 }
 
 fn no_directory(path: &Path) -> io::Error {
-    io::Error::other(format!("{} is a link or no directory; the agent works in plain directories only", path.display()))
+    io::Error::other(format!(
+        "{} is a symbolic link or not a directory; the agent works in plain directories only",
+        path.display()
+    ))
 }

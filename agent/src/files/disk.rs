@@ -189,7 +189,7 @@ fn replace_by(
             placed => return placed.and_then(|()| sync_parent(path)),
         }
     }
-    Err(io::Error::other("somebody else writes it again and again"))
+    Err(io::Error::other("another process keeps writing it"))
 }
 
 /// Attempts to put a file where somebody else puts one at the same time.

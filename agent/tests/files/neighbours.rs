@@ -104,7 +104,7 @@ fn what_lies_behind_a_linked_directory_is_neither_read_nor_written() {
     assert!(server.edits().is_empty(), "nothing of it left the server");
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
     assert_eq!(fs::read_to_string(elsewhere.path().join("web-settings.json")).unwrap(), secret);
-    assert!(server.adapter.problems().values().any(|text| text.contains("a link or no directory")));
+    assert!(server.adapter.problems().values().any(|text| text.contains("a symbolic link or not a directory")));
     fs::remove_file(&directory).unwrap();
     fs::rename(directory.with_file_name("away"), &directory).unwrap();
     server.tick(true);

@@ -94,7 +94,7 @@ pub enum EnrollTokenCommand {
         /// Labels for nodes that join with it, key=value.
         #[arg(long = "label")]
         labels: Vec<String>,
-        /// How many nodes may join with it.
+        /// Maximum number of nodes.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         uses: u32,
         /// Lifetime of the token, such as 30m or 24h.

@@ -123,7 +123,7 @@ pub enum Command {
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Merge two edits of one document, without a manager. Exit 0 settled, 1 not settled, 2 error.
+    /// Merge two edits of one document, without a manager. Exits 0 if merged, 1 on conflicts, 2 on error.
     Merge(MergeArguments),
     /// Generate shell completion.
     Completion { shell: clap_complete::Shell },
@@ -131,7 +131,7 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum ContextCommand {
-    /// All contexts.
+    /// List contexts.
     List,
     /// Switch to a context.
     Use { name: String },

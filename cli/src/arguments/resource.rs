@@ -54,7 +54,7 @@ pub enum ResourceCommand {
         #[arg(long)]
         with_revision: bool,
     },
-    /// Edit in $EDITOR, or take the content of a file.
+    /// Edit in $EDITOR, or replace the content with --file.
     Edit {
         name: String,
         #[arg(long)]
@@ -156,7 +156,7 @@ pub enum VarsCommand {
         /// Seal the value: only nodes in its scope can read it.
         #[arg(long)]
         sensitive: bool,
-        /// An explicit null.
+        /// Set the value to null.
         #[arg(long)]
         null: bool,
         /// Read the value from a file; - for standard input.

@@ -10,7 +10,7 @@ use super::ListArguments;
 pub enum PublicationCommand {
     /// List publications, the highest priority first.
     List(ListArguments),
-    /// One publication and its resources.
+    /// Show a publication and its resources.
     Get { name: String },
     /// Create or replace a publication.
     Set(PublicationArguments),
@@ -105,7 +105,7 @@ pub enum ProposalCommand {
 pub enum ConflictCommand {
     /// List open conflicts.
     List(ListArguments),
-    /// One conflict, field by field.
+    /// Show a conflict, field by field.
     Show { id: String },
     /// Resolve a conflict.
     Resolve {
@@ -117,7 +117,7 @@ pub enum ConflictCommand {
         /// For one field: PATH=ours|theirs|base|proposal|node|manager, PATH=value:JSON, or PATH=nothing to remove it.
         #[arg(long = "choose")]
         choices: Vec<String>,
-        /// The whole content instead, from a file.
+        /// Replace the whole content with a file.
         #[arg(long)]
         file: Option<PathBuf>,
         #[arg(short, long, default_value = "")]
@@ -139,7 +139,7 @@ pub enum ConflictCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum SyncCommand {
-    /// Show which nodes durably have what they should.
+    /// Show which nodes have what they should run.
     Status {
         /// One step template.
         #[arg(long, default_value = "")]

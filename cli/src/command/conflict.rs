@@ -77,8 +77,8 @@ pub async fn run(session: &mut Session, command: ConflictCommand) -> Result<()> 
                 Some(release) => say(&format!("resolved, and released as {}", release.version)),
                 None => {
                     let next = match conflict.stays_on_node {
-                        true => format!("it goes to {} and stays there", conflict.node),
-                        false => "release it when you are ready".to_owned(),
+                        true => format!("it applies to {} only", conflict.node),
+                        false => "publish it when you are ready".to_owned(),
                     };
                     say(&format!("resolved as revision {}; {next}", revision.id.get(..12).unwrap_or_default()));
                 }
@@ -103,7 +103,7 @@ fn show(conflict: &v1::Conflict) -> Result<()> {
         time(conflict.opened_ms)
     ))?;
     if conflict.stays_on_node {
-        print_line(&format!("the answer stays on {}: the publication keeps edits on their nodes", conflict.node))?;
+        print_line(&format!("the result will apply to {} only: the publication's edit mode is fork", conflict.node))?;
     }
     for place in &conflict.places {
         print_line("")?;

@@ -70,7 +70,7 @@ pub async fn node(session: &mut Session, command: NodeCommand) -> Result<()> {
         NodeCommand::Cordon { node, reason } => cordon(session, node, true, reason).await,
         NodeCommand::Uncordon { node } => cordon(session, node, false, String::new()).await,
         NodeCommand::Remove { node } => {
-            confirm(session, &format!("remove {node} from the fleet for good?"))?;
+            confirm(session, &format!("permanently remove {node} from the fleet?"))?;
             session.client.fleet.remove_node(v1::RemoveNodeRequest { node: node.clone() }).await?;
             say(&format!("{node} is removed; its certificate is no longer accepted"));
             Ok(())

@@ -14,8 +14,8 @@ const COLUMNS: [Column; 7] = [
     ("node", "node"),
     ("set", "set"),
     ("name", "name"),
-    ("now", "before"),
-    ("then", "after"),
+    ("current", "before"),
+    ("new", "after"),
     ("sensitive", "sealed"),
     ("access", "access"),
 ];
@@ -44,7 +44,7 @@ pub fn refused(refusal: &str) -> Result<()> {
     if refusal.is_empty() {
         return Ok(());
     }
-    say(&format!("it would be refused: {refusal}"));
+    say(&format!("this would be refused: {refusal}"));
     Err(Failure::negative())
 }
 
@@ -110,7 +110,7 @@ pub fn values(
     }
     if values.iter().any(|change| change.access == "gained") {
         match needs_word {
-            true => say("nodes would gain access to sensitive values, which needs --widen"),
+            true => say("nodes would gain access to sensitive values; this requires --widen"),
             false => say("nodes would gain access to sensitive values"),
         }
     }

@@ -24,7 +24,7 @@ pub async fn run(session: &mut Session, command: SyncCommand) -> Result<()> {
     }
     print_line(&sentence(&status))?;
     if !status.behind.is_empty() {
-        let columns = [("node", "node"), ("state", "state"), ("since", "sinceMs"), ("lacks", "outstanding")];
+        let columns = [("node", "node"), ("state", "state"), ("since", "sinceMs"), ("missing", "outstanding")];
         session.output.list(&status.behind, &columns, &[])?;
     }
     Ok(())

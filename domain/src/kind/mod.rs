@@ -125,9 +125,7 @@ impl Kind {
         let name = body.get("Name").and_then(Value::as_str).unwrap_or_default();
         let mut problem = |message: String| problems.push(Problem { path: Path(vec!["Name".to_owned()]), message });
         if has_controls(name) {
-            problem(
-                "Name holds control characters, or such that turn the line around; write it without them".to_owned(),
-            );
+            problem("Name contains control or bidirectional characters; remove them".to_owned());
         }
         if name.chars().count() > NAME_LIMIT {
             problem(format!("Name is longer than {NAME_LIMIT} characters"));

@@ -377,7 +377,7 @@ fn ask_about_size(base: Option<&Value>, sides: [&Value; 2], merged: &mut Merged)
         right: Some(sides[1].clone()),
         proposal: None,
         message: Some(format!(
-            "together the two sides have {size_bytes} bytes and the limit is {}; take one of them, or a shorter content",
+            "the merged content is {size_bytes} bytes and the limit is {}; choose one side or shorten the content",
             canonical::DOCUMENT_SIZE_LIMIT_BYTES
         )),
     });

@@ -95,7 +95,7 @@ impl fmt::Display for Version {
 impl FromStr for Version {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("\"{text}\" is not a version; write it like 1.4.2");
+        let bad = || format!("\"{text}\" is not a version; use the form 1.4.2");
         let parts: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
         match parts.map_err(|_| bad())?.as_slice() {
             [major, minor, patch] => Ok(Self { major: *major, minor: *minor, patch: *patch }),

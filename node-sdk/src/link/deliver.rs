@@ -126,7 +126,7 @@ fn settle(inner: &Inner, answered: &PushResponse, order: &Order) -> Result<Settl
     let answers: Vec<(u64, Answer)> = results.iter().filter_map(answer).collect();
     for (number, answer) in &answers {
         if let Answer::Rejected(reason) = answer {
-            tracing::warn!(number, reason, "the manager rejected a report; what it told of is over here");
+            tracing::warn!(number, reason, "the manager rejected a report; the edit no longer runs here");
         }
     }
     let settled = inner.change(|replica| {

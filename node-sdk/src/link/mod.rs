@@ -122,7 +122,7 @@ fn record(inner: &Inner, end: End, attempt: u32) -> Duration {
         tracing::warn!(
             reason,
             wait_ms = wait.as_millis(),
-            "the link to the manager ended; the node goes on with what it holds"
+            "lost the connection to the manager; the node keeps running what it has"
         );
     }
     inner.update_link(|link| link.failed(state, reason));

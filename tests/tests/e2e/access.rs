@@ -100,8 +100,8 @@ fn a_token_has_a_name_that_is_recorded_and_is_useless_once_revoked() {
     let event = fleet.cli.json(&["audit", "list", "--filter", "action=group.create", "--limit", "1"])[0].clone();
     assert_eq!((event["actor"].as_str(), event["subject"].as_str()), (Some("alice"), Some("/alices")));
 
-    fleet.cli.attempt(&["token", "create", "alice"]).refused(6, "exists already");
-    fleet.cli.attempt(&["token", "create", "Alice"]).refused(6, "exists already");
+    fleet.cli.attempt(&["token", "create", "alice"]).refused(6, "already exists");
+    fleet.cli.attempt(&["token", "create", "Alice"]).refused(6, "already exists");
     fleet.cli.attempt(&["token", "create", "\u{430}lice"]).refused(2, "BAD_NAME");
     fleet.cli.attempt(&["token", "create", "Console"]).refused(2, "BAD_NAME");
     fleet.cli.run(&["token", "revoke", "alice"]);

@@ -108,7 +108,7 @@ fn nodes_are_listed_with_filters_order_pages_and_state() {
     assert_eq!(fleet.cli.run(&["node", "list", "-o", "name", "--filter", "role=db state=online"]), "a");
     fleet.cli.run(&["node", "rename", "a", "z"]);
     assert_eq!(fleet.cli.run(&["node", "list", "-o", "name"]), "b\nz");
-    fleet.cli.attempt(&["node", "rename", "b", "z"]).refused(6, "exists already");
+    fleet.cli.attempt(&["node", "rename", "b", "z"]).refused(6, "already exists");
     fleet.cli.attempt(&["group", "delete", "/eu"]).refused(6, "move or remove them first");
 }
 

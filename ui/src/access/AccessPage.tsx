@@ -16,7 +16,7 @@ export function AccessPage() {
   return (
     <Page
       title="Access"
-      lead="Each token has a name, and everything done with it is recorded under that name. Every token may do everything for now."
+      lead="Each token has a name, and everything done with it is recorded under that name. For now, every token has full access."
       cli={tab === "sessions" ? "atoll session list" : "atoll token list"}
     >
       <Tabs

@@ -56,7 +56,7 @@ function End({ session, onClose }: { session: Session; onClose: () => void }) {
       onDone={() => void queries.invalidateQueries({ queryKey: ["sessions"] })}
       onClose={onClose}
     >
-      {session.current ? "This is the browser you use: you will have to sign in again." : "Unsaved input stays in the page there."}
+      {session.current ? "This is your current browser: you will have to sign in again." : "Unsaved input stays in the page there."}
     </Confirm>
   );
 }

@@ -52,7 +52,7 @@ export function Tokens() {
           label="Tokens"
           rows={list.rows}
           getId={(token) => token.id}
-          empty={<Empty title="No tokens">The command line and scripts act with tokens.</Empty>}
+          empty={<Empty title="No tokens">The CLI and scripts authenticate with tokens.</Empty>}
           columns={[
             { header: "Name", cell: (token) => <bdi>{token.name}</bdi> },
             { header: "State", cell: (token) => <State of={stateOf(token)} /> },

@@ -23,7 +23,7 @@ const TITLES: Partial<Record<Code, string>> = {
   [Code.Unauthenticated]: "Signed out",
   [Code.PermissionDenied]: "Not allowed",
   [Code.ResourceExhausted]: "Too many requests",
-  [Code.Unavailable]: "The manager does not answer",
+  [Code.Unavailable]: "The manager is not responding",
   [Code.DeadlineExceeded]: "The manager did not answer in time",
   [Code.Internal]: "The manager failed",
 };

@@ -37,7 +37,7 @@ export function AuditPage() {
     { id: "at", header: "When", width: "minmax(8rem, 0.8fr)", cell: (event) => <Time at={event.atMs} /> },
     { id: "actor", header: "Who", width: "minmax(8rem, 1fr)", cell: (event) => <bdi>{event.actor}</bdi> },
     { id: "action", header: "What", width: "minmax(12rem, 1.5fr)", cell: (event) => actionWords(event.action) },
-    { id: "subject", header: "On what", width: "minmax(10rem, 2fr)", cell: (event) => <bdi title={event.subject}>{event.subject}</bdi> },
+    { id: "subject", header: "Target", width: "minmax(10rem, 2fr)", cell: (event) => <bdi title={event.subject}>{event.subject}</bdi> },
     {
       id: "detail",
       header: "Details",
@@ -52,7 +52,7 @@ export function AuditPage() {
   return (
     <Page
       title="Audit"
-      lead="Every action with its author, written in the same transaction as the change. Numbers have no gaps."
+      lead="Every action and who took it, recorded in the same transaction as the change. Event numbers are consecutive."
       cli={`atoll audit list${filter ? ` --filter ${quote(filter)}` : ""}`}
       actions={<Export filter={filter} />}
     >
@@ -89,7 +89,7 @@ function Details({ event, onClose }: { event: AuditEvent; onClose: () => void })
           {actionWords(event.action) === event.action ? null : `${actionWords(event.action)} `}
           <code>{event.action}</code>
         </dd>
-        <dt>On what</dt>
+        <dt>Target</dt>
         <dd>
           <bdi>{event.subject}</bdi>
         </dd>

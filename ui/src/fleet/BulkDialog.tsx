@@ -56,7 +56,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
   const nodes = count === 1 ? "1 node" : `${count.toLocaleString("en")} nodes`;
   const { labels, problem } = readLabels(set);
   const words: Record<BulkAct, { submit: string; why: string | undefined }> = {
-    label: { submit: `Label ${nodes}`, why: problem ?? (set.length + remove.length === 0 ? "Give a label to set or remove" : undefined) },
+    label: { submit: `Label ${nodes}`, why: problem ?? (set.length + remove.length === 0 ? "Enter a label to set or remove" : undefined) },
     move: { submit: `Move ${nodes}`, why: group === "" ? "Choose a group" : undefined },
     cordon: { submit: `Cordon ${nodes}`, why: reason.trim() === "" ? "Give a reason" : undefined },
     uncordon: { submit: `Uncordon ${nodes}`, why: undefined },
@@ -79,7 +79,7 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
       kind={act === "remove" ? "danger" : "primary"}
       disabledReason={count === 0 ? "The selection is empty" : words[act].why}
       act={() => api.fleet.actOnNodes({ ...asked(), widen })}
-      done={(result) => `Done on ${result.done.toLocaleString("en")} of ${nodes}`}
+      done={(result) => `Succeeded on ${result.done.toLocaleString("en")} of ${nodes}`}
       onDone={(result) => {
         makeOld(queries, NODE_TOPICS);
         onDone(result);
@@ -119,9 +119,9 @@ function ActForm({ act, frozen, onClose, onDone }: ActFormProps) {
 
 export function Failures({ result, onClose }: { result: ActOnNodesResponse; onClose: () => void }) {
   return (
-    <Dialog title={`Not done on ${result.failures.length === 1 ? "1 node" : `${result.failures.length.toLocaleString("en")} nodes`}`} onClose={onClose}>
+    <Dialog title={`Failed on ${result.failures.length === 1 ? "1 node" : `${result.failures.length.toLocaleString("en")} nodes`}`} onClose={onClose}>
       <SimpleTable
-        label="Nodes on which it was not done"
+        label="Failed nodes"
         rows={result.failures}
         getId={(failure) => failure.node}
         columns={[

@@ -150,7 +150,7 @@ export function AttemptTable({ attempts }: { attempts: readonly JoinAttempt[] })
         { header: "From", cell: (attempt) => attempt.address },
         { header: "Name", cell: (attempt) => <bdi>{attempt.name || "none given"}</bdi> },
         { header: "Outcome", cell: (attempt) => <State of={attempt.outcome === "joined" ? "joined" : "refused"} /> },
-        { header: "What was wrong and what to do", cell: (attempt) => attempt.text },
+        { header: "Details", cell: (attempt) => attempt.text },
       ]}
     />
   );

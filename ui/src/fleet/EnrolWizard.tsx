@@ -79,7 +79,7 @@ function Describe({ onMade }: { onMade: (made: CreateJoinTokenResponse) => void 
       <GroupField label="Home group" value={group} onChange={setGroup} description="The node gets what is published to this group, to the groups above it and to its labels." />
       <ListField label="Labels" value={labels} onChange={setLabels} placeholder="environment=production" description="Press Enter after each." />
       <TextField label="Description" value={description} onChange={setDescription} placeholder="web servers in the new rack" maxLength={200} />
-      <NumberInput label="How many nodes may join with it" allowDecimal={false} allowNegative={false} clampBehavior="strict" min={1} max={100_000} value={uses} onChange={(value) => setUses(Number(value) || 1)} />
+      <NumberInput label="Maximum number of nodes" allowDecimal={false} allowNegative={false} clampBehavior="strict" min={1} max={100_000} value={uses} onChange={(value) => setUses(Number(value) || 1)} />
       <Select label="Valid for" value={hours} onChange={setHours} choices={LIFETIMES} />
       {problem === undefined ? <WhatChanges change={{ case: "join", value: create(PlannedJoinSchema, { group, labels: read.labels }) }} /> : null}
       {make.error ? <ProblemNote error={make.error} /> : null}
@@ -130,7 +130,7 @@ function Wait({ made, onLeave, onAgain }: WaitProps) {
   return (
     <div className="form wizard">
       <Steps active={joined.length > 0 ? 3 : isShown || name !== "" ? 2 : 1} />
-      <TextField label="Name of the node in the fleet" value={name} onChange={setName} placeholder="web-1" />
+      <TextField label="Node name" value={name} onChange={setName} placeholder="web-1" />
       <Segments
         label="How it runs"
         value={platform}

@@ -120,7 +120,7 @@ function NewGroup({ under, onClose }: { under: string; onClose: () => void }) {
       title="New group"
       submit="Create the group"
       cli={`atoll group create ${quote(path)}${described}`}
-      disabledReason={path.length < 2 || path.endsWith("/") ? "Give a path such as /eu/prod" : undefined}
+      disabledReason={path.length < 2 || path.endsWith("/") ? "Enter a path such as /eu/prod" : undefined}
       act={() => api.fleet.createGroup({ path, description, requestId })}
       done="The group was created"
       onDone={() => void queries.invalidateQueries({ queryKey: ["groups"] })}

@@ -71,7 +71,7 @@ function LabelForm({ node, onClose }: ActProps) {
     >
       <ListField
         label="Labels"
-        description="They decide what is published to this node, including sensitive values. They do not give anyone access to it. Press Enter after each."
+        description="Labels determine what is published to this node, including sensitive values. They do not grant anyone access to the node. Press Enter after each."
         value={texts}
         onChange={setTexts}
         placeholder="environment=production"
@@ -211,7 +211,7 @@ function RemoveForm({ node, onClose, onRemoved }: ActProps & { onRemoved: () => 
       onClose={onClose}
     >
       <Text size="sm">
-        Its certificate is no longer accepted and it leaves the fleet for good. Undelivered edits stay on the node. To come back, it must join
+        Its certificate is no longer accepted and it leaves the fleet permanently. Undelivered edits stay on the node. To come back, it must join
         again.
       </Text>
     </Confirm>

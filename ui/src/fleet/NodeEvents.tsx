@@ -21,7 +21,7 @@ const COLUMNS: readonly Column<NodeEvent>[] = [
   { id: "at", header: "When", width: "minmax(8rem, 0.7fr)", cell: (event) => <Time at={event.atMs} /> },
   { id: "source", header: "Source", width: "minmax(8rem, 0.7fr)", cell: (event) => SOURCES[event.source] ?? event.source },
   { id: "action", header: "What", width: "minmax(10rem, 1fr)", cell: (event) => eventWords(event.action) },
-  { id: "actor", header: "Who", width: "minmax(8rem, 0.7fr)", cell: (event) => <bdi>{event.actor || "nobody"}</bdi> },
+  { id: "actor", header: "Who", width: "minmax(8rem, 0.7fr)", cell: (event) => <bdi>{event.actor || "–"}</bdi> },
   { id: "text", header: "Details", width: "minmax(16rem, 3fr)", cell: (event) => <span title={event.text}>{event.text}</span> },
 ];
 

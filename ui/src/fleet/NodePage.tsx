@@ -181,7 +181,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
             columns={[
               { header: "What", cell: (exception) => <State of={exception.code} /> },
               { header: "Resource", cell: (exception) => <bdi>{exception.resource}</bdi> },
-              { header: "What happened and what to do", cell: (exception) => exception.text || <Text size="sm">Nothing was said.</Text> },
+              { header: "What happened and what to do", cell: (exception) => exception.text || <Text size="sm">No details.</Text> },
               { header: "Since", cell: (exception) => <Time at={exception.sinceMs} /> },
             ]}
           />
@@ -195,7 +195,7 @@ function syncReason(node: Node): string {
   if (node.inSync) return "It has proved that it runs the expected configuration.";
   if (node.syncState === "incomplete") return "It runs what it should, but a required variable has no value for it. See below.";
   if (node.syncState === "drift") return "It has drifted: it runs something other than what it should. See below.";
-  if (node.syncState === "unknown") return "Its program does not report what it runs.";
+  if (node.syncState === "unknown") return "Its agent does not report what it runs.";
   if (node.state === "never_connected") return "It has not connected yet.";
   if (node.state === "cordoned") return "New content is held back while it is cordoned.";
   if (node.state === "offline") return "It catches up when it reconnects.";

@@ -28,12 +28,12 @@ export function NodeVariables({ node }: { node: string }) {
                 variable.outcome !== "value" ? (
                   <State of={variable.outcome} />
                 ) : variable.sensitive ? (
-                  "sealed: only the node reads it"
+                  "sealed; only the node can read it"
                 ) : (
                   <code>{shown(variable.value)}</code>
                 ),
             },
-            { header: "Why this one", cell: (variable) => (variable.considered[0] ? `${variable.considered[0].scope}: ${variable.considered[0].why}` : "") },
+            { header: "Reason", cell: (variable) => (variable.considered[0] ? `${variable.considered[0].scope}: ${variable.considered[0].why}` : "") },
           ]}
         />
       )}

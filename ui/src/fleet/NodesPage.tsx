@@ -85,7 +85,7 @@ export function NodesPage() {
   return (
     <Page
       title="Nodes"
-      lead="The servers of the fleet. Each keeps running what it has while it is cut off."
+      lead="The servers in your fleet. While disconnected, each keeps running what it has."
       cli={`atoll node list${filter ? ` --filter ${quote(filter)}` : ""}`}
       actions={
         <Button kind="primary" icon={Plus} onClick={() => void navigate({ to: "/enrol", search: { step: "new" } })}>

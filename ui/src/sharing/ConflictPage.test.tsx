@@ -116,13 +116,13 @@ it("asks only what is open, one place after the other, and sends the answers by 
 
 it("takes one side for the rest, and keeps what was answered over a reload", async () => {
   const first = await open();
-  fireEvent.click(screen.getByRole("radio", { name: /keep it as before/ }));
+  fireEvent.click(screen.getByRole("radio", { name: /Keep the previous value/ }));
   fireEvent.click(screen.getByRole("button", { name: "Take the manager for the rest" }));
   expect(screen.getByText("2 of 2 answered")).toBeTruthy();
   first.unmount();
   renderAt(`/conflicts/${ID}`, fake());
   await screen.findByText("2 of 2 answered");
-  expect((screen.getByRole("radio", { name: /keep it as before/ }) as HTMLInputElement).checked).toBe(true);
+  expect((screen.getByRole("radio", { name: /Keep the previous value/ }) as HTMLInputElement).checked).toBe(true);
 });
 
 it("sends nothing when the conflict became another one, says who did what, and keeps the answers", async () => {

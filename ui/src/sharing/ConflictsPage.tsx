@@ -30,7 +30,7 @@ const COLUMNS: readonly Column<Conflict>[] = [
     header: "Node",
     width: "minmax(9rem, 1fr)",
     sortKey: "node",
-    cell: (conflict) => (conflict.node ? <NodeLink name={conflict.node} /> : <span className="dim" title="It is between administrators">none</span>),
+    cell: (conflict) => (conflict.node ? <NodeLink name={conflict.node} /> : <span className="dim" title="Between administrators">none</span>),
   },
   { id: "places", header: "Open places", width: "minmax(8.5rem, 0.6fr)", cell: (conflict) => (conflict.places.length > 0 ? conflict.places.length : "none") },
   { id: "who", header: "Who", width: "minmax(15rem, 2fr)", cell: (conflict) => <bdi title={authors(conflict)}>{authors(conflict)}</bdi> },
@@ -73,7 +73,7 @@ export function ConflictsPage() {
   return (
     <Page
       title="Conflicts"
-      lead="Where two edits really disagree, a person decides, once. Everything else merged automatically."
+      lead="Edits that could not be merged automatically. Each needs one decision."
       cli={`atoll conflict list${filter ? ` --filter ${quote(filter)}` : ""}`}
     >
       <ListView

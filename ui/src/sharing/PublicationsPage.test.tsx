@@ -40,7 +40,7 @@ it("shows what a publication would reach before it is saved, and why it cannot b
   const sent: SavePublicationRequest[] = [];
   renderAt("/publications?new=1", fake(sent));
   const dialog = await screen.findByRole("dialog", {}, { timeout: 5_000 });
-  expect(within(dialog).getByText(/Give the publication a name to see which nodes/)).toBeTruthy();
+  expect(within(dialog).getByText(/Enter a name to see which nodes/)).toBeTruthy();
   fireEvent.change(within(dialog).getByRole("textbox", { name: "Name" }), { target: { value: "eu" } });
   fireEvent.click(await within(dialog).findByRole("checkbox", { name: /Say hello/ }));
   expect(await within(dialog).findByText("Reaches 120 nodes: 12 new, 3 lost.")).toBeTruthy();

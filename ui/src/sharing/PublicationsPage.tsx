@@ -76,7 +76,7 @@ export function PublicationsPage() {
   return (
     <Page
       title="Publications"
-      lead="Each delivers some resources to some nodes. If two include the same resource, the higher priority wins."
+      lead="A publication delivers resources to a set of nodes. If two include the same resource, the higher priority wins."
       cli={`atoll publication list${filter ? ` --filter ${quote(filter)}` : ""}`}
       actions={
         <Button kind="primary" icon={Plus} onClick={() => change({ new: "1" })}>

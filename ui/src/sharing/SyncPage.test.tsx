@@ -30,7 +30,7 @@ it("says in words who has it, who does not, and since when", async () => {
   expect(screen.getByText("lacks 1,200 documents")).toBeTruthy();
   expect(screen.getByText("lacks 1 document")).toBeTruthy();
   expect(screen.getByText(/Have it: 9,998 \(99.9%\)/)).toBeTruthy();
-  expect(screen.getByText(/One node received it and could not apply it/)).toBeTruthy();
+  expect(screen.getByText(/1 node received it but could not apply it/)).toBeTruthy();
   fireEvent.change(screen.getByRole("textbox", { name: "Node" }), { target: { value: "far-1" } });
   fireEvent.click(screen.getByRole("button", { name: "Show" }));
   await waitFor(() => expect(asked.at(-1)).toEqual({ kind: "variable_set", resource: "Database", node: "far-1" }));

@@ -170,7 +170,7 @@ function Behind({ status, limit, onMore }: BehindProps) {
 
 /** Who failed and why is told on the node. */
 function Failed({ status }: { status: GetSyncStatusResponse }) {
-  const nodes = status.failed === 1n ? "One node received it and could not apply it. Its page says why." : `${status.failed.toLocaleString("en")} nodes received it and could not apply it. Their pages say why.`;
+  const nodes = status.failed === 1n ? "1 node received it but could not apply it. See the node's page." : `${status.failed.toLocaleString("en")} nodes received it and could not apply it. Their pages say why.`;
   return (
     <Section title="Failed nodes">
       <p className="sync-line">{nodes}</p>

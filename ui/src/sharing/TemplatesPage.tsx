@@ -16,7 +16,7 @@ export function TemplatesPage() {
   return (
     <ResourceList
       kind={TEMPLATE}
-      lead="Steps that are written once and run on many servers. Every change is kept, and nodes get what is published."
+      lead="Reusable steps for many servers. Every change is kept in the history; nodes get what you publish."
       search={route.useSearch()}
       dialog={(onClose) => <NewTemplateDialog onClose={onClose} />}
       empty={(onNew, onImport) => (

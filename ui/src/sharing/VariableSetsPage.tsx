@@ -13,7 +13,7 @@ export function VariableSetsPage() {
   return (
     <ResourceList
       kind={VARIABLE_SET}
-      lead="Named values with a scope that says where each applies. Sensitive ones are read by nodes in their scope and by nobody else."
+      lead="Named values, each scoped to where it applies. Only nodes in scope can read sensitive values."
       search={route.useSearch()}
       dialog={(onClose) => (
         <NewDialog

@@ -29,7 +29,7 @@ describe("sync in words", () => {
     expect(distanceWords({ acknowledgedSequence: 5n, outstanding: 1_200n })).toBe("lacks 1,200 documents");
     expect(distanceWords({ acknowledgedSequence: 5n, outstanding: 1n })).toBe("lacks 1 document");
     expect(distanceWords({ acknowledgedSequence: 0n, outstanding: 6n })).toBe("has nothing yet");
-    expect(distanceWords({ acknowledgedSequence: 6n, outstanding: 0n })).toBe("has stored everything");
+    expect(distanceWords({ acknowledgedSequence: 6n, outstanding: 0n })).toBe("received everything");
   });
 
   it("has its command line", () => {

@@ -59,7 +59,7 @@ export function offlineSince(behind: readonly BehindNode[]): bigint | undefined 
 
 export function distanceWords({ acknowledgedSequence, outstanding }: Pick<BehindNode, "acknowledgedSequence" | "outstanding">): string {
   if (acknowledgedSequence === 0n) return "has nothing yet";
-  if (outstanding === 0n) return "has stored everything";
+  if (outstanding === 0n) return "received everything";
   return outstanding === 1n ? "lacks 1 document" : `lacks ${count(outstanding)} documents`;
 }
 

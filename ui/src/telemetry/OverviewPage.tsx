@@ -36,7 +36,7 @@ export function OverviewPage() {
               <Section title="Agent versions">
                 <Versions />
               </Section>
-              <Section title="Last changes">
+              <Section title="Recent activity">
                 <LastChanges />
               </Section>
               <Section title="Manager">
@@ -148,7 +148,7 @@ function LastChanges() {
     <Answer of={asked} what="the last changes">
       {(answer) => (
         <SimpleTable<AuditEvent>
-          label="Last changes"
+          label="Recent activity"
           rows={answer.events}
           getId={(event) => event.number.toString()}
           empty={<Empty title="No activity yet" />}
@@ -156,7 +156,7 @@ function LastChanges() {
             { header: "When", cell: (event) => <Time at={event.atMs} /> },
             { header: "Who", cell: (event) => <bdi>{event.actor}</bdi> },
             { header: "What", cell: (event) => actionWords(event.action) },
-            { header: "On what", cell: (event) => <bdi className="wrap">{event.subject}</bdi> },
+            { header: "Target", cell: (event) => <bdi className="wrap">{event.subject}</bdi> },
           ]}
         />
       )}
@@ -175,7 +175,7 @@ function Manager({ status }: { status: GetStatusResponse }) {
       <dd>
         <Time at={status.startedMs} />
       </dd>
-      <dt>Nodes connect to</dt>
+      <dt>Node endpoint</dt>
       <dd>
         <code>{status.nodeAddress}</code>
       </dd>

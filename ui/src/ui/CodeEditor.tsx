@@ -57,7 +57,7 @@ export function CodeEditor({ label, value, onChange, syntax = "", isReadOnly = f
       {failure ? <ProblemNote error={failure} /> : isReady ? null : <Loading what="the editor" />}
       <div ref={place} className="code-editor-place" />
       <p id={`${id}-keys`} className="code-editor-keys">
-        {isReadOnly ? "Read only. Tab leaves it." : "Tab leaves the editor, also after Escape. Ctrl+] indents, Ctrl+[ takes it back."}
+        {isReadOnly ? "Read only. Tab leaves it." : "Tab moves focus out of the editor, also after Escape. Ctrl+] indents, Ctrl+[ outdents."}
       </p>
       {error ? (
         <p id={`${id}-error`} className="code-editor-error" role="status">

@@ -52,7 +52,7 @@ export function CopyCli({ command }: { command: string }) {
           <Terminal size={16} aria-hidden /> CLI
         </UnstyledButton>
       </Popover.Target>
-      <Popover.Dropdown aria-label="The same on the command line">
+      <Popover.Dropdown aria-label="Equivalent CLI command">
         <div className="cli-command">
           <Code block>{command}</Code>
           <Button size="xs" icon={isCopied ? Check : Copy} onClick={() => copy(command)}>

@@ -82,7 +82,7 @@ test("ages are right in a browser whose clock is wrong", async () => {
   await page.goto(await fleet.cli("ui", "open", "--print"));
   await page.clock.resume();
   await live(page);
-  const row = page.getByRole("table", { name: "Last changes" }).getByRole("row").filter({ hasText: "/clock" });
+  const row = page.getByRole("table", { name: "Recent activity" }).getByRole("row").filter({ hasText: "/clock" });
   await expect.poll(() => row.first().getByRole("time").or(row.first().locator("time")).first().textContent()).toMatch(/just now|minute/);
   await context.close();
 });
@@ -107,7 +107,7 @@ test("with the network cut nothing stands under Live, and a page says why it is 
   await page.locator("[data-live=reconnecting], [data-live=stale]").waitFor();
   // A page that was not read before does not spin without an end.
   await page.getByRole("link", { name: "Audit" }).first().click();
-  await page.getByText("The manager does not answer").first().waitFor();
+  await page.getByText("The manager is not responding").first().waitFor();
   await context.setOffline(false);
   await live(page);
   // What could not be read is read again by itself.

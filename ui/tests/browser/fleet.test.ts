@@ -39,7 +39,7 @@ test("a person enrols a node and watches it arrive", async () => {
   await page.getByRole("combobox", { name: "Labels" }).fill("environment=production");
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Create the token" }).click();
-  await page.getByLabel("Name of the node in the fleet").fill("web-1");
+  await page.getByLabel("Node name").fill("web-1");
   await page.getByText("By hand").click();
   await page.getByText("Waiting for a node to join").waitFor();
   expect(await page.locator("pre").textContent()).not.toContain("atoll_join");
@@ -130,7 +130,7 @@ test("an act on many nodes is done to exactly as many as were confirmed", async 
   // One more joins between the question and the answer: it is not in what was confirmed.
   const late = await fleet.join("many-6", "/eu/prod");
   await dialog.getByRole("button", { name: "Label 5 nodes" }).click();
-  await page.getByText("Done on 5 of 5 nodes").waitFor();
+  await page.getByText("Succeeded on 5 of 5 nodes").waitFor();
   const labelled = await fleet.json<{ name: string }[]>("node", "list", "--filter", "wave=first");
   expect(labelled.map((node) => node.name).toSorted()).toEqual(["many-1", "many-2", "many-3", "many-4", "many-5"]);
   await Promise.all([...agents, late].map((agent) => agent.stop()));

@@ -379,7 +379,7 @@ impl<H: Host> Adapter<H> {
 
     fn problem(&mut self, path: &str, text: String) {
         if self.problems.get(path) != Some(&text) {
-            tracing::warn!(path, reason = text, "a file needs a look");
+            tracing::warn!(path, reason = text, "a file needs attention");
             self.problems.insert(path.to_owned(), text);
         }
     }

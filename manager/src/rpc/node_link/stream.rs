@@ -39,8 +39,8 @@ const HEARTBEAT_MS: u64 = 30_000;
 const OFFERS: &str = "resource/";
 /// What a node is listed with that goes on running something else than it should.
 const DRIFT_SUBJECT: &str = "what it runs";
-const DRIFT_TEXT: &str = "the node runs something else than it should, although everything was offered to it again: a file \
-                          may have been changed that cannot be taken as an edit; look at the node's own status";
+const DRIFT_TEXT: &str = "the node runs something other than it should, although everything was offered to it again: a file \
+                          may have been changed that cannot be taken as an edit; run `atoll-agent status` on the node";
 
 type Sent = Result<v1::SyncResponse, Status>;
 

@@ -63,7 +63,7 @@ pub async fn authenticate(services: &Services, text: &str) -> Result<Caller> {
 fn refused() -> Error {
     Error::unauthenticated(
         "BAD_TOKEN",
-        "the token is missing, invalid, revoked or expired; give a valid one (ATOLL_TOKEN, or a context of the CLI)",
+        "the token is missing, invalid, revoked or expired; provide a valid one (ATOLL_TOKEN or a CLI context)",
     )
 }
 

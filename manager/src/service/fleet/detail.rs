@@ -33,13 +33,12 @@ pub(super) fn resource_of(names: &ResourceNames, subject: &str) -> String {
     name.unwrap_or_else(|| subject.to_owned())
 }
 
-/// Whether anybody has to look at an edit of a node yet: it is not decided, or was rejected and not made again since.
+/// Whether somebody may look for an edit of a node there: it is not decided, or was turned down and nothing was made since.
 fn needs_a_look(fork: &ForkRecord, all: &[ForkRecord]) -> bool {
+    let is_overtaken = || all.iter().any(|later| later.resource == fork.resource && later.edit > fork.edit);
     match fork.state {
-        ForkState::Absorbed | ForkState::Declined => false,
-        ForkState::Rejected => !all.iter().any(|later| {
-            later.resource == fork.resource && later.edit > fork.edit && later.state != ForkState::Rejected
-        }),
+        ForkState::Absorbed => false,
+        ForkState::Rejected | ForkState::Declined => !is_overtaken(),
         _ => true,
     }
 }

@@ -90,7 +90,7 @@ pub async fn delete(services: &Services, caller: &Caller, path: &GroupPath) -> R
     if below || path.as_str() == "/" || group_in_use(&tx, path).await? {
         return Err(Error::precondition(
             "GROUP_IN_USE",
-            format!("{path} has nodes or groups below it; move or remove them first"),
+            format!("{path} still contains nodes or groups; move or remove them first"),
         ));
     }
     group_delete(&tx, path).await?;

@@ -202,7 +202,7 @@ pub fn check_script(name: &NodeName) -> Result<()> {
     if name.as_str().contains(INVISIBLE) {
         return Err(Error::invalid(
             "CONFUSABLE_NAME",
-            format!("{name} holds letters that are not seen, and so could be taken for another name; leave them out"),
+            format!("{name} contains invisible characters and could be mistaken for another name; remove them"),
         ));
     }
     if mixes_scripts(name.as_str()) {

@@ -214,7 +214,7 @@ async fn receive_revision(
     }
     let Some(mode) = fork::mode_at(&tx, &loaded, node).await? else {
         let reason = format!(
-            "\"{}\" is not published to this node; publish it there and ask for the edit again",
+            "\"{}\" is not published to this node; publish it to this node, then make the edit again",
             loaded.record.name
         );
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;

@@ -63,7 +63,7 @@ pub(super) async fn next_version(
         None => Ok(version),
         Some(newest) => Err(Error::precondition(
             "VERSION_NOT_HIGHER",
-            format!("{version} is not higher than the newest version, {newest}; releases are not replaced"),
+            format!("{version} is not higher than the newest version, {newest}; releases are immutable"),
         )),
     }
 }
@@ -246,7 +246,7 @@ async fn check_size(tx: &Tx, loaded: &Loaded, revision: RevisionId) -> Result<()
         Some(size_bytes) => Err(Error::precondition(
             "TOO_LARGE",
             format!(
-                "\"{}\" has {size_bytes} bytes and the limit is {DOCUMENT_SIZE_LIMIT_BYTES}; make it shorter first",
+                "\"{}\" is {size_bytes} bytes and the limit is {DOCUMENT_SIZE_LIMIT_BYTES}; make it shorter first",
                 loaded.record.name
             ),
         )),

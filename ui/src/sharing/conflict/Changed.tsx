@@ -99,7 +99,7 @@ function PublishNote({ conflict }: { conflict: Conflict }) {
   if (!conflict.waitsForRelease || !resource || resource.state !== "ok") return null;
   const kind = kindOf(resource.kind);
   return (
-    <Note title="The result waits for a release">
+    <Note title="The result is not released yet">
       Nodes get it when it is published.{" "}
       <Link to={pageOf(kind)} params={{ name: resource.name }} search={{ tab: "publish" }} className="row-link">
         Publish it

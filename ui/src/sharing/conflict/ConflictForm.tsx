@@ -130,7 +130,7 @@ export function ConflictForm({ conflict, onResolved }: ConflictFormProps) {
 
 function doneWords(conflict: Conflict, version: string): string {
   if (version) return `Released as ${version}.`;
-  return conflict.staysOnNode ? `The result goes to ${conflict.node}.` : "The result waits for a release.";
+  return conflict.staysOnNode ? `The result goes to ${conflict.node}.` : "The result is not released yet.";
 }
 
 function openWords(count: number): string {

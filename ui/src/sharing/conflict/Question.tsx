@@ -81,7 +81,7 @@ function choicesFor(place: ConflictPlace, sides: SideNames, isMerging: boolean):
   return [
     side(sides.first),
     side(other(sides.first)),
-    { value: "base", label: "Take neither: keep it as before", description: glance(place, place.base) },
+    { value: "base", label: "Keep the previous value", description: glance(place, place.base) },
     ...(place.proposal !== "" ? [{ value: "proposal", label: "Take the proposed merge", description: "The lines of both sides, merged by the manager." }] : []),
     ...(isMerging ? [{ value: "hunks", label: "Merge change by change", description: "Decide on each change of the text separately." }] : []),
     ...(isEditable(place) ? [{ value: "edit", label: "Enter another value" }] : []),

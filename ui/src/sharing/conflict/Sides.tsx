@@ -17,7 +17,7 @@ export function Sides({ place, sides, names }: SidesProps) {
   return (
     <div className="conflict-sides">
       <Panel title="Before">
-        <p className="conflict-author">The common base of both sides</p>
+        <p className="conflict-author">Common ancestor</p>
         <Value {...shown} label={`${where}, before`} json={place.base} absent="Nothing: it was not there" />
       </Panel>
       {[sides.first, other(sides.first)].map((side) => (

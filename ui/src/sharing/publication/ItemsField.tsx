@@ -89,7 +89,7 @@ function ResourcePicker({ items, onChange }: ItemsProps) {
     <div className="publication-picker">
       <TextField label="Find a template or variable set" value={typed} onChange={setTyped} placeholder="Part of its name" />
       {found.error ? <ProblemNote error={found.error} onRetry={() => void found.refetch()} /> : null}
-      <div className="publication-found" role="group" aria-label="Resources that were found">
+      <div className="publication-found" role="group" aria-label="Search results">
         {found.data?.resources.map((resource) => (
           <Checkbox
             key={resource.id}

@@ -73,7 +73,7 @@ export function PublicationForm({ publication, onSaved, onClose }: PublicationFo
         onChange={(priority) => set({ priority })}
       />
       <Choices
-        label="What a node may do with what it gets"
+        label="Edits on nodes"
         value={wish.mode}
         onChange={(mode) => set({ mode })}
         choices={MODES.map((mode) => ({ value: mode.value, label: mode.label, description: mode.sentence }))}

@@ -26,7 +26,7 @@ describe("a publication", () => {
 
   it("says what is missing before it is sent", () => {
     const wish = { ...newWish(), name: "prod" };
-    expect(whyNotSaved(newWish())).toBe("Give the publication a name");
+    expect(whyNotSaved(newWish())).toBe("Enter a name");
     expect(whyNotSaved(wish)).toBeUndefined();
     expect(whyNotSaved({ ...wish, name: "with a space" })).toContain("letters");
     expect(whyNotSaved({ ...wish, priority: "high" })).toBe("The priority is a whole number");

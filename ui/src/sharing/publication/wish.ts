@@ -53,7 +53,7 @@ export function itemOf(resource: Resource): Item {
 
 /** Why a wish cannot be sent as it is. The manager checks what needs to be known of the fleet. */
 export function whyNotSaved(wish: Wish): string | undefined {
-  if (wish.name.trim() === "") return "Give the publication a name";
+  if (wish.name.trim() === "") return "Enter a name";
   if (!/^[\p{L}\p{N}._-]{1,100}$/u.test(wish.name.trim())) return "A name is 1 to 100 letters, digits, -, _ and .";
   if (wish.group === "") return "Choose a group";
   const labels = readLabels(wish.labels).problem;

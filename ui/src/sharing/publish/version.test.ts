@@ -9,7 +9,7 @@ describe("the next version", () => {
   });
 
   it("must be three numbers, and higher than the latest", () => {
-    expect(versionProblem("1.4", "1.0.0")).toContain("three numbers");
+    expect(versionProblem("1.4", "1.0.0")).toContain("such as 1.4.0");
     expect(versionProblem("1.4.9", "1.4.9")).toBe("It must be higher than 1.4.9");
     expect(versionProblem("1.10.0", "1.9.9")).toBeUndefined();
     expect(versionProblem("0.1.0", "")).toBeUndefined();

@@ -24,7 +24,7 @@ export function nextVersion(latest: string, step: Step): string {
 /** Why a version that was typed cannot be taken. */
 export function versionProblem(version: string, latest: string): string | undefined {
   const parts = partsOf(version);
-  if (!parts) return "Write three numbers with dots, such as 1.4.0";
+  if (!parts) return "Enter a version such as 1.4.0";
   const before = partsOf(latest);
   return before && !isHigher(parts, before) ? `It must be higher than ${latest}` : undefined;
 }

@@ -1,4 +1,4 @@
-// How texts merge, taking the content along as a file, and deleting.
+// Text merging, taking the content along as a file, and deleting.
 import { create } from "@bufbuild/protobuf";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -47,9 +47,9 @@ function TextMode({ kind, resource }: { kind: Kind; resource: Resource }) {
     },
   });
   return (
-    <Section title="How texts merge" actions={<CopyCli command={`atoll ${kind.command} text-mode ${quote(resource.name)} ${resource.textMode || "review"}`} />}>
+    <Section title="Text merging" actions={<CopyCli command={`atoll ${kind.command} text-mode ${quote(resource.name)} ${resource.textMode || "review"}`} />}>
       <p className="page-lead">Scripts and other texts of several lines can be changed by two people at once, in different lines.</p>
-      <Segments label="How texts merge" value={set.variables ?? resource.textMode} choices={MODES} onChange={(mode) => set.mutate(mode)} />
+      <Segments label="Text merging" value={set.variables ?? resource.textMode} choices={MODES} onChange={(mode) => set.mutate(mode)} />
       <p className="page-lead" role="status">
         {MODES.find((mode) => mode.value === resource.textMode)?.text}
       </p>

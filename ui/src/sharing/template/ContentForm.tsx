@@ -81,7 +81,7 @@ export function SealedField({ label, value, onChange }: { label: string; value: 
 
 function NewProperty({ known, onAdd }: { known: readonly string[]; onAdd: (property: string) => void }) {
   const [name, setName] = useState("");
-  const reason = name.trim() === "" ? "Type a name first" : known.includes(name.trim()) ? "There is a property of that name" : undefined;
+  const reason = name.trim() === "" ? "Type a name first" : known.includes(name.trim()) ? "A property with that name already exists" : undefined;
   return (
     <div className="resource-field">
       <TextField label="Name of a new property" value={name} onChange={setName} monospace />

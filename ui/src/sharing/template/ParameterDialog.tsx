@@ -45,7 +45,7 @@ export function ParameterDialog({ parameter, others, onDone, onClose }: Paramete
         {control === "Select" ? (
           <TextArea
             label="Options"
-            description="One each line: the value, or value|text to show."
+            description="One option per line: value, or value|label."
             value={optionsOf(draft)}
             onChange={(options) => setDraft((before) => withControl(before, "Select", options))}
             monospace
@@ -91,7 +91,7 @@ function withDefaultFor(control: string, parameter: Parameter): Parameter {
 function problemOf(name: string, others: readonly string[]): string | undefined {
   if (name.trim() === "") return "Give it a name";
   const isTaken = others.some((other) => other.toLowerCase() === name.trim().toLowerCase());
-  return isTaken ? "Another parameter has this name; capitals make no difference" : undefined;
+  return isTaken ? "Another parameter has this name; names are not case-sensitive" : undefined;
 }
 
 function controlChoices(current: string) {

@@ -64,7 +64,7 @@ function ValueFields({ wish, value, onChange }: FieldsProps & { value: Value | u
     <fieldset className="resource-fields">
       <legend>Value</legend>
       <Segments label="What the value is" value={wish.kind} choices={KINDS} onChange={(kind) => onChange({ kind: kind as ValueKind })} />
-      {wish.kind === "none" ? <p className="page-lead">The name is declared. A place that needs it and gets no value from another scope is told so.</p> : null}
+      {wish.kind === "none" ? <p className="page-lead">Declares the variable without a value. Where it is required and no other scope provides one, it is reported as missing.</p> : null}
       {wish.kind === "text" ? <TextValue wish={wish} wasSensitive={wasSensitive} onChange={onChange} /> : null}
       {wish.kind === "text" && !wasSensitive ? (
         <Checkbox

@@ -97,7 +97,7 @@ async fn accept_into_heads(
     }
     save::add_head(tx, loaded, fork.head, caller).await?;
     fork.on(ForkEvent::Accepted)?;
-    fork.message = format!("accepted by {}; it runs everywhere with the next release", caller.name);
+    fork.message = format!("accepted by {}; nodes that follow get it with the next release", caller.name);
     rebase(services, tx, loaded, fork.clone(), caller).await?;
     if let Some(after) = fork_get(tx, fork.id).await? {
         *fork = after;

@@ -261,7 +261,7 @@ fn say_where_it_runs(loaded: &Loaded, fork: &mut ForkRecord, offered: Option<Off
         None => format!("{RUNS_NOWHERE} while nothing of \"{}\" is published to this node", loaded.record.name),
         Some(EditMode::Locked) => format!("{RUNS_NOWHERE} while its publication locks \"{}\"", loaded.record.name),
         Some(_) if fork.message.starts_with(RUNS_NOWHERE) => match fork.state {
-            ForkState::Accepted => "accepted; it runs everywhere with the next release".to_owned(),
+            ForkState::Accepted => "accepted; nodes that follow get it with the next release".to_owned(),
             _ => said_of(fork.delivery, &fork.takes_back_text()),
         },
         Some(_) => return,
