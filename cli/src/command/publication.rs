@@ -157,12 +157,12 @@ async fn save(session: &mut Session, publication: v1::Publication, add_items: bo
     session.output.list(&[saved], &COLUMNS, &[])
 }
 
-/// Adds one resource to a publication.
 /// Whether there is a publication of this name, before anything is done that it is named for. Empty means none is named.
 pub async fn check(session: &mut Session, name: &str) -> Result<()> {
     if name.is_empty() { Ok(()) } else { get(session, name).await.map(|_| ()) }
 }
 
+/// Adds one resource to a publication.
 pub async fn add(session: &mut Session, publication: &str, kind: Kind, name: &str) -> Result<()> {
     let publication =
         v1::Publication { name: publication.to_owned(), items: vec![item(kind, name)], ..v1::Publication::default() };

@@ -75,7 +75,8 @@ async fn say_if_older(session: &mut Session, node: String) -> Result<()> {
         return Ok(());
     }
     let seen = session.client.fleet.get_node(v1::GetNodeRequest { node }).await?.into_inner().node.unwrap_or_default();
-    if !seen.in_sync {
+    // A node that lacks a required value runs what it should all the same.
+    if !matches!(seen.sync_state.as_str(), "in_sync" | "incomplete") {
         say(&format!("{} is {} and not in sync: it may still run older values", seen.name, seen.state));
     }
     Ok(())

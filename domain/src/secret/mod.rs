@@ -163,4 +163,31 @@ mod tests {
         let told = format!("{value:?} {sealed:?} {key:?} {node:?} {}", serde_json::to_string(&sealed).unwrap());
         assert!(!told.contains("hunter2") && !told.contains(&hex::encode("hunter2")));
     }
+
+    #[test]
+    fn a_key_is_taken_just_where_something_can_be_sealed_to_it() {
+        // The coordinates of small order of the curve and its twist, also those that are written with more than the prime.
+        let small = [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        ];
+        let key = |text: &str| -> [u8; 32] { hex::decode(text).unwrap().try_into().unwrap() };
+        let beyond = |mut key: [u8; 32]| {
+            key[31] |= 0x80;
+            key
+        };
+        let small: Vec<[u8; 32]> = small.map(key).into_iter().flat_map(|key| [key, beyond(key)]).collect();
+        let random = (0..=255).map(|seed| SealingKey::new([seed; 32]).public());
+        let any = (0..=255).map(|byte| [byte; 32]);
+        for key in small.iter().copied().chain(random).chain(any) {
+            let taken = public_sealing_key(&key).is_ok();
+            assert_eq!(taken, SealedTo::seal(&key, b"purpose", b"", b"text", [7; 32]).is_ok(), "{}", hex::encode(key));
+            assert_eq!(taken, !small.contains(&key), "{}", hex::encode(key));
+        }
+    }
 }

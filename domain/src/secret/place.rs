@@ -38,11 +38,12 @@ pub fn seal_sensitive(
     body
 }
 
-/// Places of a template at which a plain text was written that is meant to be sensitive: where a sealed value stood, or over the
+/// Places at which a plain text was written that is meant to be sensitive: in a template where a sealed value stood, or over the
 /// default of a parameter that is a password. Somebody who types a password over a sealed one does not mean it for everybody.
 /// What a template comes with is left as it is: a default that was published with it is no secret any more.
-fn sensitive_texts(before: Option<&Value>, after: &Value) -> Vec<Path> {
-    let Some(before) = before else { return Vec::new() };
+#[must_use]
+pub fn newly_in_the_clear(kind: Kind, before: Option<&Value>, after: &Value) -> Vec<Path> {
+    let Some(before) = before.filter(|_| kind == Kind::StepTemplate) else { return Vec::new() };
     let mut paths: BTreeSet<Path> = password_defaults(before).into_iter().chain(password_defaults(after)).collect();
     paths.extend(sensitive_objects(before));
     let is_text = |path: &Path| path.get(after).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
@@ -68,15 +69,6 @@ fn password_defaults(body: &Value) -> Vec<Path> {
         control.and_then(Value::as_str).is_some_and(|control| control.trim().eq_ignore_ascii_case("Sensitive"))
     };
     items.filter(|(_, item)| is_password(item)).map(|(key, _)| list.child(key).child("DefaultValue")).collect()
-}
-
-/// Places at which a body holds as plain text what is meant to be sensitive, and what it was made from did not.
-#[must_use]
-pub fn newly_in_the_clear(kind: Kind, before: Option<&Value>, after: &Value) -> Vec<Path> {
-    match kind {
-        Kind::StepTemplate => sensitive_texts(before, after),
-        Kind::VariableSet => Vec::new(),
-    }
 }
 
 /// Octopus writes a sensitive property or default as `{"HasValue": bool, "NewValue": text or null}`.

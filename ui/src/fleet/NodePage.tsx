@@ -19,6 +19,7 @@ import { type NodeAct, NodeActDialog } from "./NodeActs";
 import { LastSeen, NodeState } from "./NodesPage";
 import { NodeEvents } from "./NodeEvents";
 import { NodeVariables } from "./NodeVariables";
+import { syncReason } from "./syncReason";
 
 const route = getRouteApi("/shell/nodes/$node");
 
@@ -112,7 +113,7 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
           <dd>{node.stateReason}</dd>
           <dt>Sync</dt>
           <dd>
-            <State of={node.syncState || "unknown"} /> {syncReason(node)}
+            <State of={node.syncState || "unknown"} /> {syncReason(node, detail.exceptions)}
           </dd>
           {node.confirmed ? null : (
             <>
@@ -189,17 +190,6 @@ function Overview({ node, detail }: { node: Node; detail: GetNodeResponse }) {
       </div>
     </div>
   );
-}
-
-function syncReason(node: Node): string {
-  if (node.inSync) return "It has proved that it runs the expected configuration.";
-  if (node.syncState === "incomplete") return "It runs what it should, but a required variable has no value for it. See below.";
-  if (node.syncState === "drift") return "It has drifted: it runs something other than what it should. See below.";
-  if (node.syncState === "unknown") return "Its agent does not report what it runs.";
-  if (node.state === "never_connected") return "It has not connected yet.";
-  if (node.state === "cordoned") return "New content is held back while it is cordoned.";
-  if (node.state === "offline") return "It catches up when it reconnects.";
-  return "It is receiving or applying what it should have.";
 }
 
 function Raw({ detail }: { detail: GetNodeResponse }) {

@@ -240,10 +240,9 @@ impl<H: Host> Adapter<H> {
     /// A file that looks like one of ours and is not. An environment file is one only if an agent wrote it: others keep
     /// theirs under such names too.
     fn stray(&self, path: &str) -> Option<String> {
-        let is_document = [".json", ".yaml", ".env"].iter().any(|ending| path.ends_with(ending));
         let is_known = self.targets.contains_key(path) || self.memory.entries.contains_key(path);
         let is_written = || disk::begins_with(&self.config.directory.join(path), environment::FIRST);
-        (is_document && !is_known && (Form::of(path) != Form::Env || is_written())).then(|| path.to_owned())
+        (is_document(path) && !is_known && (Form::of(path) != Form::Env || is_written())).then(|| path.to_owned())
     }
 }
 
@@ -253,10 +252,15 @@ fn copied_from(name: &str) -> Option<&str> {
     (is_number(number) && Form::of(file) == Form::Env).then_some(file)
 }
 
+/// Whether a file is called as those are that the agent writes.
+fn is_document(name: &str) -> bool {
+    [".json", ".yaml", ".env"].iter().any(|ending| name.ends_with(ending))
+}
+
 /// Whether a file is called as edits are that were not taken.
 fn is_put_aside(name: &str) -> bool {
     let before = name.rsplit_once(".rejected").filter(|(_, number)| is_number(number)).map(|(before, _)| before);
-    before.is_some_and(|before| [".json", ".yaml", ".env"].iter().any(|ending| before.ends_with(ending)))
+    before.is_some_and(is_document)
 }
 
 /// What follows in the names of copies: nothing, or a number.
@@ -274,7 +278,7 @@ fn directories(path: &Path) -> Vec<(String, PathBuf)> {
 /// Whether a name is one of a file that the agent writes, or of what it writes beside it.
 fn is_written_by_us(name: &str) -> bool {
     let document = name.strip_suffix(".error").unwrap_or(name);
-    is_put_aside(name) || [".json", ".yaml", ".env"].iter().any(|ending| document.ends_with(ending))
+    is_put_aside(name) || is_document(document)
 }
 
 fn files(path: &Path) -> Vec<(String, PathBuf)> {

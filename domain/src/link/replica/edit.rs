@@ -87,6 +87,14 @@ struct Prior {
     is_unknown: bool,
 }
 
+/// What was handed out of a resource, as far as the node knows.
+struct HandedOut<'a> {
+    resource: ResourceId,
+    content: &'a Content,
+    /// The edit names it as its base; else it is what was there last.
+    is_known: bool,
+}
+
 impl Replica {
     /// Plans an edit: a revision that goes into the outbox, and runs here as its edit mode allows. `None` when it
     /// changes nothing.
@@ -97,11 +105,9 @@ impl Replica {
         if self.outbox.len() >= OUTBOX_LIMIT {
             return Err(EditError::OutboxFull(self.outbox.len()));
         }
-        let offer = match self.offer_for(edit) {
-            Err(EditError::Unknown { .. }) if self.handed_out(edit).is_some() => {
-                return self.plan_late_edit(node, edit);
-            }
-            found => found?,
+        let offer = match (self.offer_for(edit), self.handed_out(edit)) {
+            (Err(EditError::Unknown { .. }), Some(handed)) => return self.plan_late_edit(node, edit, &handed),
+            (found, _) => found?,
         };
         if offer.edit_mode == EditMode::Locked {
             return Err(EditError::Locked(edit.name.to_owned()));
@@ -111,9 +117,7 @@ impl Replica {
         if let Some(other) = self.base_of_another(offer, &prior, edit.base) {
             return Err(EditError::OfAnother { name: edit.name.to_owned(), other });
         }
-        let imported = edit.kind.import(edit.content, prior.content.as_ref()).map_err(EditError::Malformed)?;
-        crate::canonical::check(&imported.body).map_err(|error| EditError::Malformed(error.to_string()))?;
-        let saved = imported.body;
+        let (saved, metadata) = imported(edit, prior.content.as_ref())?;
         let running = fork.map_or(Some(&offer.body), |fork| fork.body.as_ref());
         if prior.content.as_ref() == Some(&saved) {
             return Ok(None);
@@ -121,73 +125,54 @@ impl Replica {
         if prior.is_unknown && running == Some(&saved) {
             return Ok(None);
         }
-        let body = match prior.content == prior.body {
-            true => saved.clone(),
-            // What the editor had was put together for the meantime: the edit is the difference to that.
-            false => applied(edit.kind, prior.content.as_ref(), &saved, prior.body.as_ref()),
-        };
-        let problems = edit.kind.check_change(prior.body.as_ref(), &body);
-        if !problems.is_empty() {
-            return Err(EditError::Invalid(problems));
-        }
+        let body = body_of(edit.kind, prior.content.as_ref(), &saved, prior.body.as_ref())?;
         let parents = BTreeSet::from([prior.revision]);
         let revision = Revision::child(offer.resource, edit.kind, parents, prior.body.as_ref(), &body);
         if self.contains(offer, revision.id) {
             return Ok(None);
         }
-        let provenance = made_here(node, edit, imported.metadata);
+        let provenance = made_here(node, edit, metadata);
         let made = Made { revision, body, saved, provenance, prior };
         Ok(Some((made.revision.id, self.edit_writes(offer, fork, made, edit))))
     }
 
-    /// What the editor had of a resource that this node holds no longer; what was there last, where nobody knows.
-    fn handed_out(&self, edit: &Edit<'_>) -> Option<(ResourceId, &Content)> {
+    /// What the editor had of a resource that this node may hold no longer; what was there last, where nobody knows.
+    fn handed_out(&self, edit: &Edit<'_>) -> Option<HandedOut<'_>> {
         let resource = edit.resource?;
         let trail = self.trail(resource)?;
         let claimed = match edit.base {
             EditBase::Revision(claimed) => trail.since(claimed),
             EditBase::Running | EditBase::Unknown => None,
         };
-        Some((resource, claimed.map(|(handed, taken)| taken.unwrap_or(handed)).or_else(|| trail.newest())?))
-    }
-
-    fn is_handed_out(&self, resource: ResourceId, revision: RevisionId) -> bool {
-        self.trail(resource).is_some_and(|trail| trail.since(revision).is_some())
+        let last = claimed.map(|(handed, taken)| taken.unwrap_or(handed));
+        Some(HandedOut { resource, is_known: last.is_some(), content: last.or_else(|| trail.newest())? })
     }
 
     /// Plans an edit of what has left this node since it was handed out: it was deleted, or is published to others only. It is
     /// somebody's work, so the manager is told of it; here it runs no more.
-    fn plan_late_edit(&self, node: NodeId, edit: &Edit<'_>) -> Result<Option<(RevisionId, Vec<Write>)>, EditError> {
-        let Some((resource, last)) = self.handed_out(edit) else { return Ok(None) };
-        let imported = edit.kind.import(edit.content, last.body.as_ref()).map_err(EditError::Malformed)?;
-        crate::canonical::check(&imported.body).map_err(|error| EditError::Malformed(error.to_string()))?;
-        let saved = imported.body;
+    fn plan_late_edit(
+        &self,
+        node: NodeId,
+        edit: &Edit<'_>,
+        handed: &HandedOut<'_>,
+    ) -> Result<Option<(RevisionId, Vec<Write>)>, EditError> {
+        let (resource, last) = (handed.resource, handed.content);
+        let (saved, metadata) = imported(edit, last.body.as_ref())?;
         if last.body.as_ref() == Some(&saved) {
             return Ok(None);
         }
-        let body = match last.body.as_ref() == last.revision_body() {
-            true => saved.clone(),
-            false => applied(edit.kind, last.body.as_ref(), &saved, last.revision_body()),
-        };
-        let problems = edit.kind.check_change(last.revision_body(), &body);
-        if !problems.is_empty() {
-            return Err(EditError::Invalid(problems));
-        }
-        let parents = BTreeSet::from([last.revision]);
-        let revision = Revision::child(resource, edit.kind, parents, last.revision_body(), &body);
+        let prior = last.revision_body();
+        let body = body_of(edit.kind, last.body.as_ref(), &saved, prior)?;
+        let revision = Revision::child(resource, edit.kind, BTreeSet::from([last.revision]), prior, &body);
         if self.outbox.values().any(|report| report.revision() == Some(revision.id)) {
             return Ok(None);
         }
-        let provenance = made_here(node, edit, imported.metadata);
-        let is_known = matches!(edit.base, EditBase::Revision(claimed) if self.is_handed_out(resource, claimed));
-        let report = report_of(&revision.header, revision.id, provenance, Some(body.clone()), !is_known);
+        let provenance = made_here(node, edit, metadata);
+        let report = report_of(&revision.header, revision.id, provenance, Some(body.clone()), !handed.is_known);
         let own = (saved != body).then_some(body);
         let taken = Content::new(revision.id, Some(saved), own, true, edit.now);
-        let number = self.trail(resource).map_or(0, super::trail::Trail::next_number);
-        let writes = vec![
-            Write::PutReport(self.next_report, Box::new(report)),
-            Write::PutContent(resource, number, Box::new(taken)),
-        ];
+        let mut writes = vec![Write::PutReport(self.next_report, Box::new(report))];
+        writes.extend(self.plan_contents(resource, None, Some(taken)));
         Ok(Some((revision.id, writes)))
     }
 
@@ -306,7 +291,8 @@ impl Replica {
         if !is_unknown {
             let own = (saved != body).then(|| body.clone());
             let taken = Content::new(revision.id, Some(saved), own, true, edit.now);
-            writes.extend(self.plan_contents(offer.resource, self.running_content(offer, fork, edit.now), Some(taken)));
+            let handed = self.running_content(offer, fork, edit.now);
+            writes.extend(self.plan_contents(offer.resource, Some(handed), Some(taken)));
         }
         // An edit that must not run never replaces one that does.
         if !is_unknown || self.forks.get(&offer.resource).is_none_or(|fork| !fork.runs()) {
@@ -328,6 +314,24 @@ impl Replica {
         }
         writes
     }
+}
+
+/// What was saved, as the kind keeps it, and what the format says beside it.
+fn imported(edit: &Edit<'_>, prior: Option<&Value>) -> Result<(Value, Value), EditError> {
+    let imported = edit.kind.import(edit.content, prior).map_err(EditError::Malformed)?;
+    crate::canonical::check(&imported.body).map_err(|error| EditError::Malformed(error.to_string()))?;
+    Ok((imported.body, imported.metadata))
+}
+
+/// The body of the revision that a save makes of `prior`, the body of the revision that it was made from.
+fn body_of(kind: Kind, had: Option<&Value>, saved: &Value, prior: Option<&Value>) -> Result<Value, EditError> {
+    let body = match had == prior {
+        true => saved.clone(),
+        // What the editor had was put together for the meantime: the edit is the difference to that.
+        false => applied(kind, had, saved, prior),
+    };
+    let problems = kind.check_change(prior, &body);
+    if problems.is_empty() { Ok(body) } else { Err(EditError::Invalid(problems)) }
 }
 
 fn made_here(node: NodeId, edit: &Edit<'_>, metadata: Value) -> Provenance {

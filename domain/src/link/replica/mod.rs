@@ -151,7 +151,7 @@ impl Replica {
         let running = |resource: &ResourceId| {
             let offer = winning(offers.get(resource)?)?;
             let fork = self.forks.get(resource).filter(|fork| fork.runs() && offer.edit_mode != EditMode::Locked);
-            Some(self.plan_contents(*resource, self.running_content(offer, fork, now), None))
+            Some(self.plan_contents(*resource, Some(self.running_content(offer, fork, now)), None))
         };
         resources.iter().filter_map(running).flatten().collect()
     }
@@ -171,13 +171,21 @@ impl Replica {
     }
 
     /// Plans to remember what is handed out now, and what is taken over it.
-    fn plan_contents(&self, resource: ResourceId, handed: trail::Content, taken: Option<trail::Content>) -> Vec<Write> {
+    fn plan_contents(
+        &self,
+        resource: ResourceId,
+        handed: Option<trail::Content>,
+        taken: Option<trail::Content>,
+    ) -> Vec<Write> {
         let empty = trail::Trail::default();
         let trail = self.trail(resource).unwrap_or(&empty);
-        let is_known = trail
-            .newest()
-            .is_some_and(|newest| !newest.taken && newest.revision == handed.revision && newest.body == handed.body);
-        let contents: Vec<trail::Content> = Some(handed).filter(|_| !is_known).into_iter().chain(taken).collect();
+        let is_new = |handed: &trail::Content| {
+            let is_known = |newest: &trail::Content| {
+                !newest.taken && newest.revision == handed.revision && newest.body == handed.body
+            };
+            !trail.newest().is_some_and(is_known)
+        };
+        let contents: Vec<trail::Content> = handed.filter(is_new).into_iter().chain(taken).collect();
         let Some(now) = contents.first().map(|content| content.at) else { return Vec::new() };
         let coming_bytes = contents.iter().map(|content| content.size_bytes).sum();
         let standing = self.standing.get(&resource).copied();

@@ -1,8 +1,8 @@
 //! One node with everything that is not as usual about it.
 
-use super::node::{NodeView, find, view};
 use atoll_domain::sharing::fork::ForkState;
 
+use super::node::{NodeView, find, view};
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::sharing::required;
@@ -55,13 +55,12 @@ pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
     let named = |subject: &str| resource_of(&resources, subject);
     let forks = forks_of(database, record.id).await?;
     let mut exceptions: Vec<ExceptionView> = forks
-        .clone()
-        .into_iter()
+        .iter()
         .filter(|fork| needs_a_look(fork, &forks))
         .map(|fork| ExceptionView {
             resource: named(&fork.resource.to_string()),
             code: fork.state.name().to_uppercase(),
-            text: fork.message,
+            text: fork.message.clone(),
             since_ms: fork.since_ms,
         })
         .collect();

@@ -142,7 +142,7 @@ pub(super) async fn check_back(
     if caller.words.widen {
         return Ok(());
     }
-    let now = brought(tx, loaded, publications).await?;
+    let (now, nodes) = (brought(tx, loaded, publications).await?, node_list(tx).await?);
     let (mut values, mut gaining) = (BTreeSet::new(), BTreeSet::new());
     for publication in publications {
         let Some(revision) = now.get(&publication.id).filter(|now| before.get(&publication.id) != Some(now)) else {
@@ -153,7 +153,7 @@ pub(super) async fn check_back(
         if back.is_empty() {
             continue;
         }
-        for node in node_list(tx).await?.iter().filter(|one| publication.selector.matches(&one.group, &one.labels)) {
+        for node in nodes.iter().filter(|one| publication.selector.matches(&one.group, &one.labels)) {
             let comes: Vec<_> = back.iter().filter(|(_, scope, _)| is_meant_for(scope, node)).collect();
             let known = could_read(tx, node.id, comes.iter().map(|(_, _, version)| *version).collect()).await?;
             for (path, scope, _) in comes.into_iter().filter(|(_, _, version)| !known.contains(version)) {

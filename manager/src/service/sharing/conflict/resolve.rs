@@ -21,6 +21,7 @@ use crate::store::Tx;
 use crate::store::sharing::{
     ConflictRecord, ForkRecord, ReleaseRecord, conflict_put, resource_get, resource_lock, resource_update,
 };
+
 /// Which value a place is to have.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Take {
@@ -103,12 +104,14 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
     let said = save::provenance(caller, Origin::Resolution, answer.message.clone(), metadata);
     loaded.add(&tx, revision, said, body.as_ref(), None, caller.now).await?;
     conflict_put(&tx, &ConflictRecord { closed_by: Some(id), ..record.clone() }).await?;
+    let edit = edit_of(&tx, &loaded, &record).await?;
     if answer.release {
-        let own = edit_of(&tx, &loaded, &record).await?.map(|(fork, _)| fork.head);
+        let own = edit.as_ref().map(|(fork, _)| fork.head);
         let places = places.iter().map(|place| &place.conflict.path).collect();
         check_drafts_beside(&loaded, (id, own), &record.heads, &places, caller)?;
     }
-    let release = settle_with(services, caller, &mut tx, &mut loaded, &record, id, answer.release).await?;
+    let answered = Answered { record: &record, edit, revision: id, release: answer.release };
+    let release = settle_with(services, caller, &mut tx, &mut loaded, answered).await?;
     let detail = json!({ "conflict": record.id, "revision": id, "message": answer.message });
     caller.record(&mut tx, "conflict.resolve", &loaded.record.name, detail);
     tx.commit().await?;
@@ -163,18 +166,26 @@ async fn is_turned_down(
     Ok(false)
 }
 
+/// An answer that is written down and has yet to take effect.
+struct Answered<'a> {
+    record: &'a ConflictRecord,
+    /// The edit that it is about, and whether that stays on its node.
+    edit: Option<(ForkRecord, bool)>,
+    revision: RevisionId,
+    release: bool,
+}
+
 /// The resolution becomes a head for all, or stays with the one node whose publication keeps edits where they are made.
 async fn settle_with(
     services: &Services,
     caller: &Caller,
     tx: &mut Tx,
     loaded: &mut Loaded,
-    record: &ConflictRecord,
-    id: RevisionId,
-    release: bool,
+    answered: Answered<'_>,
 ) -> Result<Option<ReleaseRecord>> {
+    let Answered { record, edit, revision: id, release } = answered;
     let mut resolved = None;
-    if let Some((mut fork, stays_on_node)) = edit_of(tx, loaded, record).await? {
+    if let Some((mut fork, stays_on_node)) = edit {
         if stays_on_node && release {
             return Err(Error::precondition(
                 "STAYS_ON_NODE",

@@ -241,24 +241,22 @@ impl Gets {
             let offered = offered_among(database, set, (&who.group, &who.labels), &self.publications).await?;
             let Some(offered) = offered else { continue };
             let own = who.own.edits.get(&set.record.id).filter(|_| offered.edit_mode != EditMode::Locked);
-            let runs = run_of(database, set, own.copied(), offered.revision).await?;
-            {
-                let (revision, body) = runs.clone();
-                if let Entry::Vacant(new) = self.bodies.entry(revision) {
-                    let body = match body {
-                        Some(body) => Some(body),
-                        None => set.body(database, revision).await?,
-                    };
-                    new.insert(body.filter(|body| (self.counts)(body)));
-                }
-            }
-            let readable = match runs.0 == offered.revision {
+            let (revision, own_body) = run_of(database, set, own.copied(), offered.revision).await?;
+            let readable = match revision == offered.revision {
                 true => None,
                 false => {
-                    Some(readable_here(database, set, &self.publications, &mut self.sealed, who, runs.clone()).await?)
+                    let runs = (revision, own_body.clone());
+                    Some(readable_here(database, set, &self.publications, &mut self.sealed, who, runs).await?)
                 }
             };
-            offers.push((&set.record, runs.0, readable));
+            if let Entry::Vacant(new) = self.bodies.entry(revision) {
+                let body = match own_body {
+                    Some(body) => Some(body),
+                    None => set.body(database, revision).await?,
+                };
+                new.insert(body.filter(|body| (self.counts)(body)));
+            }
+            offers.push((&set.record, revision, readable));
         }
         let place = who.place();
         let resolved = offers.into_iter().filter_map(|(set, runs, readable)| {

@@ -155,7 +155,7 @@ async fn of_resource(
     // Also those that are offered nothing else: what does not win at a node is held there all the same.
     let receivers = nodes.iter().filter(|node| is_reached(node)).map(|node| Receiver::with_edits(node, &own));
     let receivers: Vec<Receiver> = receivers.collect();
-    let mut gets = Gets::of_sets(sets, publications.clone(), Box::new(|_| true)).with_templates(templates);
+    let mut gets = Gets::of_sets(sets, publications, Box::new(|_| true)).with_templates(templates);
     let receivers = receivers.into_iter();
     foreseen.values =
         ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.release(id, released)).await?;

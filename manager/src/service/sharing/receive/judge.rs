@@ -134,14 +134,13 @@ pub(super) async fn too_many(tx: &Tx, loaded: &Loaded, edit: &Edit<'_>, mode: Ed
 const PLACES_WAITING_LIMIT: usize = 50_000;
 
 fn too_many_places(loaded: &Loaded, edit: &Edit<'_>) -> bool {
-    let is_own =
-        |id: &RevisionId| loaded.provenance.get(id).is_some_and(|record| record.provenance.node == Some(edit.node.id));
-    let places = |ids: &BTreeSet<RevisionId>| -> usize {
-        let own = ids.iter().filter(|id| is_own(id)).filter_map(|id| loaded.history.get(*id));
-        own.map(|revision| revision.header.touched.len()).sum()
+    let own = loaded.provenance.iter().filter(|(_, record)| record.provenance.node == Some(edit.node.id));
+    let own: BTreeSet<RevisionId> = own.map(|(id, _)| *id).collect();
+    let places = |ids: &mut dyn Iterator<Item = &RevisionId>| -> usize {
+        ids.filter_map(|id| loaded.history.get(*id)).map(|revision| revision.header.touched.len()).sum()
     };
     // Hardly any node ever wrote so much, and that is known without a look at who is whose ancestor.
-    if places(&loaded.provenance.keys().copied().collect()) <= PLACES_WAITING_LIMIT {
+    if places(&mut own.iter()) <= PLACES_WAITING_LIMIT {
         return false;
     }
     let ancestries = |ids: &BTreeSet<RevisionId>| -> BTreeSet<RevisionId> {
@@ -151,7 +150,7 @@ fn too_many_places(loaded: &Loaded, edit: &Edit<'_>) -> bool {
     let released = loaded.record.released.map(|(_, revision)| revision);
     let waiting = ancestries(&open.chain([edit.revision.id]).collect());
     let decided = ancestries(&loaded.record.heads.iter().copied().chain(released).collect());
-    places(&waiting.difference(&decided).copied().collect()) > PLACES_WAITING_LIMIT
+    places(&mut waiting.difference(&decided).filter(|id| own.contains(id))) > PLACES_WAITING_LIMIT
 }
 
 /// Edits of one node that wait without running. Each of those is a proposal of its own, so a program that saves in a loop
