@@ -28,7 +28,12 @@ pub async fn change(session: &mut Session, change: Change) -> Result<()> {
     match is_join {
         true => say(&newcomer(&seen.offered)),
         false => {
-            let affected = Affected { nodes: seen.nodes, cordoned: seen.cordoned, own_edits: seen.own_edits };
+            let affected = Affected {
+                nodes: seen.nodes,
+                cordoned: seen.cordoned,
+                own_edits: seen.own_edits,
+                stopped_edits: seen.stopped_edits,
+            };
             affected.lines().iter().for_each(|line| say(line));
         }
     }
@@ -53,6 +58,7 @@ pub struct Affected {
     pub nodes: u64,
     pub cordoned: u64,
     pub own_edits: u64,
+    pub stopped_edits: u64,
 }
 
 impl Affected {
@@ -73,6 +79,11 @@ impl Affected {
             count => {
                 Some(format!("{count} of them keep their local edits, merged with the change unless they conflict"))
             }
+        });
+        lines.extend(match self.stopped_edits {
+            0 => None,
+            1 => Some("one of them stops running its local edit".to_owned()),
+            count => Some(format!("{count} of them stop running their local edits")),
         });
         lines
     }

@@ -102,7 +102,12 @@ async fn preview_set(session: &mut Session, publication: v1::Publication) -> Res
         ],
     )?;
     if session.output.is_for_people() {
-        let affected = preview::Affected { nodes: seen.changed, cordoned: seen.cordoned, own_edits: seen.own_edits };
+        let affected = preview::Affected {
+            nodes: seen.changed,
+            cordoned: seen.cordoned,
+            own_edits: seen.own_edits,
+            stopped_edits: seen.stopped_edits,
+        };
         affected.lines().iter().for_each(|line| say(line));
         preview::values(session, &seen.values, seen.values_total, seen.not_looked_at, false)?;
     }

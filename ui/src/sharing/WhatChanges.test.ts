@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 
 import { newcomerWords, nodesWords } from "./WhatChanges";
 
-const nothing = { nodes: 0n, cordoned: 0n, ownEdits: 0n, confirms: false };
+const nothing = { nodes: 0n, cordoned: 0n, ownEdits: 0n, stoppedEdits: 0n, confirms: false };
 
 it("names the nodes that get it later, and those that keep a local edit", () => {
   expect(nodesWords(nothing)).toEqual([]);
@@ -12,6 +12,8 @@ it("names the nodes that get it later, and those that keep a local edit", () => 
     "1 of them is cordoned and gets the change once uncordoned.",
     "2 of them keep their local edits, merged with the change unless they conflict.",
   ]);
+  expect(nodesWords({ ...nothing, nodes: 3n, stoppedEdits: 1n })[1]).toBe("1 of them stops running its local edit.");
+  expect(nodesWords({ ...nothing, nodes: 3n, stoppedEdits: 3n })[1]).toBe("3 of them stop running their local edits.");
 });
 
 it("says that a new name also confirms the node", () => {

@@ -49,11 +49,12 @@ function Answered({ of, isJoin }: { of: PreviewChangeResponse; isJoin: boolean }
 }
 
 /** The nodes that would get something else, and what of them do not simply take it. */
-export function nodesWords(of: Pick<PreviewChangeResponse, "nodes" | "cordoned" | "ownEdits"> & { confirms?: boolean }): string[] {
+export function nodesWords(of: Pick<PreviewChangeResponse, "nodes" | "cordoned" | "ownEdits" | "stoppedEdits"> & { confirms?: boolean }): string[] {
   return [
     of.nodes === 0n ? undefined : `Published content would change for ${counted(of.nodes, "1 node", "nodes")}.`,
     counted(of.cordoned, "1 of them is cordoned and gets the change once uncordoned.", "of them are cordoned and get the change once uncordoned."),
     counted(of.ownEdits, "1 of them keeps its local edit, merged with the change unless the two conflict.", "of them keep their local edits, merged with the change unless they conflict."),
+    counted(of.stoppedEdits, "1 of them stops running its local edit.", "of them stop running their local edits."),
     of.confirms ? "This also confirms the node: sensitive values scoped to its name then apply to it." : undefined,
   ].filter((line) => line !== undefined);
 }

@@ -41,7 +41,7 @@ export function Reach({ reach, whyNot }: ReachProps) {
 }
 
 function Answered({ of }: { of: PreviewPublicationResponse }) {
-  const lines = nodesWords({ nodes: of.changed, cordoned: of.cordoned, ownEdits: of.ownEdits });
+  const lines = nodesWords({ nodes: of.changed, cordoned: of.cordoned, ownEdits: of.ownEdits, stoppedEdits: of.stoppedEdits });
   return (
     <>
       <p className="publication-line">

@@ -44,6 +44,8 @@ pub struct Foreseen {
     pub cordoned: usize,
     /// Those of them that go on with an edit of their own.
     pub own_edits: usize,
+    /// Those of them that run an edit of their own now and would not any more.
+    pub stopped_edits: usize,
     /// How many resources of each kind a node that joins would be offered.
     pub offered: BTreeMap<Kind, usize>,
     /// The node counts as the server of its name from then on, and did not before.

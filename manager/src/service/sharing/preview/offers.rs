@@ -75,6 +75,8 @@ struct Changed {
     node: Arc<NodeRecord>,
     /// It goes on with an edit of its own of something that would be offered in another way.
     goes_on: bool,
+    /// It runs one now that would run no more, and is no part of what is offered then.
+    stops: bool,
 }
 
 impl Offers {
@@ -109,6 +111,7 @@ impl Offers {
     ) {
         let revision = |offered: Option<Offered>| offered.map(|offered| offered.revision);
         let is_locked = |offered: Option<Offered>| offered.is_some_and(|offered| offered.edit_mode == EditMode::Locked);
+        let lets_edits_run = |offered: Option<Offered>| offered.is_some() && !is_locked(offered);
         let (is_same, is_relocked) = (revision(before) == revision(after), is_locked(before) != is_locked(after));
         if is_same && !is_relocked {
             return;
@@ -121,9 +124,10 @@ impl Offers {
             if is_same && !has_own {
                 continue;
             }
-            let fresh = || Changed { node: Arc::clone(node), goes_on: false };
+            let fresh = || Changed { node: Arc::clone(node), goes_on: false, stops: false };
             let changed = self.changed.entry(node.id).or_insert_with(fresh);
-            changed.goes_on |= has_own && after.is_some() && !is_locked(after);
+            changed.goes_on |= has_own && lets_edits_run(after);
+            changed.stops |= has_own && lets_edits_run(before) && !lets_edits_run(after);
         }
     }
 
@@ -138,6 +142,7 @@ impl Offers {
             nodes: self.changed.len(),
             cordoned: self.nodes().filter(|node| node.standing == NodeStanding::Cordoned).count(),
             own_edits: self.changed.values().filter(|changed| changed.goes_on).count(),
+            stopped_edits: self.changed.values().filter(|changed| changed.stops).count(),
             ..Foreseen::default()
         }
     }

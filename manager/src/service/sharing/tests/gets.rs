@@ -160,23 +160,23 @@ async fn who_takes_it_later_or_goes_on_with_an_edit_is_counted_beforehand() {
     variable::set(&manager.services, &manager.caller, "web", new).await.unwrap();
     let counts = async |planned: &Planned| {
         let seen = foresee(&manager.services, &manager.caller, planned).await.unwrap();
-        (seen.nodes, seen.cordoned, seen.own_edits)
+        (seen.nodes, seen.cordoned, seen.own_edits, seen.stopped_edits)
     };
     let release = Planned::Release { kind: SET, resource: "web".to_owned(), revision: None, version: None };
-    assert_eq!(counts(&release).await, (4, 2, 2));
+    assert_eq!(counts(&release).await, (4, 2, 2, 0));
     // Where nothing is offered any more, no edit of it runs either.
     let delete = Planned::DeleteResource { kind: SET, resource: "web".to_owned() };
-    assert_eq!(counts(&delete).await, (4, 2, 0));
+    assert_eq!(counts(&delete).await, (4, 2, 0, 2));
     // Another publication brings the same: nobody gets anything else without the first.
     manager.publish("again", "/", 9, EditMode::Propose, &[(SET, "web", None)]).await;
     for name in ["all", "again"] {
-        assert_eq!(counts(&Planned::DeletePublication { name: name.to_owned() }).await, (0, 0, 0), "{name}");
+        assert_eq!(counts(&Planned::DeletePublication { name: name.to_owned() }).await, (0, 0, 0, 0), "{name}");
     }
     // And another brings an older version of it.
     manager.release(SET, "web").await.unwrap();
     manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", Some("1.0.0"))]).await;
     let counted = counts(&Planned::DeletePublication { name: "again".to_owned() }).await;
-    assert_eq!(counted, (4, 2, 2), "edits are put together with that one then");
+    assert_eq!(counted, (4, 2, 2, 0), "edits are put together with that one then");
 }
 
 #[tokio::test]
@@ -249,12 +249,12 @@ async fn a_version_that_is_released_and_a_lock_are_foreseen_too() {
     let preview = async |mode: EditMode| {
         let wish = manager.wish("next", "/", 9, mode, &[(SET, "web", None)]);
         let seen = publication::preview(&manager.services, &manager.caller, &wish).await.unwrap().foreseen;
-        (seen.nodes, seen.own_edits, words(&seen.values))
+        (seen.nodes, seen.own_edits, seen.stopped_edits, words(&seen.values))
     };
-    assert_eq!(preview(EditMode::Fork).await, (0, 0, lines(&[])));
-    assert_eq!(preview(EditMode::Locked).await, (1, 0, lines(&["edited Region: here -> eu"])));
+    assert_eq!(preview(EditMode::Fork).await, (0, 0, 0, lines(&[])));
+    assert_eq!(preview(EditMode::Locked).await, (1, 0, 1, lines(&["edited Region: here -> eu"])));
     manager.publish("next", "/", 9, EditMode::Locked, &[(SET, "web", None)]).await;
-    assert_eq!(preview(EditMode::Propose).await, (1, 1, lines(&["edited Region: eu -> here"])));
+    assert_eq!(preview(EditMode::Propose).await, (1, 1, 0, lines(&["edited Region: eu -> here"])));
 }
 
 #[tokio::test]
