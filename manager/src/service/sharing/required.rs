@@ -45,8 +45,16 @@ pub struct Required {
 #[derive(Debug, Default)]
 struct Seen {
     missing: BTreeMap<NodeId, Vec<Missing>>,
-    /// What was looked at: while neither has changed, nothing else has.
-    at: Option<(u64, Arc<Nodes>)>,
+    /// How far the feed had come, and who was looked at: while neither has changed, nothing else has.
+    at: Option<(u64, Looked)>,
+}
+
+/// Who was looked at.
+#[derive(Debug, Clone)]
+enum Looked {
+    /// No set is published, so whoever joins lacks nothing: a fleet that joins at once is not read again and again.
+    Nobody,
+    At(Arc<Nodes>),
 }
 
 impl Required {
@@ -61,6 +69,16 @@ impl Required {
         self.seen().missing.contains_key(&node)
     }
 
+    /// Takes up what was found, and tells of the nodes of which it is something else than before.
+    fn found(&self, services: &Services, at: (u64, Looked), missing: BTreeMap<NodeId, Vec<Missing>>) {
+        let mut seen = self.seen();
+        let before = std::mem::replace(&mut seen.missing, missing);
+        let either: BTreeSet<&NodeId> = before.keys().chain(seen.missing.keys()).collect();
+        let changed = either.into_iter().filter(|node| before.get(node) != seen.missing.get(node));
+        changed.for_each(|node| services.pulse.changed(*node));
+        seen.at = Some(at);
+    }
+
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,20 +90,40 @@ impl Required {
 /// The database does not answer.
 pub async fn refresh(services: &Services) -> Result<()> {
     let _looking = services.required.looking.lock().await;
-    let (sequence, nodes) = (services.hub.read(Feed::sequence), services.nodes().await?);
-    let is_same = |(known, before): &(u64, Arc<Nodes>)| *known == sequence && Arc::ptr_eq(before, &nodes);
-    if services.required.seen().at.as_ref().is_some_and(is_same) {
-        return Ok(());
+    let (sequence, before) = (services.hub.read(Feed::sequence), services.required.seen().at.clone());
+    match &before {
+        Some((known, Looked::Nobody)) if *known == sequence => return Ok(()),
+        Some((known, Looked::At(nodes))) if *known == sequence && Arc::ptr_eq(nodes, &services.nodes().await?) => {
+            return Ok(());
+        }
+        _ => {}
     }
     let publications = publication_list(&services.store).await?;
     let existing = Arc::new(secret_ids(&services.store).await?);
-    let mut gets = Gets::load(&services.store, publications, concerns(&existing)).await?;
+    let gets = Gets::load(&services.store, publications, concerns(&existing)).await?;
+    if gets.is_empty() {
+        services.required.found(services, (sequence, Looked::Nobody), BTreeMap::new());
+        return Ok(());
+    }
+    let nodes = services.nodes().await?;
+    let missing = missing_at(services, gets, &nodes, &existing).await?;
+    services.required.found(services, (sequence, Looked::At(nodes)), missing);
+    Ok(())
+}
+
+/// What each node lacks that lacks something.
+async fn missing_at(
+    services: &Services,
+    mut gets: Gets,
+    nodes: &Nodes,
+    existing: &BTreeSet<SecretId>,
+) -> Result<BTreeMap<NodeId, Vec<Missing>>> {
     let mut missing: BTreeMap<NodeId, Vec<Missing>> = BTreeMap::new();
     let mut own = own_edits(&services.store).await?;
     for node in nodes.iter() {
         let known = services.required.missing(node.id);
         let who = Receiver { own: own.remove(&node.id).unwrap_or_default(), ..Receiver::from(&**node) };
-        let mut lacking = lacking(&mut gets, &services.store, &who, &existing).await?;
+        let mut lacking = lacking(&mut gets, &services.store, &who, existing).await?;
         for one in &mut lacking {
             let before = known.iter().find(|before| before.set == one.set && before.name == one.name);
             one.since_ms = before.map_or_else(|| clock::now().0, |before| before.since_ms);
@@ -94,12 +132,7 @@ pub async fn refresh(services: &Services) -> Result<()> {
             missing.insert(node.id, lacking);
         }
     }
-    let mut seen = services.required.seen();
-    let before = std::mem::replace(&mut seen.missing, missing);
-    let changed = nodes.iter().filter(|node| before.get(&node.id) != seen.missing.get(&node.id));
-    changed.for_each(|node| services.pulse.changed(node.id));
-    seen.at = Some((sequence, Arc::clone(&nodes)));
-    Ok(())
+    Ok(missing)
 }
 
 /// The required variables that have no value for a node, by set, and those whose value the manager has lost. One whose value is

@@ -219,6 +219,12 @@ impl Gets {
         Self { templates, ..self }
     }
 
+    /// Whether no set is published, to nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
     /// From now on other publications count.
     pub fn publish(&mut self, publications: Vec<PublicationRecord>) {
         self.publications = publications;
