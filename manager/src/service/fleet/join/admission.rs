@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use atoll_domain::fleet::name::folded;
 use atoll_domain::fleet::node::NodeStanding;
@@ -25,6 +26,9 @@ use crate::store::fleet::{
 
 /// Nodes admitted in one transaction.
 const BATCH_LIMIT: usize = 256;
+/// Where several came together, more are on their way: so long the next transaction waits for them. A transaction costs the
+/// same for one node as for many, and whoever comes alone waits for nobody.
+const GATHER: Duration = Duration::from_millis(5);
 /// Nodes that may wait. Each holds an open call; past it they are told to come back.
 const WAITING_LIMIT: usize = 8_192;
 
@@ -91,11 +95,16 @@ pub(super) async fn admit(services: &Arc<Services>, candidate: Candidate) -> Ans
 
 async fn drain(services: Arc<Services>) {
     let _turn = services.admissions.turn.lock().await;
+    let mut came_together = false;
     loop {
+        if came_together {
+            tokio::time::sleep(GATHER).await;
+        }
         let batch = services.admissions.take();
         if batch.is_empty() {
             return;
         }
+        came_together = batch.len() > 1;
         let (candidates, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.candidate, waiting.answer)).unzip();
         for (answer, result) in answers.into_iter().zip(admit_all(&services, candidates).await) {
