@@ -75,15 +75,13 @@ impl Affected {
         });
         lines.extend(match self.own_edits {
             0 => None,
-            1 => Some("one of them keeps its local edit, merged with the change unless the two conflict".to_owned()),
-            count => {
-                Some(format!("{count} of them keep their local edits, merged with the change unless they conflict"))
-            }
+            1 => Some("one of them keeps a local edit, merged with the change unless the two conflict".to_owned()),
+            count => Some(format!("{count} of them keep local edits, merged with the change unless they conflict")),
         });
         lines.extend(match self.stopped_edits {
             0 => None,
-            1 => Some("one of them stops running its local edit".to_owned()),
-            count => Some(format!("{count} of them stop running their local edits")),
+            1 => Some("one of them stops running a local edit".to_owned()),
+            count => Some(format!("{count} of them stop running local edits")),
         });
         lines
     }

@@ -43,7 +43,12 @@ pub fn seal_sensitive(
 /// What a template comes with is left as it is: a default that was published with it is no secret any more.
 #[must_use]
 pub fn newly_in_the_clear(kind: Kind, before: Option<&Value>, after: &Value) -> Vec<Path> {
-    let Some(before) = before.filter(|_| kind == Kind::StepTemplate) else { return Vec::new() };
+    let before = match kind {
+        Kind::StepTemplate => before,
+        // A variable says itself that it is sensitive.
+        Kind::VariableSet => None,
+    };
+    let Some(before) = before else { return Vec::new() };
     let mut paths: BTreeSet<Path> = password_defaults(before).into_iter().chain(password_defaults(after)).collect();
     paths.extend(sensitive_objects(before));
     let is_text = |path: &Path| path.get(after).and_then(Value::as_str).is_some_and(|text| !text.is_empty());

@@ -116,9 +116,10 @@ pub fn public_sealing_key(bytes: &[u8]) -> Result<[u8; 32], SealError> {
     if is_of_small_order(key) { Err(SealError::BadKey) } else { Ok(key) }
 }
 
-/// Points of small order read as keys, and give zero with every other key, so that nothing can be sealed to them (RFC 9180,
-/// section 7.1.4). They are those that eight, the cofactor of the curve, takes to the neutral element, which is written as
-/// zero (RFC 7748, section 5): far less work than to seal something on trial, and every node that joins is asked.
+/// Points of small order read as keys, and give zero with every private key, so that nothing can be sealed to them (RFC 9180,
+/// section 7.1.4). They are those that eight takes to the neutral element, which is written as zero (RFC 7748, section 5):
+/// eight is the cofactor of the curve, and that of its twist, four, divides it. That is far less work than to seal something
+/// on trial, and every node that joins is asked.
 fn is_of_small_order(key: [u8; 32]) -> bool {
     let eight = [true, false, false, false];
     MontgomeryPoint(key).mul_bits_be(eight.into_iter()) == MontgomeryPoint([0; 32])

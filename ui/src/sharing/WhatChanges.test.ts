@@ -10,10 +10,10 @@ it("names the nodes that get it later, and those that keep a local edit", () => 
   expect(nodesWords({ ...nothing, nodes: 12_000n, cordoned: 1n, ownEdits: 2n })).toEqual([
     "Published content would change for 12,000 nodes.",
     "1 of them is cordoned and gets the change once uncordoned.",
-    "2 of them keep their local edits, merged with the change unless they conflict.",
+    "2 of them keep local edits, merged with the change unless they conflict.",
   ]);
-  expect(nodesWords({ ...nothing, nodes: 3n, stoppedEdits: 1n })[1]).toBe("1 of them stops running its local edit.");
-  expect(nodesWords({ ...nothing, nodes: 3n, stoppedEdits: 3n })[1]).toBe("3 of them stop running their local edits.");
+  expect(nodesWords({ ...nothing, nodes: 3n, stoppedEdits: 1n })[1]).toBe("1 of them stops running a local edit.");
+  expect(nodesWords({ ...nothing, nodes: 3n, stoppedEdits: 3n })[1]).toBe("3 of them stop running local edits.");
 });
 
 it("says that a new name also confirms the node", () => {

@@ -53,8 +53,8 @@ export function nodesWords(of: Pick<PreviewChangeResponse, "nodes" | "cordoned" 
   return [
     of.nodes === 0n ? undefined : `Published content would change for ${counted(of.nodes, "1 node", "nodes")}.`,
     counted(of.cordoned, "1 of them is cordoned and gets the change once uncordoned.", "of them are cordoned and get the change once uncordoned."),
-    counted(of.ownEdits, "1 of them keeps its local edit, merged with the change unless the two conflict.", "of them keep their local edits, merged with the change unless they conflict."),
-    counted(of.stoppedEdits, "1 of them stops running its local edit.", "of them stop running their local edits."),
+    counted(of.ownEdits, "1 of them keeps a local edit, merged with the change unless the two conflict.", "of them keep local edits, merged with the change unless they conflict."),
+    counted(of.stoppedEdits, "1 of them stops running a local edit.", "of them stop running local edits."),
     of.confirms ? "This also confirms the node: sensitive values scoped to its name then apply to it." : undefined,
   ].filter((line) => line !== undefined);
 }

@@ -60,6 +60,16 @@ pub enum EditBase {
     Unknown,
 }
 
+impl EditBase {
+    /// The revision that the editor says it started from, and will say again when it saves once more.
+    fn named(self) -> Option<RevisionId> {
+        match self {
+            Self::Revision(revision) => Some(revision),
+            Self::Running | Self::Unknown => None,
+        }
+    }
+}
+
 /// An edit on the node.
 #[derive(Debug, Clone)]
 pub struct Edit<'a> {
@@ -91,7 +101,7 @@ struct Prior {
 struct HandedOut<'a> {
     resource: ResourceId,
     content: &'a Content,
-    /// The edit names it as its base; else it is what was there last.
+    /// Found by the base that the edit names; else it is what was there last.
     is_known: bool,
 }
 
@@ -140,10 +150,7 @@ impl Replica {
     fn handed_out(&self, edit: &Edit<'_>) -> Option<HandedOut<'_>> {
         let resource = edit.resource?;
         let trail = self.trail(resource)?;
-        let claimed = match edit.base {
-            EditBase::Revision(claimed) => trail.since(claimed),
-            EditBase::Running | EditBase::Unknown => None,
-        };
+        let claimed = edit.base.named().and_then(|claimed| trail.since(claimed));
         let last = claimed.map(|(handed, taken)| taken.unwrap_or(handed));
         Some(HandedOut { resource, is_known: last.is_some(), content: last.or_else(|| trail.newest())? })
     }
@@ -172,7 +179,7 @@ impl Replica {
         let own = (saved != body).then_some(body);
         let taken = Content::new(revision.id, Some(saved), own, true, edit.now);
         let mut writes = vec![Write::PutReport(self.next_report, Box::new(report))];
-        writes.extend(self.plan_contents(resource, None, Some(taken)));
+        writes.extend(self.plan_contents(resource, None, Some(taken), edit.base.named()));
         Ok(Some((revision.id, writes)))
     }
 
@@ -292,7 +299,7 @@ impl Replica {
             let own = (saved != body).then(|| body.clone());
             let taken = Content::new(revision.id, Some(saved), own, true, edit.now);
             let handed = self.running_content(offer, fork, edit.now);
-            writes.extend(self.plan_contents(offer.resource, Some(handed), Some(taken)));
+            writes.extend(self.plan_contents(offer.resource, Some(handed), Some(taken), edit.base.named()));
         }
         // An edit that must not run never replaces one that does.
         if !is_unknown || self.forks.get(&offer.resource).is_none_or(|fork| !fork.runs()) {
@@ -324,11 +331,11 @@ fn imported(edit: &Edit<'_>, prior: Option<&Value>) -> Result<(Value, Value), Ed
 }
 
 /// The body of the revision that a save makes of `prior`, the body of the revision that it was made from.
-fn body_of(kind: Kind, had: Option<&Value>, saved: &Value, prior: Option<&Value>) -> Result<Value, EditError> {
-    let body = match had == prior {
+fn body_of(kind: Kind, opened: Option<&Value>, saved: &Value, prior: Option<&Value>) -> Result<Value, EditError> {
+    let body = match opened == prior {
         true => saved.clone(),
-        // What the editor had was put together for the meantime: the edit is the difference to that.
-        false => applied(kind, had, saved, prior),
+        // What the editor opened was put together for the meantime: the edit is the difference to that.
+        false => applied(kind, opened, saved, prior),
     };
     let problems = kind.check_change(prior, &body);
     if problems.is_empty() { Ok(body) } else { Err(EditError::Invalid(problems)) }

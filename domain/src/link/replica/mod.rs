@@ -151,7 +151,7 @@ impl Replica {
         let running = |resource: &ResourceId| {
             let offer = winning(offers.get(resource)?)?;
             let fork = self.forks.get(resource).filter(|fork| fork.runs() && offer.edit_mode != EditMode::Locked);
-            Some(self.plan_contents(*resource, Some(self.running_content(offer, fork, now)), None))
+            Some(self.plan_contents(*resource, Some(self.running_content(offer, fork, now)), None, None))
         };
         resources.iter().filter_map(running).flatten().collect()
     }
@@ -170,12 +170,13 @@ impl Replica {
         self.trails.get(&resource)
     }
 
-    /// Plans to remember what is handed out now, and what is taken over it.
+    /// Plans to remember what is handed out now, and what is taken over it by a save that names a base.
     fn plan_contents(
         &self,
         resource: ResourceId,
         handed: Option<trail::Content>,
         taken: Option<trail::Content>,
+        named: Option<RevisionId>,
     ) -> Vec<Write> {
         let empty = trail::Trail::default();
         let trail = self.trail(resource).unwrap_or(&empty);
@@ -188,8 +189,8 @@ impl Replica {
         let contents: Vec<trail::Content> = handed.filter(is_new).into_iter().chain(taken).collect();
         let Some(now) = contents.first().map(|content| content.at) else { return Vec::new() };
         let coming_bytes = contents.iter().map(|content| content.size_bytes).sum();
-        let standing = self.standing.get(&resource).copied();
-        let gone = trail.outdated(coming_bytes, standing, now).into_iter();
+        let held: Vec<RevisionId> = self.standing.get(&resource).copied().into_iter().chain(named).collect();
+        let gone = trail.outdated(coming_bytes, &held, now).into_iter();
         let put = (trail.next_number()..).zip(contents);
         gone.map(|number| Write::RemoveContent(resource, number))
             .chain(put.map(|(number, content)| Write::PutContent(resource, number, Box::new(content))))

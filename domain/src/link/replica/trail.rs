@@ -4,7 +4,7 @@
 //! there before both. So a save is understood against what its editor last had: the last content that was taken since the
 //! revision it names was handed out, else that revision.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,25 +109,24 @@ impl Trail {
         handed.or_else(|| self.0.iter().rposition(|(_, content)| of_it(content)))
     }
 
-    /// Numbers of contents to forget when another of this size comes. What stands in a file is never forgotten.
+    /// Numbers of contents to forget when another of this size comes. Of what somebody is known to have, because it stands in
+    /// the file or a save names it, nothing is forgotten that the next save is held against.
     #[must_use]
-    pub fn outdated(&self, coming_bytes: usize, standing: Option<RevisionId>, now: Timestamp) -> Vec<u64> {
+    pub fn outdated(&self, coming_bytes: usize, held: &[RevisionId], now: Timestamp) -> Vec<u64> {
         let mut count = self.0.len() + 1;
         let mut size_bytes = coming_bytes + self.0.iter().map(|(_, content)| content.size_bytes).sum::<usize>();
         let mut gone = Vec::new();
-        // What stands in the file never goes, nor what was taken from it last: that is what the next save is held against.
-        let stands = standing.and_then(|standing| {
-            self.0.iter().rposition(|(_, content)| content.revision == standing && !content.taken)
-        });
-        let succeeds = stands.and_then(|at| {
-            self.0.iter().skip(at + 1).rposition(|(_, content)| content.taken).map(|after| at + 1 + after)
-        });
+        let last_taken = self.0.iter().rposition(|(_, content)| content.taken);
+        let begun: BTreeSet<usize> = held.iter().filter_map(|revision| self.begun_at(*revision)).collect();
+        let is_kept = |index: usize| {
+            begun.contains(&index) || (last_taken == Some(index) && begun.iter().any(|begun| *begun < index))
+        };
         for (index, (number, content)) in self.0.iter().enumerate() {
             let is_old = now.ms_since(content.at) > CONTENT_AGE_LIMIT_MS;
             if !is_old && count <= CONTENT_LIMIT && size_bytes <= CONTENT_SIZE_LIMIT_BYTES {
                 continue;
             }
-            if stands == Some(index) || succeeds == Some(index) {
+            if is_kept(index) {
                 continue;
             }
             count -= 1;
@@ -180,10 +179,14 @@ mod tests {
         for number in 0..16 {
             trail.put(number, content(&number.to_string(), false, 0));
         }
-        assert_eq!(trail.outdated(10, None, Timestamp(1)), [0]);
-        assert_eq!(trail.outdated(10, Some(id("0")), Timestamp(1)), [1]);
+        assert_eq!(trail.outdated(10, &[], Timestamp(1)), [0]);
+        assert_eq!(trail.outdated(10, &[id("0")], Timestamp(1)), [1]);
         let late = Timestamp(CONTENT_AGE_LIMIT_MS + 1);
-        assert_eq!(trail.outdated(10, Some(id("3")), late).len(), 15);
-        assert_eq!(trail.outdated(CONTENT_SIZE_LIMIT_BYTES, None, Timestamp(1)).len(), 16);
+        assert_eq!(trail.outdated(10, &[id("3")], late).len(), 15);
+        assert_eq!(trail.outdated(CONTENT_SIZE_LIMIT_BYTES, &[], Timestamp(1)).len(), 16);
+        // And what was taken over it last.
+        trail.put(16, content("saved", true, 0));
+        assert_eq!(trail.outdated(10, &[id("3")], late).len(), 15);
+        assert_eq!(trail.outdated(10, &[id("3"), id("9")], late).len(), 14);
     }
 }

@@ -143,29 +143,27 @@ pub(super) async fn check_back(
         return Ok(());
     }
     let now = brought(tx, loaded, publications).await?;
-    let mut returning = Vec::new();
+    let (mut values, mut gaining) = (BTreeSet::new(), BTreeSet::new());
+    // Hardly any release brings something back, and a fleet is large: its nodes are read where one does.
+    let mut nodes: Option<Vec<NodeRecord>> = None;
     for publication in publications {
         let Some(revision) = now.get(&publication.id).filter(|now| before.get(&publication.id) != Some(now)) else {
             continue;
         };
         let Some(body) = loaded.body(tx, *revision).await? else { continue };
         let back = coming_back(tx, loaded, before.get(&publication.id).copied(), &body).await?;
-        if !back.is_empty() {
-            returning.push((publication, body, back));
+        if back.is_empty() {
+            continue;
         }
-    }
-    // Hardly any release brings something back, and a fleet is large: its nodes are read where one does.
-    if returning.is_empty() {
-        return Ok(());
-    }
-    let nodes = node_list(tx).await?;
-    let (mut values, mut gaining) = (BTreeSet::new(), BTreeSet::new());
-    for (publication, body, back) in &returning {
+        let nodes = match &mut nodes {
+            Some(known) => known,
+            unread => unread.insert(node_list(tx).await?),
+        };
         for node in nodes.iter().filter(|one| publication.selector.matches(&one.group, &one.labels)) {
             let comes: Vec<_> = back.iter().filter(|(_, scope, _)| is_meant_for(scope, node)).collect();
             let known = could_read(tx, node.id, comes.iter().map(|(_, _, version)| *version).collect()).await?;
             for (path, scope, _) in comes.into_iter().filter(|(_, _, version)| !known.contains(version)) {
-                values.insert(format!("{} ({scope})", readable_path(path, &[body])));
+                values.insert(format!("{} ({scope})", readable_path(path, &[&body])));
                 gaining.insert(node.name.to_string());
             }
         }

@@ -54,7 +54,7 @@ struct Seen {
 enum Looked {
     /// No set is published, so whoever joins lacks nothing: a fleet that joins at once is not read again and again.
     Nobody,
-    At(Arc<Nodes>),
+    Everybody(Arc<Nodes>),
 }
 
 impl Required {
@@ -69,7 +69,7 @@ impl Required {
         self.seen().missing.contains_key(&node)
     }
 
-    /// Takes up what was found, and tells of the nodes of which it is something else than before.
+    /// Takes up what was found, and tells of the nodes for which it has changed.
     fn found(&self, services: &Services, at: (u64, Looked), missing: BTreeMap<NodeId, Vec<Missing>>) {
         let mut seen = self.seen();
         let before = std::mem::replace(&mut seen.missing, missing);
@@ -93,7 +93,9 @@ pub async fn refresh(services: &Services) -> Result<()> {
     let (sequence, before) = (services.hub.read(Feed::sequence), services.required.seen().at.clone());
     match &before {
         Some((known, Looked::Nobody)) if *known == sequence => return Ok(()),
-        Some((known, Looked::At(nodes))) if *known == sequence && Arc::ptr_eq(nodes, &services.nodes().await?) => {
+        Some((known, Looked::Everybody(nodes)))
+            if *known == sequence && Arc::ptr_eq(nodes, &services.nodes().await?) =>
+        {
             return Ok(());
         }
         _ => {}
@@ -101,13 +103,13 @@ pub async fn refresh(services: &Services) -> Result<()> {
     let publications = publication_list(&services.store).await?;
     let existing = Arc::new(secret_ids(&services.store).await?);
     let gets = Gets::load(&services.store, publications, concerns(&existing)).await?;
-    if gets.is_empty() {
+    if gets.has_no_sets() {
         services.required.found(services, (sequence, Looked::Nobody), BTreeMap::new());
         return Ok(());
     }
     let nodes = services.nodes().await?;
     let missing = missing_at(services, gets, &nodes, &existing).await?;
-    services.required.found(services, (sequence, Looked::At(nodes)), missing);
+    services.required.found(services, (sequence, Looked::Everybody(nodes)), missing);
     Ok(())
 }
 

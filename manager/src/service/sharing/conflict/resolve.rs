@@ -110,8 +110,8 @@ pub async fn resolve(services: &Services, caller: &Caller, id: &str, answer: Ans
         let places = places.iter().map(|place| &place.conflict.path).collect();
         check_drafts_beside(&loaded, (id, own), &record.heads, &places, caller)?;
     }
-    let answered = Answered { record: &record, edit, revision: id, release: answer.release };
-    let release = settle_with(services, caller, &mut tx, &mut loaded, answered).await?;
+    let settled = Settled { record: &record, edit, revision: id, release: answer.release };
+    let release = settle_with(services, caller, &mut tx, &mut loaded, settled).await?;
     let detail = json!({ "conflict": record.id, "revision": id, "message": answer.message });
     caller.record(&mut tx, "conflict.resolve", &loaded.record.name, detail);
     tx.commit().await?;
@@ -167,7 +167,7 @@ async fn is_turned_down(
 }
 
 /// An answer that is written down and has yet to take effect.
-struct Answered<'a> {
+struct Settled<'a> {
     record: &'a ConflictRecord,
     /// The edit that it is about, and whether that stays on its node.
     edit: Option<(ForkRecord, bool)>,
@@ -181,9 +181,9 @@ async fn settle_with(
     caller: &Caller,
     tx: &mut Tx,
     loaded: &mut Loaded,
-    answered: Answered<'_>,
+    settled: Settled<'_>,
 ) -> Result<Option<ReleaseRecord>> {
-    let Answered { record, edit, revision: id, release } = answered;
+    let Settled { record, edit, revision: id, release } = settled;
     let mut resolved = None;
     if let Some((mut fork, stays_on_node)) = edit {
         if stays_on_node && release {
@@ -215,15 +215,19 @@ async fn settle_with(
     if let Some(fork) = resolved {
         fork::rebase(services, tx, loaded, fork, caller).await?;
     }
-    if !release || loaded.record.heads.len() != 1 {
+    if loaded.record.heads.len() != 1 {
         return Ok(None);
     }
     let head = loaded.shown()?;
+    // What is deleted is deleted for everybody: no deletion waits for a release.
     if loaded.history.get(head).is_some_and(|revision| revision.header.tombstone) {
         loaded.record.released = None;
         resource_update(tx, &mut loaded.record).await?;
         offer::withdraw(services, tx, loaded.record.id).await?;
         caller.queue(tx, JOB_FORKS, loaded.record.id);
+        return Ok(None);
+    }
+    if !release {
         return Ok(None);
     }
     release_in(services, caller, tx, loaded, None, head).await.map(Some)

@@ -219,9 +219,9 @@ impl Gets {
         Self { templates, ..self }
     }
 
-    /// Whether no set is published, to nobody.
+    /// Whether no publication carries a set.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub fn has_no_sets(&self) -> bool {
         self.sets.is_empty()
     }
 

@@ -119,15 +119,18 @@ impl Offers {
         for node in nodes {
             let own = own.get(&node.id).and_then(|own| own.edits.get(&loaded.record.id));
             // An edit that is part of what is offered goes on no longer.
-            let is_over = |edit: OwnEdit| after.is_some_and(|after| is_contained(loaded, edit, after.revision));
-            let has_own = own.is_some_and(|edit| !is_over(*edit));
+            let is_apart = |edit: OwnEdit, from: Option<Offered>| {
+                from.is_none_or(|offered| !is_contained(loaded, edit, offered.revision))
+            };
+            let has_own = own.is_some_and(|edit| is_apart(*edit, after));
+            let runs_now = own.is_some_and(|edit| is_apart(*edit, before)) && lets_edits_run(before);
             if is_same && !has_own {
                 continue;
             }
             let fresh = || Changed { node: Arc::clone(node), goes_on: false, stops: false };
             let changed = self.changed.entry(node.id).or_insert_with(fresh);
             changed.goes_on |= has_own && lets_edits_run(after);
-            changed.stops |= has_own && lets_edits_run(before) && !lets_edits_run(after);
+            changed.stops |= has_own && runs_now && !lets_edits_run(after);
         }
     }
 

@@ -136,11 +136,8 @@ const PLACES_WAITING_LIMIT: usize = 50_000;
 fn too_many_places(loaded: &Loaded, edit: &Edit<'_>) -> bool {
     let own = loaded.provenance.iter().filter(|(_, record)| record.provenance.node == Some(edit.node.id));
     let own: BTreeSet<RevisionId> = own.map(|(id, _)| *id).collect();
-    let places = |ids: &mut dyn Iterator<Item = &RevisionId>| -> usize {
-        ids.filter_map(|id| loaded.history.get(*id)).map(|revision| revision.header.touched.len()).sum()
-    };
     // Hardly any node ever wrote so much, and that is known without a look at who is whose ancestor.
-    if places(&mut own.iter()) <= PLACES_WAITING_LIMIT {
+    if places_of(loaded, own.iter()) <= PLACES_WAITING_LIMIT {
         return false;
     }
     let ancestries = |ids: &BTreeSet<RevisionId>| -> BTreeSet<RevisionId> {
@@ -150,7 +147,11 @@ fn too_many_places(loaded: &Loaded, edit: &Edit<'_>) -> bool {
     let released = loaded.record.released.map(|(_, revision)| revision);
     let waiting = ancestries(&open.chain([edit.revision.id]).collect());
     let decided = ancestries(&loaded.record.heads.iter().copied().chain(released).collect());
-    places(&mut waiting.difference(&decided).filter(|id| own.contains(id))) > PLACES_WAITING_LIMIT
+    places_of(loaded, waiting.difference(&decided).filter(|id| own.contains(id))) > PLACES_WAITING_LIMIT
+}
+
+fn places_of<'a>(loaded: &Loaded, ids: impl Iterator<Item = &'a RevisionId>) -> usize {
+    ids.filter_map(|id| loaded.history.get(*id)).map(|revision| revision.header.touched.len()).sum()
 }
 
 /// Edits of one node that wait without running. Each of those is a proposal of its own, so a program that saves in a loop

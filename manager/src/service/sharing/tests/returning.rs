@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use crate::service::sharing::conflict::Take;
 use crate::service::sharing::receive::Outcome;
+use crate::service::sharing::release;
+use crate::store::sharing::ResourceState;
 use crate::testing::{TestManager, TestNode, reason};
 
 const KIND: Kind = Kind::StepTemplate;
@@ -75,6 +77,49 @@ async fn an_edit_of_what_was_deleted_meanwhile_is_a_question_whatever_the_edit_m
         node.sync(&manager).await;
         assert_eq!(node.content("T"), template("2", "1"), "{mode}");
     }
+}
+
+#[tokio::test]
+async fn a_conflict_that_is_resolved_as_a_deletion_deletes_for_everybody() {
+    let (manager, mut node) = farm(EditMode::Propose).await;
+    let loaded = manager.loaded(KIND, "T").await;
+    let (id, before) = (loaded.record.id.to_string(), loaded.shown().unwrap().to_string());
+    manager.delete(KIND, "T").await;
+    // Somebody had it open, saves it, and brings it back to the nodes.
+    let saved = manager.write_to(KIND, Some(id.clone()), &template("2", "1"), Some(before), false).await.unwrap();
+    let edit = saved.revision;
+    let wish = release::Wish { revision: Some(&edit.to_string()), expected: "*", ..Default::default() };
+    release::release(&manager.services, &manager.caller, KIND, &id, wish).await.unwrap();
+    manager.work().await;
+    node.sync(&manager).await;
+    assert_eq!(node.content("T"), template("2", "1"));
+
+    let question = manager.conflicts().await.remove(0);
+    let is_ours = question.heads.first() != Some(&edit);
+    manager.resolve(&question, if is_ours { Take::Ours } else { Take::Theirs }, false).await.unwrap();
+    let record = manager.loaded(KIND, "T").await.record;
+    assert_eq!((record.state, record.released), (ResourceState::Deleted, None), "a deletion waits for no release");
+    node.sync(&manager).await;
+    assert!(node.runs("T").is_none());
+}
+
+#[tokio::test]
+async fn what_has_left_a_node_is_known_however_often_an_old_buffer_of_it_is_saved() {
+    let (manager, mut node) = farm(EditMode::Propose).await;
+    let loaded = manager.loaded(KIND, "T").await;
+    let (resource, opened) = (loaded.record.id, loaded.shown().unwrap());
+    manager.delete(KIND, "T").await;
+    node.sync(&manager).await;
+    assert!(node.runs("T").is_none());
+    for save in 0..40 {
+        let content = template(&format!("saved {save}"), "1");
+        node.edit_of(Some(resource), KIND, EditBase::Revision(opened), &content).unwrap();
+        node.sync(&manager).await;
+    }
+    let forks = manager.forks().await;
+    assert_eq!(forks.len(), 1, "each save is made on top of the one before");
+    let newest = manager.loaded(KIND, "T").await.body(&manager.services.store, forks[0].head).await.unwrap();
+    assert_eq!(newest, Some(KIND.import(&template("saved 39", "1"), None).unwrap().body));
 }
 
 #[tokio::test]

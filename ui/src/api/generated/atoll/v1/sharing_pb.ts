@@ -2687,7 +2687,7 @@ export type PreviewPublicationResponse = Message<"atoll.v1.PreviewPublicationRes
   refusal: string;
 
   /**
-   * Of `changed`, those that run an edit of their own now and would not any more: it is locked, or goes.
+   * Of `changed`, those that run an edit of their own now and would stop, because what it changes would be locked or no longer offered.
    *
    * @generated from field: uint64 stopped_edits = 14;
    */
@@ -2973,7 +2973,7 @@ export type PreviewChangeResponse = Message<"atoll.v1.PreviewChangeResponse"> & 
   refusal: string;
 
   /**
-   * Of `nodes`, those that run an edit of their own now and would not any more: it is locked, or goes.
+   * Of `nodes`, those that run an edit of their own now and would stop, because what it changes would be locked or no longer offered.
    *
    * @generated from field: uint64 stopped_edits = 10;
    */
