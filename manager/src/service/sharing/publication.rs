@@ -12,6 +12,7 @@ use atoll_domain::sharing::offer::{EditMode, Version, VersionPolicy};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::gets::carried;
 use super::history::{find, load};
 use super::secret::secret_of;
 use super::{membership, offer, reach, secret};
@@ -195,17 +196,13 @@ pub async fn save(services: &Services, caller: &Caller, wish: Wish) -> Result<Pu
     offer::refresh_publication(services, &mut tx, &record).await?;
     check_pins(&tx, caller, &record, before).await?;
     check_policies(&tx, caller, &record, before).await?;
-    let carried = items_of(before.into_iter().chain([&record]));
+    let carried = carried(before.into_iter().chain([&record]));
     let forks = fork_list(&tx).await?;
     membership::queue_forks(&mut tx, forks, |resource| carried.contains(&resource));
     let names = resource_names(&tx).await?;
     tx.commit().await?;
     services.hub.refresh(&services.store).await?;
     view(services, record, &names, &mut Offered::default()).await
-}
-
-fn items_of<'a>(publications: impl Iterator<Item = &'a PublicationRecord>) -> BTreeSet<ResourceId> {
-    publications.flat_map(|publication| &publication.items).map(|item| item.resource).collect()
 }
 
 /// Staying at an old version brings its scopes and its sealed values back.
@@ -371,7 +368,7 @@ pub async fn delete(services: &Services, caller: &Caller, name: &str, expected: 
         }
     }
     publication_delete(&tx, record.id).await?;
-    let carried = items_of([record].into_iter());
+    let carried = carried([record]);
     let forks = fork_list(&tx).await?;
     membership::queue_forks(&mut tx, forks, |resource| carried.contains(&resource));
     caller.record(&mut tx, "publication.delete", name, json!({ "id": record.id }));

@@ -10,11 +10,12 @@ use atoll_domain::link::feed::Feed;
 use atoll_domain::secret::{reference, references};
 use serde_json::Value;
 
-use super::gets::{Counts, Gets, Receiver, Resolved, is_for_targets, own_edits};
+use super::gets::{Counts, Gets, Receiver, Resolved, carried, is_for_targets, own_edits, sets_among};
 use super::history::Loaded;
 use crate::clock;
 use crate::directory::Nodes;
 use crate::error::Result;
+use crate::pulse::Pulse;
 use crate::service::Services;
 use crate::store::Database;
 use crate::store::secret::secret_ids;
@@ -70,12 +71,12 @@ impl Required {
     }
 
     /// Takes up what was found, and tells of the nodes for which it has changed.
-    fn found(&self, services: &Services, at: (u64, Looked), missing: BTreeMap<NodeId, Vec<Missing>>) {
+    fn found(&self, pulse: &Pulse, at: (u64, Looked), missing: BTreeMap<NodeId, Vec<Missing>>) {
         let mut seen = self.seen();
         let before = std::mem::replace(&mut seen.missing, missing);
         let either: BTreeSet<&NodeId> = before.keys().chain(seen.missing.keys()).collect();
         let changed = either.into_iter().filter(|node| before.get(node) != seen.missing.get(node));
-        changed.for_each(|node| services.pulse.changed(*node));
+        changed.for_each(|node| pulse.changed(*node));
         seen.at = Some(at);
     }
 
@@ -101,15 +102,16 @@ pub async fn refresh(services: &Services) -> Result<()> {
         _ => {}
     }
     let publications = publication_list(&services.store).await?;
-    let existing = Arc::new(secret_ids(&services.store).await?);
-    let gets = Gets::load(&services.store, publications, concerns(&existing)).await?;
-    if gets.has_no_sets() {
-        services.required.found(services, (sequence, Looked::Nobody), BTreeMap::new());
+    let sets = sets_among(&services.store, &carried(&publications)).await?;
+    if sets.is_empty() {
+        services.required.found(&services.pulse, (sequence, Looked::Nobody), BTreeMap::new());
         return Ok(());
     }
+    let existing = Arc::new(secret_ids(&services.store).await?);
+    let gets = Gets::of_sets(sets, publications, concerns(&existing));
     let nodes = services.nodes().await?;
     let missing = missing_at(services, gets, &nodes, &existing).await?;
-    services.required.found(services, (sequence, Looked::Everybody(nodes)), missing);
+    services.required.found(&services.pulse, (sequence, Looked::Everybody(nodes)), missing);
     Ok(())
 }
 

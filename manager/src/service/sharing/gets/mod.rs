@@ -200,9 +200,7 @@ impl Gets {
     /// # Errors
     /// The database does not answer.
     pub async fn load(database: &impl Database, publications: Vec<PublicationRecord>, counts: Counts) -> Result<Self> {
-        let items = publications.iter().flat_map(|publication| &publication.items);
-        let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
-        let sets = sets_among(database, &carried).await?;
+        let sets = sets_among(database, &carried(&publications)).await?;
         Ok(Self::of_sets(sets, publications, counts))
     }
 
@@ -217,12 +215,6 @@ impl Gets {
     #[must_use]
     pub fn with_templates(self, templates: Vec<Loaded>) -> Self {
         Self { templates, ..self }
-    }
-
-    /// Whether no publication carries a set.
-    #[must_use]
-    pub fn has_no_sets(&self) -> bool {
-        self.sets.is_empty()
     }
 
     /// From now on other publications count.
@@ -325,9 +317,7 @@ impl Gets {
         if published.is_subset(&known) {
             return Ok(self);
         }
-        let items = self.publications.iter().flat_map(|publication| &publication.items);
-        let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
-        let templates = loaded_among(database, Kind::StepTemplate, &carried).await?;
+        let templates = loaded_among(database, Kind::StepTemplate, &carried(&self.publications)).await?;
         Ok(self.with_templates(templates))
     }
 }
@@ -344,6 +334,11 @@ pub(super) async fn run_of(
     let Some(own) = own.filter(goes_on) else { return Ok((offered, None)) };
     let together = what_runs(database, set, own.head, offered).await?;
     Ok(together.map_or((own.head, None), |together| (together.revision.id, together.body)))
+}
+
+/// The resources that publications carry.
+pub(super) fn carried<'a>(publications: impl IntoIterator<Item = &'a PublicationRecord>) -> BTreeSet<ResourceId> {
+    publications.into_iter().flat_map(|publication| &publication.items).map(|item| item.resource).collect()
 }
 
 /// The variable sets among some resources, without those that are deleted.

@@ -158,8 +158,7 @@ async fn of_resource(
     let receivers = nodes.iter().filter(|node| is_reached(node)).map(|node| Receiver::with_edits(node, &own));
     let receivers: Vec<Receiver> = receivers.collect();
     let mut gets = Gets::of_sets(sets, publications, Box::new(|_| true)).with_templates(templates);
-    let receivers = receivers.into_iter();
-    foreseen.values =
-        ValueChanges::around(&services.store, &mut gets, receivers, |gets| gets.release(id, released)).await?;
+    let release = |gets: &mut Gets| gets.release(id, released);
+    foreseen.values = ValueChanges::around(&services.store, &mut gets, receivers.into_iter(), release).await?;
     Ok(foreseen)
 }

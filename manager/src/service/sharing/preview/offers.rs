@@ -16,7 +16,7 @@ use crate::directory::Nodes;
 use crate::error::Result;
 use crate::service::Services;
 use crate::service::sharing::fork::{Offered, is_contained, offered_among};
-use crate::service::sharing::gets::{OwnEdit, OwnEdits};
+use crate::service::sharing::gets::{OwnEdit, OwnEdits, carried};
 use crate::service::sharing::history::{Loaded, load};
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{PublicationRecord, publication_list, resource_get, resource_list};
@@ -52,8 +52,7 @@ pub(super) async fn to(
 pub(super) async fn to_newcomer(services: &Services, place: (&GroupPath, &Labels)) -> Result<BTreeMap<Kind, usize>> {
     let publications = publication_list(&services.store).await?;
     let reaching = publications.iter().filter(|publication| publication.selector.matches(place.0, place.1));
-    let carried: BTreeSet<ResourceId> =
-        reaching.flat_map(|publication| &publication.items).map(|item| item.resource).collect();
+    let carried = carried(reaching);
     let mut found = BTreeMap::new();
     for record in resource_list(&services.store).await?.into_iter().filter(|record| carried.contains(&record.id)) {
         let (kind, loaded) = (record.kind, load(&services.store, record).await?);

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use atoll_domain::document::Audience;
-use atoll_domain::id::{NodeId, ResourceId};
+use atoll_domain::id::NodeId;
 use atoll_domain::kind::Kind;
 
 use super::Foreseen;
 use super::offers::Offers;
 use super::values::ValueChanges;
 use crate::error::{Error, Result};
-use crate::service::sharing::gets::{Gets, Receiver, loaded_among, own_edits, sets_among};
+use crate::service::sharing::gets::{Gets, Receiver, carried, loaded_among, own_edits, sets_among};
 use crate::service::sharing::publication::{Wish, check_pins, check_policies, wish_or_problem};
 use crate::service::sharing::reach;
 use crate::service::{Caller, Services};
@@ -100,8 +100,7 @@ async fn replaced(
 ) -> Result<Foreseen> {
     let own = own_edits(&services.store).await?;
     let both: Vec<&PublicationRecord> = before.into_iter().chain(after).collect();
-    let items = both.iter().flat_map(|publication| &publication.items);
-    let carried: BTreeSet<ResourceId> = items.map(|item| item.resource).collect();
+    let carried = carried(both.iter().copied());
     let rest = all.iter().filter(|publication| before.is_none_or(|before| publication.id != before.id));
     let then: Vec<PublicationRecord> = rest.chain(after).cloned().collect();
     let offers = Offers::between(services, (all, &then), &carried, &own).await?;
