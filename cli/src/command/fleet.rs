@@ -150,7 +150,10 @@ async fn preview_act(session: &mut Session, node: String, act: v1::act_on_nodes_
         let word = if change.gained > 0 { "gained" } else { "lost" };
         say(&format!("publication {} would be {word}", change.publication));
     }
-    if seen.changes.is_empty() && seen.values.is_empty() {
+    if seen.stopped_edits > 0 {
+        say("the node would stop running a local edit");
+    }
+    if seen.changes.is_empty() && seen.values.is_empty() && seen.stopped_edits == 0 {
         say("published content would not change for this node");
     }
     preview::values(session, &seen.values, seen.values_total, seen.not_looked_at, true)

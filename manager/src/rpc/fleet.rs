@@ -217,6 +217,7 @@ impl Fleet for Admin {
             values_total: values.total,
             not_looked_at: values.not_looked_at,
             values: values.listed.into_iter().map(convert::value_change).collect(),
+            stopped_edits: preview.stopped_edits,
         }))
     }
 

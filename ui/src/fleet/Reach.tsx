@@ -47,8 +47,8 @@ export function NodeReach({ node, act }: { node: string; act: Act }) {
 }
 
 function Changes({ preview, isRemoval }: { preview: PreviewNodesResponse; isRemoval: boolean }) {
-  const { changes, valuesTotal, notLookedAt } = preview;
-  const isNothing = changes.length === 0 && valuesTotal === 0n;
+  const { changes, valuesTotal, notLookedAt, stoppedEdits } = preview;
+  const isNothing = changes.length === 0 && valuesTotal === 0n && stoppedEdits === 0n;
   if (isNothing && notLookedAt === 0n) return <>Published content would not change for any node.</>;
   return (
     <ul className="reach-list">
@@ -59,9 +59,14 @@ function Changes({ preview, isRemoval }: { preview: PreviewNodesResponse; isRemo
           <bdi>{change.publication}</bdi>: {words(change)}
         </li>
       ))}
+      {stoppedEdits > 0n ? <li>{stopped(stoppedEdits)}</li> : null}
       <ValueLines of={preview} isRemoval={isRemoval} />
     </ul>
   );
+}
+
+function stopped(nodes: bigint): string {
+  return nodes === 1n ? "1 node would stop running a local edit" : `${nodes.toLocaleString("en")} nodes would stop running local edits`;
 }
 
 export function words({ gained, lost }: Pick<ReachChange, "gained" | "lost">): string {

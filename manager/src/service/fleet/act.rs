@@ -6,7 +6,8 @@ use atoll_domain::fleet::selector::Labels;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::service::sharing::gets::Gets;
+use crate::service::sharing::gets::{Gets, OwnEdits};
+use crate::service::sharing::preview::edit::Stopping;
 use crate::service::sharing::preview::for_node;
 use crate::service::sharing::{membership, reach};
 use crate::service::{Caller, Services};
@@ -146,6 +147,12 @@ impl Prepared<'_> {
     /// The database does not answer.
     pub async fn gets(&self, tx: &Tx) -> Result<Gets> {
         for_node(tx, self.publications.clone()).await
+    }
+
+    /// Which nodes would run an edit of their own no more.
+    #[must_use]
+    pub fn stopping<'a>(&'a self, own: &'a OwnEdits) -> Stopping<'a> {
+        Stopping::new(own, &self.publications)
     }
 
     pub fn publications(&self) -> impl Iterator<Item = &str> {

@@ -81,6 +81,8 @@ async fn chosen(services: &Services, nodes: &[String], filter: &str) -> Result<V
 pub struct Preview {
     pub reaches: Vec<Reach>,
     pub values: ValueChanges,
+    /// Nodes that would run an edit of their own no more.
+    pub stopped_edits: u64,
 }
 
 /// What one publication brings to how many nodes, or no longer, by an act.
@@ -104,6 +106,7 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
     let start = prepared.publications().map(|name| Reach { publication: name.to_owned(), gained: 0, lost: 0 });
     let mut preview = Preview { reaches: start.collect(), ..Preview::default() };
     let (mut gets, own) = (prepared.gets(&tx).await?, own_edits(&tx).await?);
+    let mut stopping = prepared.stopping(&own);
     for record in selection.nodes.iter().filter_map(|id| known.get(*id)) {
         // A node that it cannot be done to changes nothing.
         let Ok(after) = prepared.after(caller, record) else { continue };
@@ -111,11 +114,13 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
             reach.gained += u64::from(change == Some(true));
             reach.lost += u64::from(change == Some(false));
         }
+        stopping.compare(&tx, record, &after).await?;
         if preview.values.looks_at_another() {
             let (before, after) = (Receiver::with_edits(record, &own), Receiver::with_edits(&after, &own));
             preview.values.compare(&tx, &mut gets, &before, &after).await?;
         }
     }
+    preview.stopped_edits = stopping.nodes;
     preview.reaches.retain(|reach| reach.gained + reach.lost > 0);
     Ok(preview)
 }

@@ -1,5 +1,6 @@
 //! What something would change for nodes, said before it is done. Nothing is written.
 
+pub mod edit;
 mod offers;
 pub mod publication;
 pub mod values;

@@ -9,14 +9,14 @@ use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::{NodeId, ResourceId};
 use atoll_domain::kind::Kind;
-use atoll_domain::sharing::offer::EditMode;
 
 use super::Foreseen;
+use super::edit::{OfEdit, is_locked};
 use crate::directory::Nodes;
 use crate::error::Result;
 use crate::service::Services;
-use crate::service::sharing::fork::{Offered, is_contained, offered_among};
-use crate::service::sharing::gets::{OwnEdit, OwnEdits, carried};
+use crate::service::sharing::fork::{Offered, offered_among};
+use crate::service::sharing::gets::{OwnEdits, carried};
 use crate::service::sharing::history::{Loaded, load};
 use crate::store::fleet::NodeRecord;
 use crate::store::sharing::{PublicationRecord, publication_list, resource_get, resource_list};
@@ -109,27 +109,20 @@ impl Offers {
         (before, after): (Option<Offered>, Option<Offered>),
     ) {
         let revision = |offered: Option<Offered>| offered.map(|offered| offered.revision);
-        let is_locked = |offered: Option<Offered>| offered.is_some_and(|offered| offered.edit_mode == EditMode::Locked);
-        let lets_edits_run = |offered: Option<Offered>| offered.is_some() && !is_locked(offered);
         let (is_same, is_relocked) = (revision(before) == revision(after), is_locked(before) != is_locked(after));
         if is_same && !is_relocked {
             return;
         }
         for node in nodes {
             let own = own.get(&node.id).and_then(|own| own.edits.get(&loaded.record.id));
-            // An edit that is part of what is offered goes on no longer.
-            let is_apart = |edit: OwnEdit, from: Option<Offered>| {
-                from.is_none_or(|offered| !is_contained(loaded, edit, offered.revision))
-            };
-            let has_own = own.is_some_and(|edit| is_apart(*edit, after));
-            let runs_now = own.is_some_and(|edit| is_apart(*edit, before)) && lets_edits_run(before);
-            if is_same && !has_own {
+            let becomes = own.and_then(|edit| OfEdit::between(loaded, *edit, (before, after)));
+            if is_same && becomes.is_none() {
                 continue;
             }
             let fresh = || Changed { node: Arc::clone(node), goes_on: false, stops: false };
             let changed = self.changed.entry(node.id).or_insert_with(fresh);
-            changed.goes_on |= has_own && lets_edits_run(after);
-            changed.stops |= has_own && runs_now && !lets_edits_run(after);
+            changed.goes_on |= becomes == Some(OfEdit::GoesOn);
+            changed.stops |= becomes == Some(OfEdit::Stops);
         }
     }
 

@@ -51,6 +51,36 @@ async fn a_label_says_beforehand_which_values_and_secrets_it_brings() {
     assert_eq!((seen.values.total, seen.values.listed.iter().all(|change| change.after.is_none())), (3, true));
 }
 
+#[tokio::test]
+async fn a_move_says_beforehand_which_nodes_stop_running_an_edit() {
+    let manager = a_fleet().await;
+    for group in ["/eu", "/us"] {
+        group::create(&manager.services, &manager.caller, group.parse().unwrap(), "").await.unwrap();
+    }
+    manager.publish("eu", "/eu", 9, EditMode::Propose, &[(SET, "web", None)]).await;
+    let mut edited = manager.node("edited", "/eu", &[]).await;
+    manager.node("plain", "/eu", &[]).await;
+    edited.sync(&manager).await;
+    let own = json!({"Name": "web", "Variables": [{"Id": "r", "Name": "Region", "Value": "here"}]});
+    edited.edit(SET, EditBase::Running, &own).unwrap();
+    edited.sync(&manager).await;
+    let services = &manager.services;
+    let frozen = freeze(services, &manager.caller, &["edited".to_owned(), "plain".to_owned()], "").await.unwrap();
+    let stopped =
+        async |act: &Act| preview(services, &manager.caller, frozen.record.id, 2, act).await.unwrap().stopped_edits;
+    let moved = |group: &str| Act::Move { group: group.parse().unwrap() };
+    assert_eq!(stopped(&moved("/us")).await, 1, "nothing is published there");
+    assert_eq!((stopped(&moved("/eu")).await, stopped(&Act::Remove).await), (0, 0), "its files stay with it");
+    manager.publish("all", "/", 0, EditMode::Locked, &[(SET, "web", None)]).await;
+    assert_eq!(stopped(&moved("/us")).await, 1, "it is locked there");
+    manager.publish("all", "/", 0, EditMode::Fork, &[(SET, "web", None)]).await;
+    assert_eq!(stopped(&moved("/us")).await, 0);
+    manager.publish("all", "/", 0, EditMode::Locked, &[(SET, "web", None)]).await;
+    node::act(services, &manager.caller, "edited", &moved("/us")).await.unwrap();
+    edited.sync(&manager).await;
+    assert_eq!(stopped(&moved("/")).await, 0, "it has stopped already");
+}
+
 fn words(values: &ValueChanges) -> Vec<String> {
     let shown = |got: &Option<Got>| got.as_ref().map_or_else(|| "nothing".to_owned(), Got::shown);
     let word = |change: &Change| {
