@@ -74,6 +74,11 @@ export function isNoAnswer(error: unknown): boolean {
   return isUnsent || (failure.code === Code.Unavailable && failure.findDetails(ErrorInfoSchema).length === 0);
 }
 
+/** Whether what was asked for is not there, or no more. */
+export function isGone(error: unknown): boolean {
+  return ConnectError.from(error).code === Code.NotFound;
+}
+
 export function isSignedOut(error: unknown): boolean {
   return ConnectError.from(error).code === Code.Unauthenticated;
 }

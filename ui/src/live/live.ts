@@ -126,6 +126,7 @@ export class Patcher {
   #topics = new Set<Topic>();
   #render: ReturnType<typeof setTimeout> | undefined;
   #refetch: ReturnType<typeof setTimeout> | undefined;
+  #areCountsOld = false;
 
   constructor(queries: QueryClient) {
     this.#queries = queries;
@@ -136,7 +137,10 @@ export class Patcher {
     news.nodes.forEach((node) => this.#nodes.set(node.id, node));
     news.events.flatMap((event) => staleTopics(event.action)).forEach((topic) => this.#topics.add(topic));
     if (news.incomplete) (["nodes", "node", "sync", "usages"] as const).forEach((topic) => this.#topics.add(topic));
-    if (news.nodes.length > 0) (["sync", "usages"] as const).forEach((topic) => this.#topics.add(topic));
+    if (news.nodes.length > 0) {
+      (["sync", "usages"] as const).forEach((topic) => this.#topics.add(topic));
+      this.#areCountsOld = true;
+    }
     if (news.status) this.#queries.setQueryData(["status"], news.status);
     this.#render ??= setTimeout(() => this.#patch(), RENDER_MS);
     this.#refetch ??= setTimeout(() => this.#readAgain(), REFETCH_MS);
@@ -172,6 +176,9 @@ export class Patcher {
     const topics = this.#topics;
     this.#topics = new Set();
     makeOld(this.#queries, topics);
+    // The rows of the list are put right one by one; how many there are of each state is asked again.
+    if (this.#areCountsOld) void this.#queries.invalidateQueries({ queryKey: ["nodes", "facets"] });
+    this.#areCountsOld = false;
   }
 }
 

@@ -1,4 +1,5 @@
 // Places that differ, gathered to what a person thinks of as one: a sensitive value, or a variable that came or went.
+import { saysSensitive } from "./sensitive";
 
 /** One place that differs; values are JSON, empty where there is none. */
 export type Place = { path: string; from: string; to: string };
@@ -90,7 +91,7 @@ function assembled(leaves: readonly Place[], path: string): Record<string, unkno
 
 function lineOf(variable: Record<string, unknown>): VariableLine {
   const value = variable["Value"];
-  const isSensitive = variable["Type"] === "Sensitive" || variable["IsSensitive"] === true || isSealed(value);
+  const isSensitive = saysSensitive(variable["Type"]) || variable["IsSensitive"] === true || isSealed(value);
   const shown = typeof value === "string" && !isSensitive && value !== "" ? value : readValue(value === undefined ? "" : JSON.stringify(value)).text;
   return { name: String(variable["Name"]), scope: scopeText(variable["Scope"]), value: isSensitive ? "sensitive, set" : shown };
 }

@@ -61,9 +61,11 @@ export function authors(conflict: Conflict): string {
   const sides: readonly Side[] = [names.first, other(names.first)];
   return sides
     .map((side) => {
-      const author = conflict.revisions[side === "ours" ? 0 : 1]?.author ?? "";
-      if (conflict.nodeSide === "") return author;
+      const { author = "", node = "" } = conflict.revisions[side === "ours" ? 0 : 1] ?? {};
+      // What another node has made is that node's, whatever it claims; the side is the manager's all the same.
+      if (node !== "") return madeByShort({ author, node });
       if (conflict.nodeSide === side) return madeByShort({ author, node: conflict.node });
+      if (conflict.nodeSide === "") return author;
       return author ? `${author} at the manager` : "the manager";
     })
     .filter((text) => text !== "")

@@ -20,8 +20,11 @@ describe("what was typed and not saved", () => {
     keepDraft(
       draft({
         Properties: { Password: { HasValue: true, NewValue: "typed-secret" }, Plain: "shown" },
-        Parameters: [{ Name: "Key", DefaultValue: "default-secret", DisplaySettings: { "Octopus.ControlType": "Sensitive" } }],
-        Variables: [{ Name: "A", Type: "Sensitive", Value: "value-secret" }],
+        Parameters: [{ Name: "Key", DefaultValue: "default-secret", DisplaySettings: { "Octopus.ControlType": "Sensitive" } }, { Name: "Other", DefaultValue: "small-secret", DisplaySettings: { "Octopus.ControlType": "sensitive" } }],
+        Variables: [
+          { Name: "A", Type: "Sensitive", Value: "value-secret" },
+          { Name: "B", Type: " sensitive", Value: "other-secret" },
+        ],
       }),
     );
     const kept = JSON.stringify({ ...localStorage });

@@ -1,5 +1,6 @@
 // What was typed and not saved, kept in this browser for each resource and revision. Sensitive values are never kept.
 import type { Content } from "./read";
+import { saysSensitive } from "../../ui/sensitive";
 
 export type Draft = { resource: string; revision: string; content: Content; message: string; atMs: number };
 
@@ -61,8 +62,8 @@ function hiddenFields(value: Content): Set<string> {
     if (isSensitive && typeof value[key] === "string" && value[key] !== "") hidden.add(key);
   };
   hide("NewValue", "HasValue" in value);
-  hide("Value", value["Type"] === "Sensitive" || value["IsSensitive"] === true);
-  hide("DefaultValue", control === "Sensitive");
+  hide("Value", saysSensitive(value["Type"]) || value["IsSensitive"] === true);
+  hide("DefaultValue", saysSensitive(control));
   return hidden;
 }
 

@@ -9,6 +9,7 @@ import type { Content } from "../resource/read";
 import { newId } from "../resource/write";
 import { SealedField } from "./ContentForm";
 import { CONTROLS, controlOf, optionsOf, type Parameter, text, withControl } from "./content";
+import { saysSensitive } from "../../ui/sensitive";
 
 type ParameterDialogProps = {
   /** Absent for a new one. */
@@ -66,7 +67,7 @@ export function ParameterDialog({ parameter, others, onDone, onClose }: Paramete
 function DefaultField({ parameter, onChange }: { parameter: Parameter; onChange: (value: unknown) => void }) {
   const value = parameter["DefaultValue"];
   const control = controlOf(parameter);
-  if (control === "Sensitive") {
+  if (saysSensitive(control)) {
     return <SealedField label="Default" value={isSealed(value) ? (value as Content) : { HasValue: false, NewValue: null }} onChange={onChange} />;
   }
   if (control === "Checkbox") {
@@ -82,7 +83,7 @@ function DefaultField({ parameter, onChange }: { parameter: Parameter; onChange:
 
 /** A sealed default cannot be one of another control, nor the other way round. */
 function withDefaultFor(control: string, parameter: Parameter): Parameter {
-  const isSensitive = control === "Sensitive";
+  const isSensitive = saysSensitive(control);
   return isSealed(parameter["DefaultValue"]) === isSensitive
     ? parameter
     : { ...parameter, DefaultValue: isSensitive ? { HasValue: false, NewValue: null } : "" };

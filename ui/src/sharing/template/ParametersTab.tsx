@@ -9,6 +9,7 @@ import type { Editing } from "../resource/editing";
 import type { Content } from "../resource/read";
 import { controlLabel, controlOf, moved, type Parameter, parametersOf, shownValue, text, withParameters } from "./content";
 import { ParameterDialog } from "./ParameterDialog";
+import { saysSensitive } from "../../ui/sensitive";
 
 type ParametersProps = {
   content: Content;
@@ -85,7 +86,7 @@ function Named({ parameter }: { parameter: Parameter }) {
 }
 
 function Default({ parameter }: { parameter: Parameter }) {
-  const { text: shown, isValue } = shownValue(parameter["DefaultValue"], controlOf(parameter) === "Sensitive");
+  const { text: shown, isValue } = shownValue(parameter["DefaultValue"], saysSensitive(controlOf(parameter)));
   if (isValue) return <code className="resource-prose">{shown}</code>;
   return (
     <span className="resource-dim">

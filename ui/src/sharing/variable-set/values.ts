@@ -4,6 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Facet, FacetSchema } from "../../api/generated/atoll/v1/common_pb";
 import { isSealed } from "../../ui/Diff";
 import type { Content } from "../resource/read";
+import { saysSensitive } from "../../ui/sensitive";
 
 export type ScopeKey = "environments" | "roles" | "targets" | "groups";
 export type Scope = Record<ScopeKey, string[]>;
@@ -60,7 +61,7 @@ function grouped(rows: readonly Value[]): Value[] {
 
 function readValue(variable: Content, index: number): Value {
   const value = variable["Value"];
-  const isSensitive = variable["Type"] === "Sensitive" || variable["IsSensitive"] === true || isSealed(value);
+  const isSensitive = saysSensitive(variable["Type"]) || variable["IsSensitive"] === true || isSealed(value);
   return {
     index,
     name: typeof variable["Name"] === "string" ? variable["Name"] : "",
