@@ -50,15 +50,18 @@ pub enum ResourceCommand {
         /// Every resource of the kind into this directory, one file each.
         #[arg(long)]
         all: Option<PathBuf>,
-        /// Add the revision as $revision, so that the base of an edited file is known.
+        /// Leave out $revision, by which it is known what an edited file was made from.
         #[arg(long)]
-        with_revision: bool,
+        without_revision: bool,
     },
     /// Edit in $EDITOR, or replace the content with --file.
     Edit {
         name: String,
         #[arg(long)]
         file: Option<PathBuf>,
+        /// The revision the file was edited from; `head` to knowingly use the newest. Default: its $revision.
+        #[arg(long, default_value = "", requires = "file")]
+        base: String,
         #[arg(short, long, default_value = "")]
         message: String,
         /// Allow more nodes to read sensitive values.

@@ -23,6 +23,9 @@ pub(super) fn import(outside: &Value, parent: Option<&Value>, form: &Outside) ->
     let Value::Object(fields) = outside else { return Err(form.expected.to_owned()) };
     let (mut body, mut metadata) = (Map::new(), Map::new());
     for (key, value) in fields {
+        if key == REVISION {
+            continue;
+        }
         if form.volatile.contains(&key.as_str()) {
             metadata.insert(key.clone(), value.clone());
             continue;
@@ -37,6 +40,9 @@ pub(super) fn import(outside: &Value, parent: Option<&Value>, form: &Outside) ->
     }
     Ok(Imported { body: Value::Object(body), metadata: Value::Object(metadata) })
 }
+
+/// Which revision a file was made from: said beside its content, and none of it.
+const REVISION: &str = "$revision";
 
 /// A list that does not name each of its elements once in its order: what one reader leaves out another would show.
 pub(super) fn misshapen_list(body: &Value, form: &Outside) -> Option<Path> {

@@ -18,17 +18,7 @@ pub(super) struct StepTemplate;
 /// name; an empty name is one too: it is how Octopus calls the primary package of a step.
 static OUTSIDE: Outside = Outside {
     expected: "a step template is a JSON object with Name, ActionType and Properties",
-    volatile: &[
-        "$Meta",
-        "$revision",
-        "Id",
-        "LastModifiedAt",
-        "LastModifiedBy",
-        "LastModifiedOn",
-        "Links",
-        "SpaceId",
-        "Version",
-    ],
+    volatile: &["$Meta", "Id", "LastModifiedAt", "LastModifiedBy", "LastModifiedOn", "Links", "SpaceId", "Version"],
     lists: &["Parameters", "Packages", "GitDependencies"],
     identity: Identity { marks: &[|element| text_mark(element, "Id"), name_of], seed: name_of },
 };

@@ -118,7 +118,7 @@ fn a_killed_manager_has_lost_nothing_that_it_answered_for() {
         let mut newer = template("T");
         newer["Description"] = json!(format!("round {round}"));
         let file = fleet.write("newer.json", &newer);
-        fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+        fleet.cli.run(&["template", "edit", "T", "--file", &file, "--base", "head"]);
         fleet.cli.run(&["template", "publish", "T"]);
         fleet.manager.kill();
         fleet.restart_manager();

@@ -246,7 +246,7 @@ fn usages_say_which_node_should_have_what_and_whether_it_has() {
     let mut newer = template("T");
     newer["Parameters"][0]["Label"] = "newer".into();
     let file = fleet.write("newer.json", &newer);
-    fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+    fleet.cli.run(&["template", "edit", "T", "--file", &file, "--base", "head"]);
     fleet.cli.run(&["template", "publish", "T", "--wait"]);
     nodes[0].edit("step_template", "T", |document| document["Description"] = "mine".into());
     let usages = eventually("the edit is seen", || {
@@ -279,7 +279,7 @@ fn whoever_goes_on_with_something_else_is_not_counted_as_having_a_release() {
     let mut newer = template("T");
     newer["Parameters"][0]["Label"] = "newer".into();
     let file = fleet.write("newer.json", &newer);
-    fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+    fleet.cli.run(&["template", "edit", "T", "--file", &file, "--base", "head"]);
 
     // Nobody waits for who is cordoned or goes on with something else.
     let said = fleet.cli.attempt(&["template", "publish", "T", "--wait"]);

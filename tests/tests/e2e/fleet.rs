@@ -80,7 +80,7 @@ fn a_cordoned_node_is_held_back_and_a_removed_one_is_refused() {
     let mut newer = template("T");
     newer["Description"] = json!("newer");
     let file = fleet.write("newer.json", &newer);
-    fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+    fleet.cli.run(&["template", "edit", "T", "--file", &file, "--base", "head"]);
     fleet.cli.run(&["template", "publish", "T"]);
     // Its own edits still arrive.
     node.edit("step_template", "T", |document| document["Parameters"][0]["Label"] = json!("mine"));

@@ -18,3 +18,4 @@ mod sharing;
 mod story;
 mod watch;
 mod web;
+mod words;

@@ -50,7 +50,7 @@ fn real_templates_come_back_equal_from_three_nodes_and_an_edit_differs_in_exactl
         }
     }
     let exported = fleet.path("exported");
-    fleet.cli.run(&["template", "export", "--all", exported.to_str().unwrap()]);
+    fleet.cli.run(&["template", "export", "--all", exported.to_str().unwrap(), "--without-revision"]);
     assert_eq!(by_name(&exported), sources);
 
     // One edit, anywhere along the way, and the document differs by exactly that.
@@ -58,7 +58,7 @@ fn real_templates_come_back_equal_from_three_nodes_and_an_edit_differs_in_exactl
     let mut edited = document.clone();
     edited["Description"] = json!("edited");
     let file = fleet.write("edited.json", &edited);
-    fleet.cli.run(&["template", "edit", name, "--file", &file]);
+    fleet.cli.run(&["template", "edit", name, "--file", &file, "--base", "head"]);
     fleet.cli.run(&["template", "publish", name, "--wait"]);
     nodes[2].sees("step_template", name, "the edit", |seen| *seen == edited);
 }

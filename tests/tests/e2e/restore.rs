@@ -22,11 +22,11 @@ fn edit_at_manager(fleet: &Fleet, name: &str, change: impl FnOnce(&mut Value)) {
     let mut content: Value = serde_json::from_str(&content).unwrap();
     change(&mut content);
     let file = fleet.write("edited.json", &content);
-    fleet.cli.run(&["template", "edit", name, "--file", &file]);
+    fleet.cli.run(&["template", "edit", name, "--file", &file, "--base", "head"]);
 }
 
 fn content(fleet: &Fleet, name: &str) -> Value {
-    serde_json::from_str(&fleet.cli.run(&["template", "export", name])).unwrap_or_default()
+    serde_json::from_str(&fleet.cli.run(&["template", "export", name, "--without-revision"])).unwrap_or_default()
 }
 
 fn nothing_is_kept_aside(fleet: &Fleet, nodes: &[&str]) {

@@ -91,7 +91,7 @@ fn a_sensitive_value_reaches_the_nodes_in_its_scope_and_nobody_else() {
 
     // Export and import again: the value that cannot be read is kept.
     let file = fleet.path("again.json");
-    let mut exported: serde_json::Value = cli.run(&["vars", "export", "Database", "--with-revision"]).parse().unwrap();
+    let mut exported: serde_json::Value = cli.run(&["vars", "export", "Database"]).parse().unwrap();
     exported["Description"] = json!("edited");
     fs::write(&file, exported.to_string()).unwrap();
     cli.run(&["vars", "import", file.to_str().unwrap(), "--publish"]);

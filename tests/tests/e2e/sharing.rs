@@ -35,7 +35,7 @@ fn a_locked_resource_is_refused_at_the_node_and_a_fork_stays_there() {
     let mut newer = template("Forked");
     newer["Parameters"][0]["Label"] = json!("newer");
     let file = fleet.write("newer.json", &newer);
-    fleet.cli.run(&["template", "edit", "Forked", "--file", &file]);
+    fleet.cli.run(&["template", "edit", "Forked", "--file", &file, "--base", "head"]);
     fleet.cli.run(&["template", "publish", "Forked"]);
     node.sees("step_template", "Forked", "both", |document| {
         document["Description"] == "mine" && document["Parameters"][0]["Label"] == "newer"
@@ -91,7 +91,7 @@ fn a_pinned_version_stays_and_the_higher_priority_wins() {
     let mut newer = template("T");
     newer["Description"] = json!("newer");
     let file = fleet.write("newer.json", &newer);
-    fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+    fleet.cli.run(&["template", "edit", "T", "--file", &file, "--base", "head"]);
     fleet.cli.run(&["template", "publish", "T", "--version", "2.0.0"]);
     latest.sees("step_template", "T", "2.0.0", |document| document["Description"] == "newer");
     fleet.synced();
@@ -108,7 +108,7 @@ fn a_rollback_is_a_new_revision_and_a_deletion_takes_the_resource_away() {
     let mut newer = template("T");
     newer["Description"] = json!("newer");
     let file = fleet.write("newer.json", &newer);
-    fleet.cli.run(&["template", "edit", "T", "--file", &file]);
+    fleet.cli.run(&["template", "edit", "T", "--file", &file, "--base", "head"]);
     fleet.cli.run(&["template", "publish", "T"]);
     node.sees("step_template", "T", "newer", |document| document["Description"] == "newer");
 

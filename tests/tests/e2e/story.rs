@@ -54,7 +54,7 @@ fn the_story(options: FleetOptions) {
     let mut newer = template("Deploy");
     newer["Parameters"][0]["DefaultValue"] = json!("example.org");
     let file = fleet.write("newer.json", &newer);
-    cli.run(&["template", "edit", "Deploy", "--file", &file]);
+    cli.run(&["template", "edit", "Deploy", "--file", &file, "--base", "head"]);
     cli.run(&["template", "publish", "Deploy", "--wait"]);
     nodes[0].sees("step_template", "Deploy", "both edits", |document| {
         document["Parameters"][0]["DefaultValue"] == "example.org"
@@ -65,7 +65,7 @@ fn the_story(options: FleetOptions) {
     // Then the same place: a question, and what is released stays.
     newer["Parameters"][1]["DefaultValue"] = json!("9090");
     let file = fleet.write("newer.json", &newer);
-    cli.run(&["template", "edit", "Deploy", "--file", &file, "-m", "the new port"]);
+    cli.run(&["template", "edit", "Deploy", "--file", &file, "--base", "head", "-m", "the new port"]);
     cli.run(&["template", "publish", "Deploy", "--wait"]);
     let conflict =
         eventually("the conflict is listed", || cli.json(&["conflict", "list"]).as_array()?.first().cloned());

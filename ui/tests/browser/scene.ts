@@ -47,7 +47,7 @@ export async function makeConflict(fleet: Fleet, agent: Agent, name = "Restart a
   await agent.edit("step_template", name, (document) => change(document, "a node's word", SCRIPT.replace("is up", "is up, says the node")));
   const current = JSON.parse(await fleet.cli("template", "export", name)) as Record<string, unknown>;
   change(current, "an administrator's word", SCRIPT.replace("is up", "is up, says the administrator"));
-  await fleet.cli("template", "edit", name, "--file", await fleet.write("edit.json", current), "-m", "clearer words");
+  await fleet.cli("template", "edit", name, "--file", await fleet.write("edit.json", current), "--base", "head", "-m", "clearer words");
   await fleet.cli("template", "publish", name);
 }
 

@@ -6,7 +6,7 @@ use atoll_domain::kind::Kind;
 use atoll_proto::v1;
 use serde_json::Value;
 
-use super::{get, in_conflict, read_document, release_written};
+use super::{get, in_conflict, own_base, read_document, release_written};
 use crate::command::{Session, publication, request_id};
 use crate::failure::{Failure, Result, SIGN_IN, UNAVAILABLE};
 use crate::output::say;
@@ -69,13 +69,12 @@ async fn import_one(
 ) -> Result<Imported> {
     let mut document = read_document(file)?;
     // A file that was exported with its revision knows what it was edited from.
-    let own_base = document.as_object_mut().and_then(|fields| fields.remove("$revision"));
-    let own_base = own_base.and_then(|revision| revision.as_str().map(str::to_owned));
+    let own_base = own_base(&mut document);
     let name = document.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let base_revision = match (base, own_base) {
-        ("head", _) => get(session, kind, &name, "").await?.revision.unwrap_or_default().id,
-        ("", Some(revision)) => revision,
-        (given, _) => given.to_owned(),
+    let base_revision = match base {
+        "head" => get(session, kind, &name, "").await?.revision.unwrap_or_default().id,
+        "" => own_base,
+        given => given.to_owned(),
     };
     let request = v1::SaveResourceRequest {
         kind: kind.to_string(),

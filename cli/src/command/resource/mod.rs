@@ -3,6 +3,8 @@
 mod import;
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command as Process;
 
@@ -41,12 +43,12 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
             session.widen = widen;
             import(session, kind, &files, &base, &message, publish.then_some(with_drafts), &to).await
         }
-        ResourceCommand::Export { name, revision, all, with_revision } => {
-            export(session, kind, name.as_deref(), &revision, all.as_deref(), with_revision).await
+        ResourceCommand::Export { name, revision, all, without_revision } => {
+            export(session, kind, name.as_deref(), &revision, all.as_deref(), !without_revision).await
         }
-        ResourceCommand::Edit { name, file, message, widen } => {
+        ResourceCommand::Edit { name, file, base, message, widen } => {
             session.widen = widen;
-            edit(session, kind, &name, file.as_deref(), &message).await
+            edit(session, kind, &name, file.as_deref().map(|file| (file, &*base)), &message).await
         }
         ResourceCommand::Validate { file } => validate(kind, &file),
         ResourceCommand::Publish { name: resource, version, revision, dry_run: true, .. } => {
@@ -258,12 +260,37 @@ fn file_name(name: &str, id: &str) -> String {
     format!("{plain}-{}", id.get(id.len().saturating_sub(6)..).unwrap_or_default())
 }
 
-async fn edit(session: &mut Session, kind: Kind, name: &str, file: Option<&Path>, message: &str) -> Result<()> {
+/// Takes out of a document which revision it was edited from; empty where it does not say.
+fn own_base(document: &mut Value) -> String {
+    let revision = document.as_object_mut().and_then(|fields| fields.remove("$revision"));
+    revision.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// What a file holds, and which revision it was edited from: what it says, unless something else is given.
+fn edited_file(file: &Path, base: &str, head: String) -> Result<(Value, String)> {
+    let mut document = read_document(file)?;
+    let own = own_base(&mut document);
+    let base = match base {
+        "" => own,
+        "head" => head,
+        given => given.to_owned(),
+    };
+    if base.is_empty() {
+        return Err(Failure::usage(format!(
+            "{} does not say which revision it was edited from, so what others changed since could be lost; edit what \
+             `export` writes, or name the revision with --base; --base head puts the file in the place of the newest one",
+            file.display()
+        )));
+    }
+    Ok((document, base))
+}
+
+async fn edit(session: &mut Session, kind: Kind, name: &str, file: Option<(&Path, &str)>, message: &str) -> Result<()> {
     let answer = get(session, kind, name, "").await?;
-    let base_revision = answer.revision.clone().unwrap_or_default().id;
-    let document = match file {
-        Some(file) => read_document(file)?,
-        None => edited(&content(&answer)?)?,
+    let head = answer.revision.clone().unwrap_or_default().id;
+    let (document, base_revision) = match file {
+        Some((file, base)) => edited_file(file, base, head)?,
+        None => (edited(&content(&answer)?)?, head),
     };
     let request = v1::SaveResourceRequest {
         kind: kind.to_string(),
@@ -299,7 +326,10 @@ fn edited(document: &Value) -> Result<Value> {
     let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
     let path = std::env::temp_dir().join(format!("atoll-{}.json", request_id()));
     let text = serde_json::to_string_pretty(document).map_err(|error| Failure::usage(error.to_string()))?;
-    fs::write(&path, text)?;
+    // What is typed may be sensitive, and the folder is everybody's.
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    file.write_all(text.as_bytes())?;
+    drop(file);
     let mut words = editor.split_whitespace();
     let status = Process::new(words.next().unwrap_or("vi")).args(words).arg(&path).status()?;
     if !status.success() {

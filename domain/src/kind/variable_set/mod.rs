@@ -20,7 +20,7 @@ pub(crate) const VARIABLES: &str = "Variables";
 /// A variable is found again by its id; one without is known by its name and scope, since a name may occur often.
 static OUTSIDE: Outside = Outside {
     expected: "a variable set is an object with Name and Variables",
-    volatile: &["$revision", "Id", "LastModifiedBy", "LastModifiedOn", "Links", "SpaceId", "VariableSetId", "Version"],
+    volatile: &["Id", "LastModifiedBy", "LastModifiedOn", "Links", "SpaceId", "VariableSetId", "Version"],
     lists: &[VARIABLES],
     identity: Identity {
         marks: &[|element| text_mark(element, "Id"), name_and_scope, |element| text_mark(element, "Name")],

@@ -65,7 +65,7 @@ function Export({ kind, resource, answer }: { kind: Kind; resource: Resource; an
   return (
     <Section
       title="Export as a file"
-      actions={<CopyCli command={`atoll ${kind.command} export ${quote(resource.name)}${withRevision ? " --with-revision" : ""}`} />}
+      actions={<CopyCli command={`atoll ${kind.command} export ${quote(resource.name)}${withRevision ? "" : " --without-revision"}`} />}
     >
       <p className="page-lead">The content as JSON, as it can be imported again. Sensitive values are not in it, only references to them.</p>
       <Checkbox
