@@ -19,7 +19,7 @@ use crate::keys::{Keyring, master_key};
 use crate::service::access::{link, token};
 use crate::service::fleet::credential;
 use crate::service::{Caller, Services, fleet};
-use crate::store::Store;
+use crate::store::{PUT_BACK, Store};
 use crate::tls::{self, ServerCertificate};
 use crate::{clock, http, private, rpc, task};
 
@@ -104,6 +104,11 @@ pub async fn run(settings: Settings, cancel: CancellationToken) -> Result<()> {
     if ended.is_err() {
         tracing::warn!("some connections did not end in time and are cut");
         tasks.abort_all();
+    }
+    // Whoever supervises the manager is to start it again.
+    match services.hub.refresh(&services.store).await {
+        Err(error) if error.reason == PUT_BACK => return Err(error),
+        _ => {}
     }
     // The streams are over: what was seen of their nodes last is written now.
     let _ = tokio::time::timeout(DRAIN, presence).await;

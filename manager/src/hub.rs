@@ -14,10 +14,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
-use crate::store::Store;
 use crate::store::feed::{
     FeedDocument, document_get, feed_sequence_get, marks_between, memberships_between, rows_between,
 };
+use crate::store::{Store, put_back};
 
 /// Encoded documents kept in memory; older ones are read again when a node needs them.
 const CACHE_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -148,12 +148,20 @@ impl Hub {
     pub async fn refresh(&self, store: &Store) -> Result<()> {
         let mut loaded = self.loading.lock().await;
         let end = feed_sequence_get(store).await?;
-        if end <= *loaded {
+        if end < *loaded {
+            return Err(put_back());
+        }
+        if end == *loaded {
             return Ok(());
         }
         let rows = rows_between(store, *loaded, end).await?;
         let memberships = memberships_between(store, *loaded, end).await?;
-        let marks = marks_between(store, *loaded, end).await?;
+        // That of the last number too: if another was given since, all that is known here is of a life that is over.
+        let marks = marks_between(store, loaded.saturating_sub(1), end).await?;
+        let known = self.read(|feed| feed.mark(*loaded));
+        if known != 0 && marks.iter().any(|(sequence, mark)| sequence == &*loaded && *mark != known) {
+            return Err(put_back());
+        }
         let mut concerned: HashSet<NodeId> = memberships.iter().map(|membership| membership.node).collect();
         let mut encoded = Vec::with_capacity(rows.len());
         for (row, document) in &rows {
@@ -174,6 +182,7 @@ impl Hub {
             feed.advance(end);
         }
         *loaded = end;
+        store.met(end);
         for node in concerned {
             if let Some(stream) = self.streams.get(&node) {
                 stream.wake.notify_one();

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use atoll_migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::Executor;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
@@ -20,6 +22,11 @@ use crate::private;
 /// Longest wait for a connection from the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A manager that is frozen or cut off in the middle of a transaction holds what others wait for. PostgreSQL ends its session
+/// then, and whoever waits for a lock all the same is told so. In milliseconds; of TCP, in seconds.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = 10000; SET lock_timeout = 30000; \
+                       SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+
 /// A connected, migrated database.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -28,6 +35,8 @@ pub struct Store {
     /// SQLite has one writer; queueing for it here is fair and does not burn busy timeouts.
     writer: Arc<Mutex<()>>,
     changed: Arc<watch::Sender<u64>>,
+    /// The highest number of the feed that this process has met: there is none below it in a database that was not put back.
+    highest: Arc<AtomicU64>,
     pub(super) histories: Arc<Histories>,
     backend: Backend,
     /// Holds what commits, where a test wants two acts at once.
@@ -125,6 +134,9 @@ impl Store {
     pub async fn open_postgresql(url: &str) -> Result<Self> {
         let mut options = ConnectOptions::new(url);
         options.max_connections(16).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
+        options.map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_connect(|connection, _| Box::pin(async { connection.execute(SESSION).await.map(|_| ()) }))
+        });
         let connection = SeaDatabase::connect(options).await?;
         Self::migrated(connection.clone(), connection, Backend::PostgreSql).await
     }
@@ -135,6 +147,7 @@ impl Store {
             write,
             writer: Arc::new(Mutex::new(())),
             changed: Arc::new(watch::Sender::new(0)),
+            highest: Arc::default(),
             histories: Arc::default(),
             backend,
             #[cfg(test)]
@@ -150,6 +163,9 @@ impl Store {
             return self.bring_up_to_date().await;
         }
         let lock = self.write.begin().await?;
+        // Schema steps of a large database take their time, on another connection than this one.
+        lock.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0")
+            .await?;
         lock.execute_unprepared("SELECT pg_advisory_xact_lock(7463215501)").await?;
         self.bring_up_to_date().await?;
         Ok(lock.commit().await?)
@@ -178,7 +194,9 @@ impl Store {
             Backend::PostgreSql => None,
         };
         let transaction = self.write.begin().await?;
-        let tx = Tx::new(transaction, permit, Arc::clone(&self.changed), Arc::clone(&self.histories));
+        let (changed, highest, histories) =
+            (Arc::clone(&self.changed), Arc::clone(&self.highest), Arc::clone(&self.histories));
+        let tx = Tx::new(transaction, permit, changed, highest, histories);
         #[cfg(test)]
         let tx = tx.through(self.gate.clone().map(|gate| (gate, self.read.clone())));
         Ok(tx)
@@ -197,6 +215,11 @@ impl Store {
             super::Database::connection(&tx).execute_unprepared("SELECT pg_advisory_xact_lock(7463215502)").await?;
         }
         Ok(tx)
+    }
+
+    /// Takes up a number of the feed that was read.
+    pub(crate) fn met(&self, sequence: u64) {
+        self.highest.fetch_max(sequence, Ordering::AcqRel);
     }
 
     /// Counts the commits that this process makes. Whoever waits for it to change sees each commit, or several at once.

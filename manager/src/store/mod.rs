@@ -13,6 +13,8 @@ pub mod fleet;
 pub(crate) mod gate;
 pub mod keys;
 pub mod name;
+#[cfg(test)]
+mod put_back;
 pub mod replica;
 pub mod secret;
 pub mod sharing;
@@ -28,6 +30,7 @@ use crate::error::{Error, ErrorKind};
 
 pub use connect::Store;
 pub use tx::Tx;
+pub(crate) use tx::{PUT_BACK, put_back};
 
 /// Where rows are read from: the store outside of a transaction, or a transaction.
 pub trait Database: Sync {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use atoll_domain::document::{Audience, Lane};
 use atoll_domain::id::NodeId;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::entity::{audit_event, feed_row, membership, work};
 use super::sharing::Histories;
 use super::{Database, signed, unsigned};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Rows per statement: far below the databases' limits on bound values.
 const CHUNK: usize = 400;
@@ -25,6 +26,7 @@ pub struct Tx {
     transaction: DatabaseTransaction,
     _writer: Option<OwnedMutexGuard<()>>,
     changed: Arc<watch::Sender<u64>>,
+    highest: Arc<AtomicU64>,
     histories: Arc<Histories>,
     documents: BTreeMap<(Audience, String), SignedRow>,
     memberships: BTreeMap<(NodeId, Audience), bool>,
@@ -67,6 +69,18 @@ pub struct Work {
     pub queued: Timestamp,
 }
 
+/// The database holds less than this process has read of it. Whatever is remembered here may be of a life that is over.
+pub(crate) fn put_back() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        PUT_BACK,
+        "the database was put back to an older state while this manager was running; it stops, and is to be started again",
+    )
+}
+
+/// The reason code of that.
+pub(crate) const PUT_BACK: &str = "DATABASE_PUT_BACK";
+
 impl Database for Tx {
     type Connection = DatabaseTransaction;
     fn connection(&self) -> &DatabaseTransaction {
@@ -87,12 +101,14 @@ impl Tx {
         transaction: DatabaseTransaction,
         writer: Option<OwnedMutexGuard<()>>,
         changed: Arc<watch::Sender<u64>>,
+        highest: Arc<AtomicU64>,
         histories: Arc<Histories>,
     ) -> Self {
         Self {
             transaction,
             _writer: writer,
             changed,
+            highest,
             histories,
             documents: BTreeMap::new(),
             memberships: BTreeMap::new(),
@@ -145,7 +161,13 @@ impl Tx {
         self.write_work().await?;
         let changes_feed = !(self.documents.is_empty() && self.memberships.is_empty());
         self.write_audit().await?;
+        // Looked up first: others may commit until the counter is read.
+        let highest = self.highest.load(Ordering::Acquire);
         let sequence = if changes_feed { self.next_sequence().await? } else { self.current_sequence().await? };
+        let before = if changes_feed { sequence.saturating_sub(1) } else { sequence };
+        if before < highest {
+            return Err(put_back());
+        }
         if changes_feed {
             // By its mark, a number of this life of the database is told from the same number of another.
             let mark = crate::clock::random::<8>();
@@ -153,8 +175,9 @@ impl Tx {
             self.write_documents(sequence).await?;
             self.write_memberships(sequence).await?;
         }
-        let Self { transaction, changed, .. } = self;
+        let Self { transaction, changed, highest, .. } = self;
         transaction.commit().await?;
+        highest.fetch_max(sequence, Ordering::AcqRel);
         changed.send_modify(|commits| *commits += 1);
         Ok(sequence)
     }

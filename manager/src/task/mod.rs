@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::error::Result;
 use crate::service::{Caller, Services, access, sharing, telemetry};
+use crate::store::PUT_BACK;
 use crate::store::feed::marks_prune;
 use crate::store::fleet::node_events_prune;
 use crate::store::sharing::exceptions_clear_older;
@@ -45,7 +46,14 @@ pub async fn feed(services: Arc<Services>, cancel: CancellationToken) {
             _ = changed.changed() => {}
             _ = poll.tick() => {}
         }
-        report(services.hub.refresh(&services.store).await, "the feed cannot be read");
+        let refreshed = services.hub.refresh(&services.store).await;
+        if matches!(&refreshed, Err(error) if error.reason == PUT_BACK) {
+            // All that is remembered here is of a life of the database that is over: a new process reads it anew.
+            report(refreshed, "the manager stops");
+            cancel.cancel();
+            return;
+        }
+        report(refreshed, "the feed cannot be read");
         report(work(&services).await, "queued work failed and is tried again");
         tokio::time::sleep(SPACING).await;
     }

@@ -63,9 +63,8 @@ impl TestManager {
     /// Two managers over one PostgreSQL database of their own.
     pub async fn two_on_postgresql() -> Option<(Self, Self)> {
         let url = crate::store::suite::fresh_postgresql_url().await?;
-        let open = || Store::open_postgresql(&url);
-        let one = Self::over(open().await.unwrap(), tempfile::tempdir().unwrap()).await;
-        Some((one, Self::again(open().await.unwrap(), tempfile::tempdir().unwrap()).await))
+        let one = Self::over(Store::open_postgresql(&url).await.unwrap(), tempfile::tempdir().unwrap()).await;
+        Some((one, Self::again_on(&url).await))
     }
 
     pub async fn over(store: Store, directory: tempfile::TempDir) -> Self {
@@ -90,6 +89,11 @@ impl TestManager {
     /// Another manager over the same database.
     pub async fn beside(&self) -> Self {
         Self::again(self.services.store.clone(), tempfile::tempdir().unwrap()).await
+    }
+
+    /// Another manager over a PostgreSQL database that was used before.
+    pub async fn again_on(url: &str) -> Self {
+        Self::again(Store::open_postgresql(url).await.unwrap(), tempfile::tempdir().unwrap()).await
     }
 
     /// A copy of its SQLite database while nothing writes.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::sharing::{
     KnownHistory, ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_named,
-    revision_made_here, revision_put, revisions_after,
+    revision_made_here, revision_put, revisions_after, still_stands,
 };
 use crate::store::{Database, Store, Tx};
 
@@ -68,13 +68,22 @@ pub async fn read_ahead(store: &Store, resource: ResourceId) -> Result<()> {
 
 /// What is known of a history, with what has come since.
 async fn known(database: &impl Database, resource: ResourceId) -> Result<Arc<KnownHistory>> {
-    let before = database.histories().get(resource);
+    let mut before = database.histories().get(resource);
+    if let Some(newest) = before.newest
+        && !still_stands(database, resource, before.position, newest).await?
+    {
+        database.histories().forget(resource);
+        before = Arc::default();
+    }
     let mut added = revisions_after(database, resource, before.position).await?;
     if added.is_empty() {
         return Ok(before);
     }
     let mut known = Arc::unwrap_or_clone(before);
-    known.position = added.iter().map(|one| one.position).fold(known.position, i64::max);
+    if let Some(newest) = added.iter().max_by_key(|one| one.position).filter(|one| one.position > known.position) {
+        known.position = newest.position;
+        known.newest = Some((newest.record.revision.id, newest.record.stored_ms));
+    }
     known.size_bytes += added.iter().map(|one| one.size_bytes).sum::<usize>();
     // Parents first; each round places at least one, so the rounds are bounded by the number of revisions.
     while !added.is_empty() {

@@ -23,6 +23,8 @@ pub struct KnownHistory {
     pub history: History,
     pub records: BTreeMap<RevisionId, Arc<RevisionRecord>>,
     pub position: i64,
+    /// The revision at that position, and when it was stored, in milliseconds since 1970.
+    pub newest: Option<(RevisionId, i64)>,
     /// About what it takes in memory.
     pub size_bytes: usize,
 }
@@ -37,6 +39,11 @@ impl Histories {
         let found = Arc::clone(&entry.1);
         known.push(entry);
         found
+    }
+
+    /// Forgets a history that is no longer what is stored.
+    pub fn forget(&self, resource: ResourceId) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|(id, _)| *id != resource);
     }
 
     /// Remembers what was read outside of a transaction: what a transaction reads may be undone with it.

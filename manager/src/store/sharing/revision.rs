@@ -13,6 +13,7 @@ use sea_orm::{
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::store::connect::is_postgresql;
 use crate::store::entity::{body, revision};
 use crate::store::{Database, Tx, json, stored, stored_json};
 
@@ -83,6 +84,27 @@ pub async fn revisions_after(
         .order_by_asc(revision::Column::Position);
     let rows: Vec<HistoryRow> = query.into_tuple().all(database.connection()).await?;
     rows.into_iter().map(record).collect()
+}
+
+/// Whether a revision still stands at its position in the history of a resource. It may be gone, or another may stand there, only
+/// where a server was put back to an older state of the database beneath a running manager.
+pub async fn still_stands(
+    database: &impl Database,
+    resource: ResourceId,
+    position: i64,
+    (id, stored_ms): (RevisionId, i64),
+) -> Result<bool> {
+    // The file of SQLite is open here: nobody puts another in its place beneath this process.
+    if !is_postgresql(database.connection()) {
+        return Ok(true);
+    }
+    let query = revision::Entity::find()
+        .select_only()
+        .columns([revision::Column::Id, revision::Column::StoredMs])
+        .filter(revision::Column::Resource.eq(resource.to_string()))
+        .filter(revision::Column::Position.eq(position));
+    let found: Option<(String, i64)> = query.into_tuple().one(database.connection()).await?;
+    Ok(found == Some((id.to_string(), stored_ms)))
 }
 
 /// The position of the newest revision of a resource. Whoever stores one holds the resource, so nobody stores beside them.
