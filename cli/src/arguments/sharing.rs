@@ -86,6 +86,9 @@ pub enum ProposalCommand {
         /// Also release other people's drafts.
         #[arg(long)]
         with_drafts: bool,
+        /// Allow more nodes to read sensitive values.
+        #[arg(long)]
+        widen: bool,
         /// The revision you reviewed, or * for any. Default: the one last shown by `show`.
         #[arg(long, value_name = "REVISION")]
         expect: Option<String>,

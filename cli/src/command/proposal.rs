@@ -2,6 +2,8 @@
 
 use atoll_proto::v1;
 
+use atoll_domain::terminal::neutral;
+
 use super::{Session, pages};
 use crate::arguments::{ListArguments, ProposalCommand};
 use crate::failure::{CONFLICT, Failure, NOT_FOUND, Result};
@@ -46,11 +48,11 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
                 ],
             )?;
             for path in &proposal.takes_back {
-                print_text(&format!("reverts the previous save at {path}"))?;
+                print_line(&neutral(&format!("reverts the previous save at {path}"), true))?;
             }
             show_differences(&proposal.differences)
         }
-        ProposalCommand::Accept { id, message, publish, with_drafts, expect } => {
+        ProposalCommand::Accept { id, message, publish, with_drafts, widen, expect } => {
             let (id, expect) = looked_at(session, &id, expect).await?;
             let request = v1::DecideProposalRequest {
                 id,
@@ -59,6 +61,7 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
                 release: publish,
                 expected_revision: expect,
                 with_drafts,
+                widen,
             };
             decide(session, request).await
         }

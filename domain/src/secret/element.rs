@@ -65,6 +65,33 @@ pub fn keeps_sealed(kind: Kind, before: &Value, after: &Value) -> bool {
     })
 }
 
+/// The same for the answer to a conflict: an element that is open stands as in one of the two sides, and reaches no further
+/// than in either of them that has the value. A side may be an old state with a wider reach, and whoever answers chose it.
+#[must_use]
+pub fn answer_keeps_sealed(kind: Kind, sides: [&Value; 2], merged: &Value, open: &[&Path], answer: &Value) -> bool {
+    let placed = |body: &Value| placed_references(kind, body);
+    let reaches: [Vec<(Path, Scope, SecretId)>; 2] = sides.map(placed);
+    let is_within = |after: &Scope, version: SecretId| {
+        reaches.iter().all(|side| {
+            let mut known = side.iter().filter(|(_, _, one)| *one == version).peekable();
+            known.peek().is_none() || known.any(|(_, scope, _)| scope.includes(after))
+        })
+    };
+    element_paths(kind, answer).iter().all(|path| {
+        let element = element_at(kind, answer, path);
+        let sealed: Vec<SecretId> =
+            element.iter().flat_map(|one| &one.references).map(|(_, version)| *version).collect();
+        if sealed.is_empty() {
+            return true;
+        }
+        if !open.iter().any(|place| place.0.starts_with(&path.0) || path.0.starts_with(&place.0)) {
+            return element == element_at(kind, merged, path);
+        }
+        sides.iter().any(|side| element == element_at(kind, side, path))
+            && element.iter().all(|one| sealed.iter().all(|version| is_within(&one.scope, *version)))
+    })
+}
+
 /// Whether a body holds a sensitive value as plain text.
 #[must_use]
 pub fn is_in_the_clear(kind: Kind, body: &Value) -> bool {
@@ -156,6 +183,29 @@ mod tests {
             "a value out of use comes back"
         );
         assert_eq!(widened(Kind::VariableSet, &[], &narrow, &BTreeSet::from([id(1)])).len(), 0, "just given");
+    }
+
+    #[test]
+    fn an_answer_lends_no_sealed_value_the_wider_reach_of_one_side() {
+        let old = set(json!({"Environment": ["production", "staging"]}), 1);
+        let path = element_paths(Kind::VariableSet, &old).remove(0);
+        let scoped = |scope: Value| {
+            let mut body = old.clone();
+            path.child("Scope").put(&mut body, Some(scope));
+            body
+        };
+        let narrow = scoped(json!({"Environment": ["production"]}));
+        let none = Kind::VariableSet.import(&json!({"Name": "s", "Variables": []}), None).unwrap().body;
+        let keeps = |sides: [&Value; 2], merged: &Value, answer: &Value| {
+            answer_keeps_sealed(Kind::VariableSet, sides, merged, &[&path], answer)
+        };
+        assert!(keeps([&none, &narrow], &old, &narrow) && keeps([&old, &narrow], &old, &narrow));
+        assert!(!keeps([&none, &narrow], &old, &old), "neither side has it so");
+        assert!(!keeps([&old, &narrow], &old, &old), "one side has it so, and the other has narrowed it");
+        assert!(!keeps([&none, &narrow], &narrow, &scoped(json!({}))));
+        // What is not open stands as rules have put it together.
+        let closed = |answer: &Value| answer_keeps_sealed(Kind::VariableSet, [&old, &narrow], &narrow, &[], answer);
+        assert!(closed(&narrow) && !closed(&old));
     }
 
     proptest::proptest! {

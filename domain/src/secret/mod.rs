@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-pub use element::{Widened, foreign_references, is_in_the_clear, keeps_sealed, stray_elements, widened};
+pub use element::{
+    Widened, answer_keeps_sealed, foreign_references, is_in_the_clear, keeps_sealed, stray_elements, widened,
+};
 pub use place::{
     misplaced_references, newly_in_the_clear, placed_references, scoped_references, seal_sensitive, typed_over,
 };

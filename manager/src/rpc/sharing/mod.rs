@@ -233,7 +233,7 @@ impl Sharing for Admin {
     ) -> Result<Response<v1::DecideProposalResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let caller = caller.releasing_drafts(request.with_drafts);
+        let caller = caller.releasing_drafts(request.with_drafts).widening(request.widen);
         let decision = Decision {
             accept: request.accept,
             message: request.message,

@@ -183,8 +183,10 @@ async fn receive_revision(
         return Ok(Outcome::NeedParents(missing));
     }
     // Against a parent that is lost nothing can be checked, and the edit is somebody's work all the same.
+    let rests_on_lost = revision.header.parents.iter().any(|id| check::rests_on_what_is_lost(&loaded, *id));
+    let rests_on_lost = rests_on_lost || !missing.is_empty();
     let cannot_run = match check::check_revision(&tx, &loaded, &revision, report.body.as_ref()).await {
-        Err(error) if error.reason == "MOVED_SECRET" && is_own && !missing.is_empty() => Some(error.text),
+        Err(error) if error.reason == "MOVED_SECRET" && is_own && rests_on_lost => Some(error.text),
         checked => checked.map(|()| None)?,
     };
     let proof = ReportProof { report: signed.report.clone(), signature: signed.signature.clone() };
@@ -213,12 +215,14 @@ async fn receive_revision(
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &refused.text, &caller).await;
     }
     let Some(mode) = fork::mode_at(&tx, &loaded, node).await? else {
-        let reason = format!(
-            "\"{}\" is not published to this node; publish it to this node, then make the edit again",
-            loaded.record.name
-        );
-        return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
+        // What it is called by now is nothing that the node was told.
+        let reason = "this resource is not published to this node; publish it to this node, then make the edit again";
+        return keep_rejected(services, tx, &mut loaded, &edit, signed.number, reason, &caller).await;
     };
+    if revision.header.tombstone {
+        let reason = "a node cannot delete what is shared with it; delete it at the manager";
+        return keep_rejected(services, tx, &mut loaded, &edit, signed.number, reason, &caller).await;
+    }
     if let Some(reason) = too_many(&tx, &loaded, &edit, mode).await? {
         return keep_rejected(services, tx, &mut loaded, &edit, signed.number, &reason, &caller).await;
     }

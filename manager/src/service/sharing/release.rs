@@ -209,7 +209,11 @@ fn refuse_drafts_of(
     let written: Vec<String> = drafts
         .iter()
         .filter_map(|id| loaded.provenance.get(id))
-        .filter(|record| record.provenance.origin != Origin::Merge && is_others(&record.provenance.author))
+        .filter(|record| match record.provenance.node {
+            // What a node says of who made its edit, and how, is only its word.
+            Some(_) => true,
+            None => record.provenance.origin != Origin::Merge && is_others(&record.provenance.author),
+        })
         .map(|record| format!("{} by {}", record.revision.id.short(), record.provenance.author))
         .collect();
     if written.is_empty() || caller.words.with_drafts {

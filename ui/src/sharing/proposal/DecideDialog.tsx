@@ -33,7 +33,7 @@ export function DecideDialog({ proposal, decision, onClose }: DecideDialogProps)
       submit={accept ? "Accept the edit" : "Decline the edit"}
       kind={accept ? "primary" : "danger"}
       cli={`atoll proposal ${decision} ${quote(proposal.id)}${said}${accept && release ? " --publish" : ""}`}
-      act={({ withDrafts }) =>
+      act={({ withDrafts, widen }) =>
         api.sharing.decideProposal({
           id: proposal.id,
           accept,
@@ -41,6 +41,7 @@ export function DecideDialog({ proposal, decision, onClose }: DecideDialogProps)
           release: accept && release,
           expectedRevision: seen,
           withDrafts,
+          widen,
         })
       }
       done={(decided) => doneWords(decided, accept)}

@@ -1,5 +1,7 @@
 //! Accepting and declining what nodes propose.
 
+use std::collections::BTreeSet;
+
 use atoll_domain::id::ConflictId;
 use atoll_domain::sharing::fork::ForkEvent;
 use atoll_domain::sharing::history::Meeting;
@@ -11,7 +13,7 @@ use super::{close_question, open_question, rebase, tell};
 use crate::error::{Error, Result};
 use crate::service::sharing::history::{Loaded, load};
 use crate::service::sharing::release::{check_drafts, release_in};
-use crate::service::sharing::save;
+use crate::service::sharing::{reach, save};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::sharing::{
@@ -95,7 +97,9 @@ async fn accept_into_heads(
         tell(services, tx, loaded, fork, None).await?;
         return Ok(fork.conflict);
     }
+    let agreed = reach::agreed(tx, loaded).await?;
     save::add_head(tx, loaded, fork.head, caller).await?;
+    reach::check_heads(tx, loaded, &agreed, fork.head, &BTreeSet::new(), caller).await?;
     fork.on(ForkEvent::Accepted)?;
     fork.message = format!("accepted by {}; nodes that follow get it with the next release", caller.name);
     rebase(services, tx, loaded, fork.clone(), caller).await?;

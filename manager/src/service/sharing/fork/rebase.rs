@@ -75,6 +75,18 @@ async fn held_against(
         fork.on(ForkEvent::Accepted)?;
     }
     let Some(target) = target else { return Ok(None) };
+    let together = held_against_target(tx, loaded, fork, target, caller).await?;
+    // A node to which nothing of it is published is told what became of its question, and nothing that others wrote since.
+    Ok(together.filter(|_| offered.is_some()))
+}
+
+async fn held_against_target(
+    tx: &Tx,
+    loaded: &Loaded,
+    fork: &mut ForkRecord,
+    target: RevisionId,
+    caller: &Caller,
+) -> Result<Option<Together>> {
     let edit = OwnEdit { head: fork.head, node_head: fork.node_head };
     if is_contained(loaded, edit, target) && loaded.record.state != ResourceState::Deleted {
         fork.on(ForkEvent::Released)?;
@@ -258,8 +270,8 @@ fn say_where_it_runs(loaded: &Loaded, fork: &mut ForkRecord, offered: Option<Off
         return;
     }
     fork.message = match offered.map(|offered| offered.edit_mode) {
-        None => format!("{RUNS_NOWHERE} while nothing of \"{}\" is published to this node", loaded.record.name),
-        Some(EditMode::Locked) => format!("{RUNS_NOWHERE} while its publication locks \"{}\"", loaded.record.name),
+        None => format!("{RUNS_NOWHERE} while this resource is not published to this node"),
+        Some(EditMode::Locked) => format!("{RUNS_NOWHERE} while its publication locks this resource"),
         Some(_) if fork.message.starts_with(RUNS_NOWHERE) => match fork.state {
             ForkState::Accepted => "accepted; nodes that follow get it with the next release".to_owned(),
             _ => said_of(fork.delivery, &fork.takes_back_text()),

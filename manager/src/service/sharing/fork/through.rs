@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 
 use atoll_domain::id::RevisionId;
+use atoll_domain::secret::references;
 use atoll_domain::sharing::fork::ForkEvent;
 use atoll_domain::sharing::history::Meeting;
 
-use super::{close_question, open_question, rebase, tell, what_runs};
+use super::{close_question, is_contained, offered_to, open_question, rebase, tell, what_runs};
 use crate::error::Result;
+use crate::service::sharing::gets::OwnEdit;
 use crate::service::sharing::history::Loaded;
-use crate::service::sharing::release::release_in;
-use crate::service::sharing::settle;
+use crate::service::sharing::release::{check_reach, next_version, release_in};
+use crate::service::sharing::{reach, settle};
 use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
@@ -41,24 +43,76 @@ pub async fn write_through(
     };
     let Some(released) = brought_together(tx, loaded, fork.head, release, caller).await? else {
         open_question(tx, &mut fork, release, "what is released", caller).await?;
-        let together = what_runs(tx, loaded, fork.head, release).await?;
-        tell(services, tx, loaded, &fork, together).await?;
-        return Ok(fork.message);
+        return tell_what_runs(services, tx, loaded, &fork, node).await;
     };
     let Some(next) = brought_together(tx, loaded, released, head, caller).await? else {
         open_question(tx, &mut fork, head, "a draft that is not released yet", caller).await?;
-        let together = what_runs(tx, loaded, fork.head, release).await?;
-        tell(services, tx, loaded, &fork, together).await?;
-        return Ok(fork.message);
+        return tell_what_runs(services, tx, loaded, &fork, node).await;
     };
+    if lets_others_read(tx, loaded, (released, next), caller).await? {
+        fork.through = false;
+        WAITS_FOR_THE_WORD.clone_into(&mut fork.message);
+        return rebase(services, tx, loaded, fork, caller).await;
+    }
     settle::set_heads(tx, loaded, &BTreeSet::from([next]), caller).await?;
     let by = Caller { now: caller.now, ..Caller::node(&node.name, caller.now) };
     release_in(services, &by, tx, loaded, None, released).await?;
+    let edit = OwnEdit { head: fork.head, node_head: fork.node_head };
+    let offered = offered_to(tx, loaded, node).await?;
+    if offered.is_some_and(|offered| !is_contained(loaded, edit, offered.revision)) {
+        // A pin keeps its node at an older release: there it goes on beside that, as after an acceptance.
+        fork.through = false;
+        fork.on(ForkEvent::Accepted)?;
+        "released; this node is offered an older release and keeps running the edit".clone_into(&mut fork.message);
+        close_question(tx, &mut fork, Some(released)).await?;
+        return tell_what_runs(services, tx, loaded, &fork, node).await;
+    }
     fork.on(ForkEvent::Released)?;
     "now part of what is released".clone_into(&mut fork.message);
     close_question(tx, &mut fork, Some(released)).await?;
     tell(services, tx, loaded, &fork, None).await?;
     Ok(fork.message)
+}
+
+/// A node learns neither which values nor which nodes it is about.
+const WAITS_FOR_THE_WORD: &str = "runs here and awaits approval: it would let more nodes read a sensitive value, which an administrator has to allow";
+
+/// Whether releasing a revision, with another as the head, lets more nodes read sealed values. No node decides that.
+async fn lets_others_read(
+    tx: &Tx,
+    loaded: &Loaded,
+    (released, head): (RevisionId, RevisionId),
+    caller: &Caller,
+) -> Result<bool> {
+    let (released_body, head_body) = (loaded.body(tx, released).await?, loaded.body(tx, head).await?);
+    if [&released_body, &head_body].into_iter().flatten().all(|body| references(body).is_empty()) {
+        return Ok(false);
+    }
+    let version = next_version(tx, loaded, None, released).await?;
+    if let Err(error) = check_reach(tx, caller, loaded, (version, released)).await {
+        return Ok(reach::refusal_or(error)?.is_some());
+    }
+    let (Some(body), agreed) = (head_body, reach::agreed(tx, loaded).await?) else { return Ok(false) };
+    match reach::check(tx, loaded, &agreed, &body, &BTreeSet::new(), caller).await {
+        Err(error) => Ok(reach::refusal_or(error)?.is_some()),
+        Ok(()) => Ok(false),
+    }
+}
+
+/// Tells a node of its edit that waits: it runs over what that node is offered, which a pin may keep at an older release.
+async fn tell_what_runs(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &Loaded,
+    fork: &ForkRecord,
+    node: &NodeRecord,
+) -> Result<String> {
+    let together = match offered_to(tx, loaded, node).await? {
+        Some(offered) => what_runs(tx, loaded, fork.head, offered.revision).await?,
+        None => None,
+    };
+    tell(services, tx, loaded, fork, together).await?;
+    Ok(fork.message.clone())
 }
 
 /// The revision that two make together, kept in the history. `None` where a person has to decide.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use atoll_domain::canonical;
 use atoll_domain::id::RevisionId;
-use atoll_domain::secret::{is_in_the_clear, keeps_sealed, newly_in_the_clear, references};
+use atoll_domain::secret::{answer_keeps_sealed, is_in_the_clear, keeps_sealed, newly_in_the_clear, references};
 use atoll_domain::sharing::history::Meeting;
-use atoll_domain::sharing::path::TouchedPaths;
+use atoll_domain::sharing::path::{Path, TouchedPaths};
 use atoll_domain::sharing::revision::{Revision, RevisionError};
 use atoll_domain::sharing::touched::difference;
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub(super) async fn check_revision(tx: &Tx, loaded: &Loaded, revision: &Revision
     if lost.is_empty() {
         check_places(tx, loaded, revision, body).await?;
     }
-    check_secrets(tx, loaded, revision, &lost, body).await?;
+    check_secrets(tx, loaded, revision, body).await?;
     if let Some(path) = body.and_then(|body| loaded.record.kind.misshapen_list(body)) {
         let text = format!("the order of the list at {path} does not name each of its elements once");
         return Err(Error::invalid("BAD_CONTENT", text));
@@ -65,18 +65,16 @@ pub(super) async fn check_revision(tx: &Tx, loaded: &Loaded, revision: &Revision
 /// A password typed where a sealed one stands, or where one is asked for, would be everybody's to read.
 async fn check_clear(tx: &Tx, loaded: &Loaded, revision: &Revision, body: Option<&Value>) -> Result<()> {
     let Some(body) = body else { return Ok(()) };
-    let known: BTreeSet<RevisionId> =
-        revision.header.parents.iter().copied().filter(|id| loaded.history.contains(*id)).collect();
-    // Of parents of which one contains the other only the later one counts; of what is lost, what is everybody's now.
-    let counting = if known.is_empty() { loaded.record.heads.clone() } else { loaded.history.maximal(&known) };
     let mut parents = Vec::new();
-    for parent in counting {
+    for parent in counting_parents(loaded, revision) {
         parents.push(loaded.body(tx, parent).await?);
     }
-    // What one of several parents has is not this edit's.
-    let clear = parents.iter().map(|before| newly_in_the_clear(loaded.record.kind, before.as_ref(), body));
-    let clear = clear.reduce(|one, other| one.into_iter().filter(|path| other.contains(path)).collect());
-    match clear.unwrap_or_default().first() {
+    // What one of several parents says in the same words is not this edit's. That one says nothing there is no such word.
+    let is_said = |path: &Path| {
+        parents.iter().flatten().any(|parent| path.get(parent).is_some() && path.get(parent) == path.get(body))
+    };
+    let clear = parents.iter().flat_map(|before| newly_in_the_clear(loaded.record.kind, before.as_ref(), body));
+    match clear.filter(|path| !is_said(path)).collect::<Vec<_>>().first() {
         None => Ok(()),
         Some(path) => Err(Error::invalid(
             "NOT_SEALED",
@@ -139,33 +137,48 @@ fn brings_together(meeting: Meeting, revision: &Revision, body: Option<&Value>) 
     }
 }
 
-/// A node sees references to values that it may not read. It must not be able to move one to where it could: each stands
-/// as in the one state that the revision was made from. That is the parent, or what rules make of two of them; of parents
-/// of which one contains the other only the later one counts, or an old state would lend its wider scope.
-async fn check_secrets(
-    tx: &Tx,
-    loaded: &Loaded,
-    revision: &Revision,
-    lost: &[RevisionId],
-    body: Option<&Value>,
-) -> Result<()> {
-    let Some(body) = body.filter(|body| !references(body).is_empty()) else { return Ok(()) };
-    let mut parents: BTreeSet<RevisionId> = revision.header.parents.iter().copied().collect();
-    parents.retain(|id| !lost.contains(id));
-    if !lost.is_empty() {
+/// Whether a revision rests on one whose parents are lost. That one was held against nothing, so what it says of sealed values
+/// counts only once somebody has made it everybody's.
+pub(super) fn rests_on_what_is_lost(loaded: &Loaded, revision: RevisionId) -> bool {
+    let decided = loaded.record.heads.iter().copied().chain(loaded.record.released.map(|(_, revision)| revision));
+    let decided: BTreeSet<RevisionId> = decided.flat_map(|id| loaded.history.ancestry(id)).collect();
+    let is_rootless = |id: &RevisionId| loaded.provenance.get(id).is_some_and(|record| record.graft.is_some());
+    loaded.history.ancestry(revision).difference(&decided).any(is_rootless)
+}
+
+/// The states that a revision was made from: of parents of which one contains the other only the later one counts, or an old
+/// state would lend its wider scope; in the place of what is lost, or rests on that, counts what is everybody's now.
+fn counting_parents(loaded: &Loaded, revision: &Revision) -> BTreeSet<RevisionId> {
+    let counts = |id: &RevisionId| loaded.history.contains(*id) && !rests_on_what_is_lost(loaded, *id);
+    let mut parents: BTreeSet<RevisionId> = revision.header.parents.iter().copied().filter(counts).collect();
+    if parents.len() < revision.header.parents.len() {
         parents.extend(&loaded.record.heads);
     }
-    let parents: Vec<RevisionId> = loaded.history.maximal(&parents).into_iter().collect();
-    let before = match parents[..] {
-        [one] => loaded.body(tx, one).await?,
+    loaded.history.maximal(&parents)
+}
+
+/// A node sees references to values that it may not read. It must not be able to move one to where it could: each stands
+/// as in the one state that the revision was made from. That is the parent, or what rules make of two of them, or one of the
+/// two where they leave it open.
+async fn check_secrets(tx: &Tx, loaded: &Loaded, revision: &Revision, body: Option<&Value>) -> Result<()> {
+    let Some(body) = body.filter(|body| !references(body).is_empty()) else { return Ok(()) };
+    let kind = loaded.record.kind;
+    let parents: Vec<RevisionId> = counting_parents(loaded, revision).into_iter().collect();
+    let is_kept = |before: Option<Value>| before.is_some_and(|before| keeps_sealed(kind, &before, body));
+    let keeps = match parents[..] {
+        [one] => is_kept(loaded.body(tx, one).await?),
         [one, other] => match loaded.meet(tx, one, other).await? {
-            Meeting::FastForward(newer) => loaded.body(tx, newer).await?,
-            Meeting::Settled { body, .. } => body,
-            Meeting::Open(merged) => Some(merged.body),
+            Meeting::FastForward(newer) => is_kept(loaded.body(tx, newer).await?),
+            Meeting::Settled { body, .. } => is_kept(body),
+            Meeting::Open(merged) => {
+                let sides = [loaded.body(tx, one).await?, loaded.body(tx, other).await?].map(Option::unwrap_or_default);
+                let open: Vec<&Path> = merged.conflicts.iter().map(|conflict| &conflict.path).collect();
+                answer_keeps_sealed(kind, [&sides[0], &sides[1]], &merged.body, &open, body)
+            }
         },
-        _ => None,
+        _ => false,
     };
-    if before.is_some_and(|before| keeps_sealed(loaded.record.kind, &before, body)) {
+    if keeps {
         return Ok(());
     }
     Err(Error::invalid(

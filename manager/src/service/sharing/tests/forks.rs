@@ -6,6 +6,7 @@ use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
 
+use crate::service::fleet::group;
 use crate::service::list::Options;
 use crate::service::sharing::conflict::{Take, get};
 use crate::service::sharing::fork::decide::{Decision, decide};
@@ -94,6 +95,65 @@ async fn a_pinned_node_keeps_its_pin_whatever_it_edits() {
     manager.written(KIND, &template("5", "3", "9")).await;
     one.sync(&manager).await;
     assert_eq!(one.content("T"), template("5", "3", "9"));
+}
+
+#[tokio::test]
+async fn a_pinned_node_that_writes_through_keeps_its_pin_too() {
+    let manager = TestManager::start().await;
+    manager.written(KIND, &template("1", "1", "1")).await;
+    manager.written(KIND, &template("1", "2", "1")).await;
+    manager.written(KIND, &template("9", "2", "1")).await;
+    manager.publish("pinned", "/", 0, EditMode::WriteThrough, &[(KIND, "T", Some("1.0.0"))]).await;
+    let mut one = manager.node("one", "/", &[]).await;
+    one.sync(&manager).await;
+    // It clashes with the newest release, and nothing of that or of what was released in between comes in with it.
+    one.edit(KIND, EditBase::Running, &template("5", "1", "1")).unwrap();
+    one.sync(&manager).await;
+    assert_eq!(manager.forks().await[0].state, ForkState::Conflict);
+    assert_eq!(one.content("T"), template("5", "1", "1"));
+    manager.written(KIND, &template("9", "3", "1")).await;
+    one.sync(&manager).await;
+    assert_eq!(one.content("T"), template("5", "1", "1"));
+    // One that merges is released, and goes on where it was made.
+    let mut two = manager.node("two", "/", &[]).await;
+    two.sync(&manager).await;
+    two.edit(KIND, EditBase::Running, &template("1", "1", "5")).unwrap();
+    two.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template("9", "3", "5"));
+    assert_eq!(two.content("T"), template("1", "1", "5"));
+    manager.written(KIND, &template("9", "4", "5")).await;
+    two.sync(&manager).await;
+    assert_eq!(two.content("T"), template("1", "1", "5"));
+    assert_eq!(manager.forks().await[1].state, ForkState::Accepted, "what it is offered does not contain it yet");
+    manager.publish("pinned", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+    two.sync(&manager).await;
+    assert_eq!(two.content("T"), template("9", "4", "5"));
+}
+
+#[tokio::test]
+async fn a_node_to_which_nothing_is_published_hears_nothing_of_what_others_write() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    group::create(&manager.services, &manager.caller, "/away".parse().unwrap(), "").await.unwrap();
+    group::create(&manager.services, &manager.caller, "/here".parse().unwrap(), "").await.unwrap();
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.push(&manager).await;
+    manager.written(KIND, &template("3", "1", "1")).await;
+    assert_eq!(manager.forks().await[0].state, ForkState::Conflict);
+    manager.publish("all", "/here", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
+    one.sync(&manager).await;
+    assert!(one.runs("T").is_none());
+    // A draft that merges with its edit, and then a release; it asks again, and is only told where it stands.
+    let heard = |node: &TestNode| format!("{:?}", node.replica);
+    manager.write(KIND, &template("2", "1", "a draft")).await.unwrap();
+    one.tell_again();
+    one.sync(&manager).await;
+    assert!(!heard(&one).contains("a draft"));
+    manager.release(KIND, "T").await.unwrap();
+    manager.work().await;
+    one.tell_again();
+    one.sync(&manager).await;
+    assert!(!heard(&one).contains("a draft"));
+    assert!(one.runs("T").is_none());
 }
 
 #[tokio::test]
@@ -344,7 +404,7 @@ async fn an_edit_that_waits_says_where_it_does_not_run() {
     manager.work().await;
     one.sync(&manager).await;
     assert!(one.runs("T").is_none());
-    assert!(said(&manager).await.contains("nothing of \"T\" is published"), "{}", said(&manager).await);
+    assert!(said(&manager).await.contains("this resource is not published to this node"), "{}", said(&manager).await);
     assert!(!runs(&manager).await);
     manager.publish("all", "/", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
     manager.work().await;

@@ -13,8 +13,8 @@ use atoll_domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::service::sharing::publication;
 use crate::service::sharing::receive::{Outcome, SignedReport, receive};
+use crate::service::sharing::{publication, release};
 use crate::store::fleet::node_get;
 use crate::store::sharing::{exception_list, exceptions_of};
 use crate::testing::{TestManager, TestNode, reason};
@@ -312,4 +312,44 @@ async fn edits_on_top_of_each_other_that_wait_change_so_many_places_and_no_more(
     let base = manager.loaded(KIND, "T").await.shown().unwrap();
     let said = report(&manager, Some(evil.id), [base].into(), &large(7), json!({})).await;
     assert!(matches!(evil.send(&manager, said).await, Outcome::Stored(_)));
+}
+
+#[tokio::test]
+async fn what_a_node_says_of_who_made_its_edit_hides_no_draft() {
+    for (origin, author) in [(Origin::Merge, "evil"), (Origin::Edit, "root"), (Origin::Edit, "manager")] {
+        let (manager, evil, _) = farm().await;
+        let head = manager.loaded(KIND, "T").await.shown().unwrap();
+        let mut after = template("1");
+        after["Description"] = json!("A full stop.");
+        let mut said = report(&manager, Some(evil.id), [head].into(), &after, json!({})).await;
+        (said.provenance.origin, said.provenance.author) = (origin, author.to_owned());
+        assert!(matches!(evil.send(&manager, said).await, Outcome::Stored(_)));
+        let fork = manager.forks().await.remove(0);
+        manager.decide(&fork, true, false).await.unwrap();
+        let mut content = manager.newest(KIND, "T").await;
+        content["Properties"]["script"] = json!("2");
+        let written = manager.write(KIND, &content).await.unwrap().revision.to_string();
+        let wish = release::Wish { expected: "*", written: Some(&written), ..Default::default() };
+        let refused = release::release(&manager.services, &manager.caller, KIND, "T", wish).await.unwrap_err();
+        assert_eq!(refused.reason, "RELEASES_DRAFTS", "{origin:?} {author}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_deletes_nothing_of_what_is_shared_with_it() {
+    for mode in [EditMode::WriteThrough, EditMode::Propose] {
+        let (manager, evil, mut good) = farm().await;
+        manager.publish("all", "/", 0, mode, &[(KIND, "T", None)]).await;
+        let loaded = manager.loaded(KIND, "T").await;
+        let parents = [loaded.shown().unwrap()].into();
+        let touched: TouchedPaths = std::iter::once(Path::root()).collect();
+        let deletion = Revision::writing(loaded.record.id, KIND, parents, None, touched);
+        let mut said =
+            report(&manager, Some(evil.id), [loaded.shown().unwrap()].into(), &template("2"), json!({})).await;
+        (said.id, said.header, said.body) = (deletion.id, deletion.header, None);
+        let outcome = evil.send(&manager, said).await;
+        assert!(format!("{outcome:?}").contains("cannot delete what is shared"), "{mode:?} {outcome:?}");
+        good.sync(&manager).await;
+        assert_eq!(good.content("T")["Properties"], json!({"script": "1"}));
+    }
 }

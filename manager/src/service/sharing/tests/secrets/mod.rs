@@ -1,6 +1,7 @@
 //! No sealed value reaches a node that nobody has let read it.
 
 mod back;
+mod lineage;
 mod typed;
 
 use std::collections::BTreeSet;

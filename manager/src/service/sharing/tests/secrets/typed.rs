@@ -1,5 +1,9 @@
 //! A password that somebody types over a sealed one is for nobody to read.
 
+use atoll_domain::id::RevisionId;
+use atoll_domain::sharing::path::TouchedPaths;
+use atoll_domain::sharing::revision::Revision;
+
 use super::*;
 
 #[tokio::test]
@@ -80,4 +84,33 @@ async fn the_answer_to_a_conflict_takes_no_value_out_of_its_seal() {
         assert!(!other.content("T").to_string().contains("hunter1"), "{answer}");
         assert!(reads(&other).contains("hunter1"), "{answer}: it is sealed");
     }
+}
+
+#[tokio::test]
+async fn a_node_types_no_password_by_way_of_an_edit_that_takes_the_sealed_one_out() {
+    const TEMPLATE: Kind = Kind::StepTemplate;
+    let template = |token: &Value| json!({"Name": "T", "ActionType": "Octopus.Script", "Properties": {"Token": token}});
+    let sealed = |text: &str| json!({"HasValue": true, "NewValue": text});
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template(&sealed("first"))).await;
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &[(TEMPLATE, "T", None)]).await;
+    let mut hostile = manager.node("hostile", "/", &[]).await;
+    hostile.sync(&manager).await;
+    let old = hostile.runs("T").unwrap();
+    manager.written(TEMPLATE, &template(&sealed("second"))).await;
+    let loaded = manager.loaded(TEMPLATE, "T").await;
+    let now = loaded.shown().unwrap();
+    let token = || -> TouchedPaths { std::iter::once("/Properties/Token".parse().unwrap()).collect() };
+    let writing = |parents: &[RevisionId], body: &Value| {
+        Revision::writing(loaded.record.id, TEMPLATE, parents.iter().copied().collect(), Some(body), token())
+    };
+    let mut body = old.body.clone().unwrap();
+    body["Properties"].as_object_mut().unwrap().remove("Token");
+    let removed = writing(&[old.revision], &body);
+    hostile.send_revision(&manager, &removed, body.clone()).await;
+    body["Properties"]["Token"] = json!("typed");
+    let typed = writing(&[removed.id, now], &body);
+    let said = format!("{:?}", hostile.send_revision(&manager, &typed, body).await);
+    assert!(said.contains("sensitive value in the clear"), "{said}");
+    assert_eq!(manager.released(TEMPLATE, "T").await["Properties"]["Token"]["HasValue"], true);
 }
