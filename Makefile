@@ -24,7 +24,7 @@ test:
 	@tools/setup.sh
 	@$(MAKE) --no-print-directory ui
 	@cd ui && npx --no-install vitest run
-	@tools/test.sh
+	@tools/with-postgresql.sh tools/test.sh
 	@cd ui && npx --no-install vitest run --config vitest.browser.config.ts
 
 ## Format, lints, the contract's rules, the arrows between crates and layers, and whether the UI's client is current.
@@ -38,11 +38,12 @@ check: ui
 format:
 	$(CARGO) fmt --all
 
-## Measures the manager under a simulated fleet against a floor; prints a table, keeps raw figures in bench-results/.
-prove:
+## Plants each fault of tests/faults in turn and fails unless a test notices it. Takes some hours.
+prove: ui
 	@tools/setup.sh
-	@tools/prove.sh
+	@tools/with-postgresql.sh tools/prove.sh
 
+## Measures the manager under a simulated fleet against a floor; prints a table, keeps raw figures in bench-results/.
 bench:
 	@tools/setup.sh build
 	$(CARGO) build --profile bench-run --bin atoll-manager --bin atoll-bench
