@@ -35,6 +35,19 @@ pub struct Owner {
     pub name: String,
 }
 
+/// Files of resources that have left the node that are remembered.
+const LEFT_LIMIT: usize = 500;
+
+/// Whose place a path was until the resource left the node. Somebody may save under the old name yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    pub owner: Owner,
+    /// What stood there last.
+    pub revision: RevisionId,
+    /// When it left.
+    pub at: Timestamp,
+}
+
 /// A file that was swapped out. Somebody may have it open, and save into it yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Displaced {
@@ -57,6 +70,9 @@ pub struct Memory {
     /// By where they lie.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub displaced: BTreeMap<PathBuf, Displaced>,
+    /// Paths of resources that have left the node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<String, Left>,
     /// Edits that the manager rejected and that were kept beside their file, as long as the node tells of them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub kept: BTreeSet<RevisionId>,
@@ -100,6 +116,16 @@ impl Memory {
                 tracing::warn!(path = %path.display(), %error, "what was written before is not known");
                 empty
             }
+        }
+    }
+
+    /// Forgets what was written to a path, but for whose it was.
+    pub fn leave(&mut self, path: &str, at: Timestamp) {
+        let Some(Entry { resource, kind, name, revision, .. }) = self.entries.remove(path) else { return };
+        self.left.insert(path.to_owned(), Left { owner: Owner { resource, kind, name }, revision, at });
+        while self.left.len() > LEFT_LIMIT {
+            let oldest = self.left.iter().min_by_key(|(_, left)| left.at).map(|(path, _)| path.clone());
+            oldest.and_then(|path| self.left.remove(&path));
         }
     }
 

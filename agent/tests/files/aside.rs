@@ -297,6 +297,37 @@ fn an_edit_of_what_has_left_the_node_is_told_of() {
     assert!(told.iter().any(|(_, _, text)| text.contains("web-settings.json.rejected")), "{told:?}");
 }
 
+/// An editor that opens a file by its name saves it by its name, also where no file is any more.
+#[test]
+fn what_is_saved_under_the_name_of_what_has_left_the_node_is_told_of() {
+    let mut server = Server::start(FileFormat::Json);
+    let first = server.publish("80", EditMode::Propose);
+    server.tick(true);
+    let buffer = server.read().replace("80", "81");
+    server.unpublish();
+    server.tick(true);
+    assert!(!server.file("json").exists());
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Json);
+    fs::write(server.file("json"), &buffer).unwrap();
+    for _ in 0..4 {
+        server.tick(false);
+        server.later();
+    }
+    assert_eq!(server.revisions().iter().map(|(_, parents)| parents.clone()).collect::<Vec<_>>(), [vec![first]]);
+    assert!(!server.file("json").exists(), "it is no file of a resource that is here");
+    server.reject(0, "it is not published to this node");
+    server.tick(true);
+    assert!(fs::read_to_string(server.file("json.rejected")).unwrap().contains("81"));
+    // What names no revision is somebody's own file, and is left alone.
+    fs::write(server.file("json"), r#"{"Name": "notes"}"#).unwrap();
+    for _ in 0..4 {
+        server.tick(false);
+        server.later();
+    }
+    assert!(server.file("json").exists());
+    assert_eq!(server.edits().len(), 0);
+}
+
 /// What is wrong with a file is told to the manager, and in it may be a password.
 #[test]
 fn what_is_wrong_with_a_file_is_said_without_what_is_in_it() {

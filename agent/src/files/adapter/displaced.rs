@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 
-use atoll_node::clock;
 use atoll_node::domain::id::Digest;
 use atoll_node::domain::kind::Kind;
 use atoll_node::file::PART;
+use atoll_node::{EditBase, clock};
 
 use super::Adapter;
 use crate::files::anchor::YARD;
-use crate::files::content::Form;
+use crate::files::content::{self, Form};
 use crate::files::disk;
 use crate::files::environment;
 use crate::files::memory::Displaced;
@@ -36,13 +36,16 @@ impl<H: Host> Adapter<H> {
         // Where nothing is remembered of the place, it held what it holds now: an edit is what is saved into it from now on.
         let ours = match self.memory.entries.get(path) {
             Some(entry) => entry.hashes.clone(),
+            // Whatever was saved here has come since its resource left the node.
+            None if self.memory.left.contains_key(path) => Vec::new(),
             None => found.into_iter().collect(),
         };
         let held = found.filter(|hash| ours.contains(hash));
         // What is not ours was saved in the very moment in which it was swapped out.
         let hash = held.unwrap_or_else(|| ours.first().copied().unwrap_or_else(|| Digest::of(b"")));
         let until = clock::now().plus_ms(DISPLACED_FOR_MS);
-        let owner = self.owner(path);
+        let left = || self.memory.left.get(path).map(|left| left.owner.clone());
+        let owner = self.owner(path).or_else(left);
         self.memory.displaced.insert(lies, Displaced { path: path.to_owned(), owner, hash, until });
     }
 
@@ -153,7 +156,36 @@ impl<H: Host> Adapter<H> {
             }
         }
         self.is_swept = true;
+        strays.retain(|path| !self.take_late(path));
         self.name_strays(&strays);
+    }
+
+    /// What is saved under the name of a file whose resource has left the node is an edit of that resource, where it says what
+    /// it was made from. It goes where files go that were swapped out, and is taken from there. Whether this is one.
+    fn take_late(&mut self, path: &str) -> bool {
+        if Form::of(path) == Form::Env || !self.memory.left.contains_key(path) {
+            return false;
+        }
+        let full = self.config.directory.join(path);
+        let parsed = disk::read(&full).ok().and_then(|bytes| content::parse(&bytes, Form::of(path)).ok());
+        if !parsed.is_some_and(|parsed| matches!(parsed.base, EditBase::Revision(_))) {
+            return false;
+        }
+        match disk::look(&full, self.seen.entry(path.to_owned()).or_default(), self.now) {
+            Ok(plan::Observed::Present { for_ms, .. }) if for_ms >= plan::SETTLE_MS => {}
+            _ => {
+                self.waiting.insert(path.to_owned());
+                return true;
+            }
+        }
+        match disk::remove(&full, &self.yard(path)) {
+            Ok(lies) => {
+                self.displaced(path, lies);
+                self.save();
+            }
+            Err(error) => self.problem(path, format!("what was saved here is not taken yet: {error}")),
+        }
+        true
     }
 
     fn remove_part(&mut self, part: &Path) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use atoll_node::clock;
+
 use super::{Adapter, Batch};
 use crate::files::plan::{Step, Target};
 use crate::files::{Host, disk};
@@ -131,7 +133,7 @@ impl<H: Host> Adapter<H> {
 
     fn forget(&mut self, path: &str) {
         self.drop_aside(path);
-        self.memory.entries.remove(path);
+        self.memory.leave(path, clock::now());
         self.clear(path);
     }
 

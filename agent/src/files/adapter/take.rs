@@ -116,7 +116,8 @@ impl<H: Host> Adapter<H> {
         let target = self.targets.get(path).map(|target| (target.resource, target.revision));
         // Its resource may have left the node since.
         let entry = || self.memory.entries.get(path).map(|entry| (entry.resource, entry.revision));
-        let Some((resource, revision)) = target.or_else(entry) else { return };
+        let left = || self.memory.left.get(path).map(|left| (left.owner.resource, left.revision));
+        let Some((resource, revision)) = target.or_else(entry).or_else(left) else { return };
         let name = kept.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let whereabouts = match name {
             Some(name) => format!("and is kept there as {name}"),
