@@ -35,11 +35,18 @@ pub fn folded(name: &str) -> String {
     let mut key = String::with_capacity(folded.len());
     for letter in folded.chars() {
         match letter {
+            blank if is_blank(blank) => key.push(' '),
             plain if plain.is_ascii() => key.push(plain),
             other => key.push_str(&look(other)),
         }
     }
-    key
+    // Nobody sees how many blanks there are, nor those at the ends.
+    key.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a letter leaves nothing to be seen but room: white space, and letters that are drawn like it.
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() || matches!(letter, '\u{2800}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
 }
 
 /// What a small letter beyond ASCII looks like (its skeleton, UTS #39 section 4), also where it is written as a capital:
@@ -223,6 +230,10 @@ mod tests {
             ("ΤΟΚΥΟ", "tokyo"),
             ("ΝΟΤΕ-2", "note-2"),
             ("ꓓꓐ-1", "db-1"),
+            // By nothing but room.
+            (" Deploy  Shop ", "deploy shop"),
+            ("deploy\u{a0}shop\u{2800}", "deploy shop"),
+            ("deploy\u{3164}shop", "deploy shop"),
         ];
         for (one, other) in pairs {
             assert_eq!(folded(one), folded(other), "{one} {other}");

@@ -205,3 +205,22 @@ pub(super) fn element_paths(kind: Kind, body: &Value) -> Vec<Path> {
     paths.extend(elsewhere);
     paths
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_over_the_default_of_a_sensitive_parameter_is_seen_however_its_control_is_written() {
+        for control in ["Sensitive", "sensitive", " SENSITIVE "] {
+            let template = |default: &str| {
+                let display = json!({"Octopus.ControlType": control});
+                let parameter = json!({"Id": "p", "Name": "P", "DefaultValue": default, "DisplaySettings": display});
+                let content = json!({"Name": "T", "ActionType": "A", "Properties": {}, "Parameters": [parameter]});
+                Kind::StepTemplate.import(&content, None).unwrap().body
+            };
+            let found = newly_in_the_clear(Kind::StepTemplate, Some(&template("guest")), &template("typed"));
+            assert_eq!(found.len(), 1, "{control:?}");
+        }
+    }
+}

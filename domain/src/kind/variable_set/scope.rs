@@ -174,3 +174,26 @@ impl fmt::Display for Scope {
         formatter.write_str(&said.join(" and "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(environments: &[&str], groups: &[&str]) -> Scope {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Scope { environment: names(environments), group: names(groups), ..Scope::default() }
+    }
+
+    #[test]
+    fn a_scope_includes_another_only_where_all_of_that_lies_within_it() {
+        let eu = scope(&[], &["/eu"]);
+        assert!(
+            eu.includes(&eu) && eu.includes(&scope(&[], &["/eu/prod"])) && eu.includes(&scope(&["test"], &["/eu"]))
+        );
+        assert!(!eu.includes(&scope(&[], &["/eu", "/us"])), "the other is for one more group");
+        assert!(!eu.includes(&scope(&[], &["/us"])) && !eu.includes(&scope(&[], &["/europe"])));
+        assert!(!eu.includes(&scope(&[], &[])) && scope(&[], &[]).includes(&eu));
+        let both = scope(&["production", "test"], &[]);
+        assert!(both.includes(&scope(&["test"], &[])) && !scope(&["test"], &[]).includes(&both));
+    }
+}

@@ -3,6 +3,8 @@
 pub mod link;
 pub mod refusal;
 pub mod session;
+#[cfg(test)]
+mod tests;
 pub mod token;
 pub mod view;
 

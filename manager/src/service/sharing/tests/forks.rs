@@ -11,7 +11,7 @@ use crate::service::list::Options;
 use crate::service::sharing::conflict::{Take, get};
 use crate::service::sharing::fork::decide::{Decision, decide};
 use crate::service::sharing::fork::list;
-use crate::service::sharing::release;
+use crate::service::sharing::{release, save};
 use crate::testing::{TestManager, TestNode, reason};
 
 const KIND: Kind = Kind::StepTemplate;
@@ -282,6 +282,42 @@ async fn an_act_on_something_that_has_moved_on_does_nothing() {
     assert_eq!(reason(said("00000000").await), "CHANGED_MEANWHILE");
     let gone = crate::service::sharing::publication::delete(&manager.services, &manager.caller, "all", "").await;
     assert_eq!(reason(gone), "PRECONDITION_NEEDED");
+    let (services, caller) = (&manager.services, &manager.caller);
+    manager.publish("all", "/", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
+    for (expected, refusal) in [("", "PRECONDITION_NEEDED"), ("00000000", "CHANGED_MEANWHILE")] {
+        let deleted = save::delete(services, caller, KIND, "T", "", expected).await;
+        assert_eq!(reason(deleted), refusal, "a deletion");
+        let rolled_back = save::roll_back(services, caller, KIND, "T", "1.0.0", "", expected).await;
+        assert_eq!(reason(rolled_back), refusal, "a rollback");
+    }
+}
+
+#[tokio::test]
+async fn declining_an_edit_in_conflict_closes_its_question() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+    one.push(&manager).await;
+    manager.written(KIND, &template("3", "1", "1")).await;
+    let fork = manager.forks().await.remove(0);
+    assert_eq!((fork.state, manager.conflicts().await.len()), (ForkState::Conflict, 1));
+    manager.decide(&fork, false, false).await.unwrap();
+    assert!(manager.conflicts().await.iter().all(|conflict| conflict.closed_by.is_some()));
+    one.sync(&manager).await;
+    assert_eq!(one.content("T"), template("3", "1", "1"));
+}
+
+#[tokio::test]
+async fn a_save_takes_no_name_that_another_resource_has() {
+    let (manager, ..) = farm(EditMode::Propose).await;
+    let other = json!({"Name": "Other", "ActionType": "Octopus.Script", "Properties": {}});
+    manager.written(KIND, &other).await;
+    let base = manager.loaded(KIND, "Other").await.shown().unwrap();
+    let taken = json!({"Name": " t ", "ActionType": "Octopus.Script", "Properties": {}});
+    assert_eq!(
+        reason(manager.write_to(KIND, Some("Other".to_owned()), &taken, Some(base.to_string()), false).await),
+        "ALREADY_EXISTS"
+    );
+    assert_eq!(manager.newest(KIND, "Other").await["Name"], "Other");
 }
 
 #[tokio::test]
