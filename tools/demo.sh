@@ -91,7 +91,7 @@ Five things to try, with the demo as it starts:
        atoll conflict resolve "\$(atoll conflict list -o name | head -n 1)" --take node --publish
 
   5. Cut a node off, change things on both sides, and bring it back:
-       kill \$(cat $demo/test-1.pid); atoll node wait test-1 --for offline
+       pid=\$(cat $demo/test-1.pid); kill \$pid; while kill -0 \$pid 2>/dev/null; do sleep 0.2; done; atoll node wait test-1 --for offline
        sed -i 's/Writes a line/Writes one line/' $demo/test-1/files/step_template/say-hello.json
        atoll vars set Database Db.Name elsewhere --publish; atoll sync status
        atoll-agent run --data-dir $demo/test-1 --files-dir $demo/test-1/files > $demo/test-1.log 2>&1 &

@@ -156,7 +156,8 @@ async fn preview_act(session: &mut Session, node: String, act: v1::act_on_nodes_
     if seen.changes.is_empty() && seen.values.is_empty() && seen.stopped_edits == 0 {
         say("published content would not change for this node");
     }
-    preview::values(session, &seen.values, seen.values_total, seen.not_looked_at, true)
+    preview::values(session, &seen.values, seen.values_total, seen.not_looked_at)?;
+    preview::refused(&seen.refusal)
 }
 
 async fn wait(session: &mut Session, node: &str, state: &str, timeout: &str) -> Result<()> {

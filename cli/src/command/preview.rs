@@ -22,7 +22,7 @@ const COLUMNS: [Column; 7] = [
 
 /// Asks what something would change, and shows it. Nothing is changed.
 pub async fn change(session: &mut Session, change: Change) -> Result<()> {
-    let (is_join, needs_word) = (matches!(change, Change::Join(_)), matches!(change, Change::RenameNode(_)));
+    let is_join = matches!(change, Change::Join(_));
     let request = v1::PreviewChangeRequest { change: Some(change) };
     let seen = session.client.sharing.preview_change(request).await?.into_inner();
     match is_join {
@@ -40,7 +40,7 @@ pub async fn change(session: &mut Session, change: Change) -> Result<()> {
     if seen.confirms {
         say("this also confirms the node: sensitive values scoped to its name then apply to it");
     }
-    values(session, &seen.values, seen.values_total, seen.not_looked_at, needs_word)?;
+    values(session, &seen.values, seen.values_total, seen.not_looked_at)?;
     refused(&seen.refusal)
 }
 
@@ -106,22 +106,13 @@ fn newcomer(offered: &HashMap<String, u64>) -> String {
     }
 }
 
-/// The values that nodes would get, lose or get another of. `needs_word` says that sensitive ones come with `--widen` only.
-pub fn values(
-    session: &Session,
-    values: &[v1::ValueChange],
-    total: u64,
-    not_looked_at: u64,
-    needs_word: bool,
-) -> Result<()> {
+/// The values that nodes would get, lose or get another of.
+pub fn values(session: &Session, values: &[v1::ValueChange], total: u64, not_looked_at: u64) -> Result<()> {
     if total > values.len() as u64 {
         say(&format!("showing the first {} of {total} changed values", values.len()));
     }
     if values.iter().any(|change| change.access == "gained") {
-        match needs_word {
-            true => say("nodes would gain access to sensitive values; this requires --widen"),
-            false => say("nodes would gain access to sensitive values"),
-        }
+        say("nodes would gain access to sensitive values");
     }
     if not_looked_at > 0 {
         say(&format!("{not_looked_at} more nodes were not checked for changed values"));

@@ -109,7 +109,7 @@ async fn preview_set(session: &mut Session, publication: v1::Publication) -> Res
             stopped_edits: seen.stopped_edits,
         };
         affected.lines().iter().for_each(|line| say(line));
-        preview::values(session, &seen.values, seen.values_total, seen.not_looked_at, false)?;
+        preview::values(session, &seen.values, seen.values_total, seen.not_looked_at)?;
     }
     if seen.problem.is_empty() { preview::refused(&seen.refusal) } else { Err(Failure::negative()) }
 }

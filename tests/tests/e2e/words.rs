@@ -52,6 +52,14 @@ fn letting_more_nodes_read_a_value_needs_the_word_at_every_act() {
     };
     let outcome: v1::ActOnNodesResponse = browser.call("Fleet/ActOnNodes", &bulk).unwrap();
     assert_eq!((outcome.done, outcome.failures.len()), (0, 1), "{outcome:?}");
+    for act in [
+        &["node", "label", "out", "environment=production"][..],
+        &["node", "move", "out", "/eu/prod"],
+        &["node", "rename", "out", "db-1"],
+    ] {
+        let tried: Vec<&str> = act.iter().copied().chain(["--dry-run"]).collect();
+        fleet.cli.attempt(&tried).refused(1, "this would be refused");
+    }
     needs_the_word(&fleet, &["node", "label", "out", "environment=production"]);
     fleet.cli.run(&["node", "label", "out", "environment=test"]);
     needs_the_word(&fleet, &["node", "move", "out", "/eu/prod"]);

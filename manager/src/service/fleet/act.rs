@@ -149,6 +149,14 @@ impl Prepared<'_> {
         for_node(tx, self.publications.clone()).await
     }
 
+    /// Why it is refused for a node without the word.
+    ///
+    /// # Errors
+    /// It is refused for something else.
+    pub fn refusal(&self, caller: &Caller, record: &NodeRecord, after: &NodeRecord) -> Result<Option<String>> {
+        reach::check_node(&self.sealed, record, after, caller).map_or_else(reach::refusal_or, |()| Ok(None))
+    }
+
     /// Which nodes would run an edit of their own no more.
     #[must_use]
     pub fn stopping<'a>(&'a self, own: &'a OwnEdits) -> Stopping<'a> {

@@ -83,6 +83,8 @@ pub struct Preview {
     pub values: ValueChanges,
     /// Nodes that would run an edit of their own no more.
     pub stopped_edits: u64,
+    /// Why it is refused without the word, for the first node that it concerns.
+    pub refusal: Option<String>,
 }
 
 /// What one publication brings to how many nodes, or no longer, by an act.
@@ -115,6 +117,9 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
             reach.lost += u64::from(change == Some(false));
         }
         stopping.compare(&tx, record, &after).await?;
+        if preview.refusal.is_none() {
+            preview.refusal = prepared.refusal(caller, record, &after)?;
+        }
         if preview.values.looks_at_another() {
             let (before, after) = (Receiver::with_edits(record, &own), Receiver::with_edits(&after, &own));
             preview.values.compare(&tx, &mut gets, &before, &after).await?;

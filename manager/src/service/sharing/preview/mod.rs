@@ -79,7 +79,11 @@ pub async fn foresee(services: &Services, caller: &Caller, planned: &Planned) ->
             node::check_new_name(&services.store, &record, name).await?;
             let before = Receiver::with_edits(&record, &own_edits(&services.store).await?);
             let after = Receiver { name: Some(name.clone()), confirmed: true, ..before.clone() };
-            Ok(Foreseen { confirms: !before.confirmed, ..of_node(services, &before, &after).await? })
+            let sealed = reach::sealed(&services.store, &publication_list(&services.store).await?).await?;
+            let renamed = NodeRecord { name: name.clone(), confirmed: true, ..record.clone() };
+            let refusal = reach::check_node(&sealed, &record, &renamed, caller);
+            let refusal = refusal.map_or_else(reach::refusal_or, |()| Ok(None))?;
+            Ok(Foreseen { confirms: !before.confirmed, refusal, ..of_node(services, &before, &after).await? })
         }
         Planned::Confirm { node } => {
             let record = node::find(&services.store, node).await?;
