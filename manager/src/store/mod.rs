@@ -24,7 +24,7 @@ pub mod telemetry;
 pub mod tx;
 pub mod work;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, SqlErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, SqlErr, sqlx};
 
 use crate::error::{Error, ErrorKind};
 
@@ -86,7 +86,31 @@ impl From<DbErr> for Error {
             )
             .with_context(text);
         }
+        if is_cut_off(&error) {
+            return Self::new(
+                ErrorKind::Unavailable,
+                "STORAGE_UNAVAILABLE",
+                "the manager's database broke off in the middle of this; look at what became of it, and try again",
+            )
+            .with_context(text);
+        }
         Self::internal(text)
+    }
+}
+
+/// Conditions of PostgreSQL in which it ends what was begun, and the same may succeed another time: it is shut down or starts, a
+/// transaction stood still for too long, a lock was not to be had (PostgreSQL, appendix A).
+const CUT_OFF: [&str; 7] = ["57P01", "57P02", "57P03", "57P05", "25P03", "55P03", "40P01"];
+
+/// Whether the database, or the way to it, went away in the middle.
+fn is_cut_off(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    match &**error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| CUT_OFF.contains(&&*code)),
+        _ => false,
     }
 }
 
