@@ -1,8 +1,8 @@
 // The cache of what the manager said, and the keys under which it lies. A key begins with its topic, by which news from
 // the live stream make it old.
-import { QueryClient } from "@tanstack/react-query";
+import { QueryCache, QueryClient } from "@tanstack/react-query";
 
-import { isSignedOut, problemOf } from "./problem";
+import { isGone, isSignedOut, problemOf } from "./problem";
 
 export type Topic =
   | "status"
@@ -33,6 +33,12 @@ const RETRIES = 3;
 
 export function createQueryClient(): QueryClient {
   return new QueryClient({
+    // What is not there any more must not go on looking as it did, with its state and everything that could be done to it.
+    queryCache: new QueryCache({
+      onError: (error, query) => {
+        if (isGone(error) && query.state.data !== undefined) query.setState({ data: undefined });
+      },
+    }),
     defaultOptions: {
       queries: {
         // The live stream says what became old; time alone makes nothing old while it runs.

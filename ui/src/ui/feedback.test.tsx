@@ -18,12 +18,6 @@ function show(error: unknown) {
   );
 }
 
-it("does not go on showing what is not there any more", () => {
-  show(new ConnectError("there is no node n5", Code.NotFound));
-  expect(screen.queryByText("Online")).toBeNull();
-  expect(screen.getByRole("alert").textContent).toContain("no node n5");
-});
-
 it("says that what it shows could not be read again", () => {
   show(new ConnectError("the manager failed at this", Code.Internal));
   expect(screen.getByText("Online")).toBeTruthy();

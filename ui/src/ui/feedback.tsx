@@ -3,7 +3,7 @@ import { Alert, Loader, Stack, Text } from "@mantine/core";
 import { CircleAlert, TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 
-import { isGone, isNoAnswer, problemOf } from "../api/problem";
+import { isNoAnswer, problemOf } from "../api/problem";
 import { Button } from "./Button";
 
 /** Says what is being waited for; never a wheel without a word. */
@@ -72,9 +72,8 @@ type Asked<T> = {
 /** One answer of the manager, whatever state the question is in. What was read before stays while it is read again. */
 export function Answer<T>({ of, what, children }: { of: Asked<T>; what: string; children: (data: T) => ReactNode }) {
   const again = () => of.refetch();
-  // What is not there any more must not go on looking as it did; with no answer at all the header says that the page is old.
+  // With no answer at all the header says that the page is old.
   if (of.data !== undefined && of.error && !isNoAnswer(of.error)) {
-    if (isGone(of.error)) return <ProblemNote error={of.error} />;
     return (
       <>
         <ProblemNote error={of.error} onRetry={again} />
