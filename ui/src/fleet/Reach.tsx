@@ -59,7 +59,7 @@ function Changes({ preview, isRemoval }: { preview: PreviewNodesResponse; isRemo
           <bdi>{change.publication}</bdi>: {words(change)}
         </li>
       ))}
-      {preview.refusal ? <li>Some of these nodes would be able to read sensitive values that they cannot read now: this needs your confirmation.</li> : null}
+      {preview.refusal ? <li>This lets nodes read sensitive values that they cannot read now, so it needs your confirmation.</li> : null}
       {stoppedEdits > 0n ? <li>{stopped(stoppedEdits)}</li> : null}
       <ValueLines of={preview} isRemoval={isRemoval} />
     </ul>
