@@ -100,12 +100,13 @@ pub(super) async fn view(
     loaded: &Loaded,
     nodes: &Nodes,
 ) -> Result<ProposalView> {
+    let shown = shown(loaded, &record);
     let revision = loaded
         .provenance
-        .get(&record.head)
+        .get(&shown)
         .cloned()
-        .ok_or_else(|| Error::internal(format!("the revision {} of a fork is missing", record.head)))?;
-    let own = loaded.body(&services.store, record.head).await?;
+        .ok_or_else(|| Error::internal(format!("the revision {shown} of a fork is missing")))?;
+    let own = loaded.body(&services.store, shown).await?;
     let released = match loaded.record.released {
         Some((_, released)) => loaded.body(&services.store, released).await?,
         None => None,
@@ -122,6 +123,15 @@ pub(super) async fn view(
         record,
         revision,
     })
+}
+
+/// The revision that an edit is shown by: what was made of it, while it waits; and what its node has made, once somebody has
+/// decided. An answer to a conflict is the work of whoever answered, with all that was released by then.
+fn shown(loaded: &Loaded, record: &ForkRecord) -> RevisionId {
+    match record.state.is_decided() && loaded.history.contains(record.node_head) {
+        true => record.node_head,
+        false => record.head,
+    }
 }
 
 /// What an edit changes. Of one that can be taken, what everybody would get by it; of any other, what its node made of what

@@ -401,6 +401,27 @@ async fn a_proposal_shows_its_own_changes_and_none_that_others_released() {
 }
 
 #[tokio::test]
+async fn a_proposal_stays_what_its_node_made_when_a_conflict_about_it_is_resolved() {
+    let (manager, mut node, _) = farm(EditMode::Propose).await;
+    node.edit(KIND, EditBase::Running, &template("mine", "1", "1")).unwrap();
+    manager.written(KIND, &template("theirs", "1", "1")).await;
+    node.sync(&manager).await;
+    manager.written(KIND, &template("theirs", "released", "1")).await;
+    let conflict = manager.conflicts().await.remove(0);
+    let fork = manager.forks().await.remove(0);
+    // The sides are in the order of their ids.
+    let take = if Some(&fork.head) == conflict.heads.first() { Take::Ours } else { Take::Theirs };
+    manager.resolve(&conflict, take, false).await.unwrap();
+    manager.release(KIND, "T").await.unwrap();
+    manager.work().await;
+    assert_eq!(manager.released(KIND, "T").await, template("mine", "released", "1"));
+    let page = list(&manager.services, &Options::default()).await.unwrap();
+    let paths: Vec<String> = page.items[0].differences.iter().map(|one| one.path.to_string()).collect();
+    assert_eq!(paths, ["/Properties/a"], "what others released is none of it");
+    assert_eq!(page.items[0].revision.provenance.node, Some(node.id), "nor is it the work of whoever answered");
+}
+
+#[tokio::test]
 async fn an_answer_that_takes_nothing_of_an_edit_turns_it_down() {
     for mode in [EditMode::Propose, EditMode::WriteThrough, EditMode::Fork] {
         let (manager, mut one, mut other) = farm(mode).await;
