@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use atoll_domain::document::Audience;
-use atoll_domain::fleet::selector::Selector;
+use atoll_domain::fleet::selector::{Labels, Selector};
 use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::offer::EditMode;
 use serde_json::json;
 
 use crate::service::fleet::act::Act as NodeAct;
+use crate::service::fleet::selection;
 use crate::service::sharing::{offer, publication};
 use crate::store::feed::{audiences_of, document_keys};
 use crate::store::fleet::node_list;
@@ -32,10 +33,25 @@ enum Act {
     Release,
     Import,
     Edit,
+    /// One of many nodes at once.
+    LabelMany,
+    Rename,
+    Unpublish,
 }
 
-const ACTS: [Act; 8] =
-    [Act::Label, Act::Unlabel, Act::Join, Act::Publish, Act::Retarget, Act::Release, Act::Import, Act::Edit];
+const ACTS: [Act; 11] = [
+    Act::Label,
+    Act::Unlabel,
+    Act::Join,
+    Act::Publish,
+    Act::Retarget,
+    Act::Release,
+    Act::Import,
+    Act::Edit,
+    Act::LabelMany,
+    Act::Rename,
+    Act::Unpublish,
+];
 
 fn template(name: &str, a: &str) -> serde_json::Value {
     json!({"Name": name, "ActionType": "Octopus.Script", "Properties": {"a": a, "b": "1"}})
@@ -60,7 +76,20 @@ async fn begin(manager: &TestManager, acts: [Act; 2]) {
     label(manager, if acts.contains(&Act::Unlabel) { "web" } else { "none" }).await;
     target(manager, "database").await;
     let _ = publication::delete(&manager.services, &manager.caller, "more", "*").await;
+    if acts.contains(&Act::Unpublish) && !acts.contains(&Act::Publish) {
+        manager.publish("more", "/", 7, EditMode::Propose, &[(KIND, "T", None)]).await;
+    }
+    let unlabel = NodeAct::Label { set: Labels::new(), remove: vec!["role".to_owned()] };
+    crate::service::fleet::node::act(&manager.services, &manager.caller, &second(manager).await, &unlabel)
+        .await
+        .unwrap();
     manager.work().await;
+}
+
+/// The id of the node that is renamed.
+async fn second(manager: &TestManager) -> String {
+    let nodes = node_list(&manager.services.store).await.unwrap();
+    nodes.into_iter().find(|node| node.labels.contains_key("renamed")).unwrap().id.to_string()
 }
 
 async fn act(manager: &TestManager, act: Act, round: &str) {
@@ -69,6 +98,21 @@ async fn act(manager: &TestManager, act: Act, round: &str) {
         Act::Unlabel => label(manager, "none").await,
         Act::Join => {
             manager.node(&format!("joined-{round}"), "/", &[("role", "web")]).await;
+        }
+        Act::LabelMany => {
+            let (services, caller) = (&manager.services, &manager.caller);
+            let frozen = selection::freeze(services, caller, &[second(manager).await], "").await.unwrap();
+            let label = NodeAct::Label { set: [("role".to_owned(), "web".to_owned())].into(), remove: Vec::new() };
+            selection::act(services, caller, frozen.record.id, 1, &label).await.unwrap();
+        }
+        Act::Rename => {
+            let name = format!("renamed-{}", crate::clock::new_id()).parse().unwrap();
+            let id = second(manager).await;
+            crate::service::fleet::node::rename(&manager.services, &manager.caller, &id, name).await.unwrap();
+        }
+        Act::Unpublish => {
+            // The other act may have deleted it.
+            let _ = publication::delete(&manager.services, &manager.caller, "more", "*").await;
         }
         Act::Publish => manager.publish("more", "/", 7, EditMode::Propose, &[(KIND, "T", None)]).await,
         Act::Retarget => target(manager, "web").await,
@@ -131,6 +175,7 @@ async fn any_two_acts_at_once_leave_the_fleet_as_one_after_the_other_would() {
     manager.written(KIND, &template("T", "1")).await;
     manager.publish("web", "/", 5, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
     manager.node("first", "/", &[]).await;
+    manager.node("second", "/", &[("renamed", "yes")]).await;
     for (index, one) in ACTS.into_iter().enumerate() {
         for other in ACTS.into_iter().skip(index) {
             let round = format!("{one:?}-{other:?}").to_lowercase();
