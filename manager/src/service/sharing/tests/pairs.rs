@@ -10,6 +10,7 @@ use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::offer::EditMode;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::service::fleet::act::Act as NodeAct;
 use crate::service::fleet::selection;
@@ -72,7 +73,7 @@ async fn target(manager: &TestManager, role: &str) {
 }
 
 /// Before each pair nothing is yet as any of the acts makes it, so that each of them matters to the other.
-async fn begin(manager: &TestManager, acts: [Act; 2]) {
+async fn begin(manager: &TestManager, acts: [Act; 2]) -> Uuid {
     label(manager, if acts.contains(&Act::Unlabel) { "web" } else { "none" }).await;
     target(manager, "database").await;
     let _ = publication::delete(&manager.services, &manager.caller, "more", "*").await;
@@ -84,6 +85,9 @@ async fn begin(manager: &TestManager, acts: [Act; 2]) {
         .await
         .unwrap();
     manager.work().await;
+    // What is acted on is chosen before, and nothing of that is held up.
+    let chosen = [second(manager).await];
+    selection::freeze(&manager.services, &manager.caller, &chosen, "").await.unwrap().record.id
 }
 
 /// The id of the node that is renamed.
@@ -92,7 +96,7 @@ async fn second(manager: &TestManager) -> String {
     nodes.into_iter().find(|node| node.labels.contains_key("renamed")).unwrap().id.to_string()
 }
 
-async fn act(manager: &TestManager, act: Act, round: &str) {
+async fn act(manager: &TestManager, act: Act, round: &str, frozen: Uuid) {
     match act {
         Act::Label => label(manager, "web").await,
         Act::Unlabel => label(manager, "none").await,
@@ -101,9 +105,8 @@ async fn act(manager: &TestManager, act: Act, round: &str) {
         }
         Act::LabelMany => {
             let (services, caller) = (&manager.services, &manager.caller);
-            let frozen = selection::freeze(services, caller, &[second(manager).await], "").await.unwrap();
             let label = NodeAct::Label { set: [("role".to_owned(), "web".to_owned())].into(), remove: Vec::new() };
-            selection::act(services, caller, frozen.record.id, 1, &label).await.unwrap();
+            selection::act(services, caller, frozen, 1, &label).await.unwrap();
         }
         Act::Rename => {
             let name = format!("renamed-{}", crate::clock::new_id()).parse().unwrap();
@@ -180,8 +183,8 @@ async fn any_two_acts_at_once_leave_the_fleet_as_one_after_the_other_would() {
         for other in ACTS.into_iter().skip(index) {
             let round = format!("{one:?}-{other:?}").to_lowercase();
             let (left, right) = (format!("{round}-1"), format!("{round}-2"));
-            begin(&manager, [one, other]).await;
-            gate.both(act(&manager, one, &left), act(&manager, other, &right)).await;
+            let frozen = begin(&manager, [one, other]).await;
+            gate.both(act(&manager, one, &left, frozen), act(&manager, other, &right, frozen)).await;
             holds(&manager, &round).await;
         }
     }
