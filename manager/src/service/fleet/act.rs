@@ -154,7 +154,7 @@ impl Prepared<'_> {
     /// # Errors
     /// It is refused for something else.
     pub fn refusal(&self, caller: &Caller, record: &NodeRecord, after: &NodeRecord) -> Result<Option<String>> {
-        reach::check_node(&self.sealed, record, after, caller).map_or_else(reach::refusal_or, |()| Ok(None))
+        reach::refusal_of_node(&self.sealed, record, after, caller)
     }
 
     /// Which nodes would run an edit of their own no more.

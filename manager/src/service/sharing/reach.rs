@@ -279,6 +279,19 @@ pub fn refusal_or(error: Error) -> Result<Option<String>> {
     if error.reason == "WIDENS_SECRET" { Ok(Some(error.text)) } else { Err(error) }
 }
 
+/// Why [`check_node`] refuses a change of a node, if it does.
+///
+/// # Errors
+/// It is refused for something else than want of the word.
+pub fn refusal_of_node(
+    sealed: &[Sealed],
+    before: &NodeRecord,
+    after: &NodeRecord,
+    caller: &Caller,
+) -> Result<Option<String>> {
+    check_node(sealed, before, after, caller).map_or_else(refusal_or, |()| Ok(None))
+}
+
 /// Refuses a change of a node that brings it sealed values it could not read before, unless the caller has said so.
 ///
 /// # Errors

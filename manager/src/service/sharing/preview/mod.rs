@@ -81,8 +81,7 @@ pub async fn foresee(services: &Services, caller: &Caller, planned: &Planned) ->
             let after = Receiver { name: Some(name.clone()), confirmed: true, ..before.clone() };
             let sealed = reach::sealed(&services.store, &publication_list(&services.store).await?).await?;
             let renamed = NodeRecord { name: name.clone(), confirmed: true, ..record.clone() };
-            let refusal = reach::check_node(&sealed, &record, &renamed, caller);
-            let refusal = refusal.map_or_else(reach::refusal_or, |()| Ok(None))?;
+            let refusal = reach::refusal_of_node(&sealed, &record, &renamed, caller)?;
             Ok(Foreseen { confirms: !before.confirmed, refusal, ..of_node(services, &before, &after).await? })
         }
         Planned::Confirm { node } => {

@@ -23,6 +23,18 @@ fn places(places: &[&str]) -> TouchedPaths {
     places.iter().map(|place| place.parse::<Path>().unwrap()).collect()
 }
 
+/// Somebody's edit on a node.
+fn by(node: &TestNode) -> Provenance {
+    Provenance {
+        author: "operator".to_owned(),
+        node: Some(node.id),
+        at: clock::now(),
+        origin: Origin::Edit,
+        message: String::new(),
+        metadata: Value::Null,
+    }
+}
+
 /// Says that a revision was made from some others.
 async fn say(
     manager: &TestManager,
@@ -34,18 +46,10 @@ async fn say(
 ) -> (RevisionId, Outcome) {
     let resource = manager.loaded(SET, "db").await.record.id;
     let revision = Revision::writing(resource, SET, parents.iter().copied().collect(), Some(body), touched);
-    let provenance = Provenance {
-        author: "operator".to_owned(),
-        node: Some(node.id),
-        at: clock::now(),
-        origin: Origin::Edit,
-        message: String::new(),
-        metadata: Value::Null,
-    };
     let report = RevisionReport {
         id: revision.id,
         header: revision.header.clone(),
-        provenance,
+        provenance: by(node),
         body: Some(body.clone()),
         base_unknown: false,
         lost_parents,
@@ -149,14 +153,6 @@ async fn wide_edit(manager: &TestManager, node: &TestNode, through: bool) -> For
     let mut wide = before.clone();
     wide["Variables"]["$items"][password(&before)]["Scope"] = json!({});
     let revision = Revision::child(loaded.record.id, SET, [head].into(), Some(&before), &wide);
-    let provenance = Provenance {
-        author: "operator".to_owned(),
-        node: Some(node.id),
-        at: clock::now(),
-        origin: Origin::Edit,
-        message: String::new(),
-        metadata: Value::Null,
-    };
     let fork = ForkRecord {
         id: clock::new_id(),
         resource: loaded.record.id,
@@ -175,7 +171,7 @@ async fn wide_edit(manager: &TestManager, node: &TestNode, through: bool) -> For
         made_ms: None,
     };
     let tx = manager.services.store.begin_ordered().await.unwrap();
-    loaded.add(&tx, revision, provenance, Some(&wide), None, clock::now()).await.unwrap();
+    loaded.add(&tx, revision, by(node), Some(&wide), None, clock::now()).await.unwrap();
     fork_put(&tx, &fork).await.unwrap();
     tx.commit().await.unwrap();
     fork
