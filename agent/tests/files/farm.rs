@@ -87,8 +87,21 @@ impl Server {
         let resource: ResourceId = ID.parse().unwrap();
         let parents: BTreeSet<RevisionId> = self.parent.into_iter().collect();
         let revision = Revision::child(resource, Kind::VariableSet, parents, None, &body);
-        self.generation += 1;
         self.parent = Some(revision.id);
+        self.offer(revision, "Web Settings", body, edit_mode)
+    }
+
+    /// Another variable set comes down, which is called so.
+    pub fn publish_beside(&mut self, id: &str, name: &str) -> RevisionId {
+        let outside = json!({"Name": name, "Variables": []});
+        let body = Kind::VariableSet.import(&outside, None).unwrap().body;
+        let revision = Revision::child(id.parse().unwrap(), Kind::VariableSet, BTreeSet::new(), None, &body);
+        self.offer(revision, name, body, EditMode::Propose)
+    }
+
+    fn offer(&mut self, revision: Revision, name: &str, body: Value, edit_mode: EditMode) -> RevisionId {
+        self.generation += 1;
+        let resource = revision.header.resource;
         let publication: PublicationId = ID.parse().unwrap();
         let provenance = Provenance {
             author: "admin".to_owned(),
@@ -104,7 +117,7 @@ impl Server {
             edit_mode,
             resource,
             kind: Kind::VariableSet,
-            name: "Web Settings".to_owned(),
+            name: name.to_owned(),
             version: Version::FIRST,
             revision: revision.id,
             header: revision.header,
@@ -113,7 +126,8 @@ impl Server {
         };
         let audience = Audience::Publication(publication);
         self.arrive(
-            Document::new(audience, Lane::Content, DocumentKind::Resource, ID.into(), self.generation, &offer).unwrap(),
+            Document::new(audience, Lane::Content, DocumentKind::Resource, resource.to_string(), self.generation, &offer)
+                .unwrap(),
         );
         offer.revision
     }

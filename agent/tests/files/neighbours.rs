@@ -69,6 +69,36 @@ fn what_others_put_under_the_agents_names_is_neither_followed_nor_waited_for() {
     assert_eq!(names, ["server.2", "server.key"]);
 }
 
+/// Otherwise a node that may edit one resource would change the name under which every server reads another.
+#[test]
+fn a_file_keeps_its_name_when_another_resource_gets_one_that_looks_like_it() {
+    const OTHER: &str = "01890a5d-ac96-774b-bcce-b302099a8058";
+    let mut server = Server::start(FileFormat::Json);
+    server.publish("80", EditMode::Propose);
+    server.publish_beside(OTHER, "Something Else");
+    server.tick(true);
+    let directory = server.file("json").parent().unwrap().to_owned();
+    assert!(directory.join("something-else.json").exists());
+
+    server.publish_beside(OTHER, "Web/Settings");
+    server.tick(true);
+    assert!(server.read().contains("\"80\""));
+    let names = || {
+        let names = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".json")).collect::<std::collections::BTreeSet<String>>()
+    };
+    let with_id = "web-settings-b302099a8058.json".to_owned();
+    assert_eq!(names(), ["web-settings.json".to_owned(), with_id.clone()].into());
+
+    // Nor does a restart of the agent change it, or that the other one goes.
+    server.adapter = adapter(&server.directory, &server.node, FileFormat::Json);
+    server.tick(true);
+    assert_eq!(names(), ["web-settings.json".to_owned(), with_id.clone()].into());
+    server.unpublish();
+    server.tick(true);
+    assert_eq!(names(), [with_id].into());
+}
+
 #[test]
 fn a_file_of_somebody_elses_beside_ours_is_not_touched() {
     let mut server = Server::start(FileFormat::Json);

@@ -188,7 +188,10 @@ impl<H: Host> Adapter<H> {
         // Before what runs is read: a change that comes in between is seen with the next one.
         self.as_of = self.host.version();
         let running = self.host.running();
-        let stems = stems(&running);
+        let stems = stems(&running, |resource, stem| {
+            let path = format!("{stem}.{}", self.form_of(resource.kind).extension());
+            self.memory.entries.get(&path).map(|entry| entry.resource)
+        });
         let mut targets = BTreeMap::new();
         for resource in &running {
             let Some(stem) = stems.get(&resource.resource) else { continue };
