@@ -25,6 +25,10 @@ use crate::failure::{Failure, Result, UNAVAILABLE};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+/// A manager that has said nothing for this long during a call is asked whether it is still there,
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// and counts as gone when it does not answer within this time.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 const MESSAGE_LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Puts the token on each call.
@@ -94,7 +98,11 @@ async fn channel(target: &Target) -> Result<Channel> {
         .path_and_query("/")
         .build()
         .map_err(|error| unreachable(&error))?;
-    let endpoint = Endpoint::from(plain).connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT);
+    let endpoint = Endpoint::from(plain)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
     if !is_secure {
         // The token would cross the network in clear, where whoever reads along could act with it.
         if !is_loopback(uri.host().unwrap_or_default()) {

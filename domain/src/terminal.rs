@@ -48,6 +48,9 @@ mod tests {
         assert_eq!(neutral("a\u{1b}[2Jb\u{9b}1m\u{7f}", true), "a\\u001b[2Jb\\u009b1m\\u007f");
         assert_eq!(neutral("evil\noct-1  online", true), "evil\\noct-1  online");
         assert_eq!(neutral("\u{202e}txt.exe\u{2066}", false), "\\u202etxt.exe\\u2066");
+        for mark in ['\u{061c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{202a}', '\u{2069}', '\u{feff}'] {
+            assert_eq!(neutral(&format!("a{mark}b"), false), format!("a\\u{:04x}b", u32::from(mark)));
+        }
         assert_eq!(neutral("oct\u{200b}-1\u{ad}", true), "oct\\u200b-1\\u00ad");
         assert_eq!(neutral("1\u{3164}", true), "1\\u3164");
         assert_eq!(kept("1\0\u{1b}[2J\nlonger", 8), "1[2J\nlon");

@@ -8,6 +8,7 @@ use atoll_domain::document::Lane;
 use atoll_domain::id::{ManagerEpoch, NodeId};
 use atoll_domain::link::feed::{Feed, RowKey};
 use atoll_domain::link::manager::{Batch, ManagerLink};
+use atoll_domain::time::Timestamp;
 use bytes::Bytes;
 use dashmap::DashMap;
 use tokio::sync::Notify;
@@ -18,6 +19,7 @@ use crate::store::feed::{
     FeedDocument, document_get, feed_sequence_get, marks_between, memberships_between, rows_between,
 };
 use crate::store::{Store, put_back};
+use crate::tls::Heard;
 
 /// Encoded documents kept in memory; older ones are read again when a node needs them.
 const CACHE_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -46,6 +48,7 @@ struct Stream {
     number: u64,
     wake: Arc<Notify>,
     cancel: CancellationToken,
+    heard: Heard,
 }
 
 /// A stream's place in the hub; leaving is dropping it.
@@ -57,6 +60,7 @@ pub struct Registration {
     pub wake: Arc<Notify>,
     /// Cancelled when the stream must end: a newer one of the same node, the node was removed, or the manager stops.
     pub cancel: CancellationToken,
+    pub heard: Heard,
 }
 
 impl Drop for Registration {
@@ -234,13 +238,13 @@ impl Hub {
 
     /// Takes a stream's place, until the manager stops. An older stream of the same node ends: one node has one
     /// conversation.
-    pub fn register(self: &Arc<Self>, node: NodeId, shutdown: &CancellationToken) -> Registration {
+    pub fn register(self: &Arc<Self>, node: NodeId, heard: Heard, shutdown: &CancellationToken) -> Registration {
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
-        let stream = Stream { number, wake: Arc::new(Notify::new()), cancel: shutdown.child_token() };
+        let stream = Stream { number, wake: Arc::new(Notify::new()), cancel: shutdown.child_token(), heard };
         if let Some(older) = self.streams.insert(node, stream.clone()) {
             older.cancel.cancel();
         }
-        Registration { hub: Arc::clone(self), node, number, wake: stream.wake, cancel: stream.cancel }
+        Registration { hub: Arc::clone(self), node, number, wake: stream.wake, cancel: stream.cancel, heard: stream.heard }
     }
 
     /// Ends a node's stream, if it has one here.
@@ -255,6 +259,12 @@ impl Hub {
         if let Some(stream) = self.streams.get(&node) {
             stream.wake.notify_one();
         }
+    }
+
+    /// When something came from a node last that is connected here.
+    #[must_use]
+    pub fn heard(&self, node: NodeId) -> Option<Timestamp> {
+        self.streams.get(&node).map(|stream| stream.heard.last())
     }
 
     #[must_use]

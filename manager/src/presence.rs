@@ -157,10 +157,20 @@ impl Presence {
         self.seen.get(&node).is_some_and(|seen| seen.drifts)
     }
 
-    pub fn disconnected(&self, node: NodeId, now: Timestamp) {
+    /// Takes up how many reports a node has yet to deliver.
+    pub fn reports_waiting(&self, node: NodeId, count: u64) {
+        let Some(mut seen) = self.seen.get_mut(&node).filter(|seen| seen.outbox_length != count) else { return };
+        seen.outbox_length = count;
+        drop(seen);
+        self.mark(node);
+    }
+
+    /// Its connection ended, over which something came last at `heard`: it is offline since then, which may be a minute ago.
+    pub fn disconnected(&self, node: NodeId, now: Timestamp, heard: Timestamp) {
         if let Some(mut seen) = self.seen.get_mut(&node) {
             let begun_ms = seen.since_ms;
-            (seen.online, seen.since_ms, seen.last_seen_ms) = (false, now.0, now.0);
+            let last_seen_ms = heard.0.max(seen.last_seen_ms);
+            (seen.online, seen.since_ms, seen.last_seen_ms) = (false, last_seen_ms, last_seen_ms);
             drop(seen);
             self.lock().ended.insert(node, begun_ms);
             self.pulse.changed(node);

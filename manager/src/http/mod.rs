@@ -147,3 +147,6 @@ pub async fn serve(
     tracker.close();
     let _ = tokio::time::timeout(DRAIN, tracker.wait()).await;
 }
+
+#[cfg(test)]
+mod tests;

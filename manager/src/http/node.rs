@@ -115,6 +115,7 @@ mod tests {
     use super::*;
     use crate::authority::NodeCertificate;
     use crate::http::stranger::MESSAGE_LIMIT_BYTES;
+    use crate::tls::Heard;
 
     fn bounds(calls: &Arc<Counts<NodeId>>, is_known: bool) -> Bounds {
         Bounds { calls: Arc::clone(calls), is_known: Arc::new(move |_| Box::pin(async move { is_known })) }
@@ -128,7 +129,7 @@ mod tests {
             begins: Timestamp(0),
             expires: Timestamp(1),
         };
-        Peer { address: None, certificate: Some(Arc::new(certificate)), is_known: true }
+        Peer { address: None, certificate: Some(Arc::new(certificate)), is_known: true, heard: Heard::at(Timestamp(0)) }
     }
 
     fn request(peer: Peer) -> Request {
@@ -193,7 +194,7 @@ mod tests {
             let request = request(peer).map(|_| Body::from("x".repeat(length)));
             router.clone().oneshot(request).await.unwrap().status()
         };
-        let stranger = || Peer { address: None, certificate: None, is_known: false };
+        let stranger = || Peer { address: None, certificate: None, is_known: false, heard: Heard::at(Timestamp(0)) };
         let removed = Peer { is_known: false, ..node(7) };
         assert_eq!(send(MESSAGE_LIMIT_BYTES, stranger()).await, StatusCode::OK);
         assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, stranger()).await, StatusCode::PAYLOAD_TOO_LARGE);

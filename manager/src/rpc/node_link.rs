@@ -11,7 +11,7 @@ use atoll_domain::time::Timestamp;
 use atoll_proto::v1;
 use atoll_proto::v1::node_link_server::NodeLink;
 use bytes::Bytes;
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use futures::stream::BoxStream;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use prost::Message as _;
@@ -28,12 +28,17 @@ use crate::service::fleet::{certificate, credential, join};
 use crate::service::sharing::receive::{Outcome, SignedReport, receive};
 use crate::store::feed::FeedDocument;
 use crate::store::fleet::NodeRecord;
-use crate::tls::{Peer, network_of};
+use crate::tls::{Heard, Peer, network_of};
 
 /// Most reports in one push.
 const PUSH_LIMIT: usize = 64;
 /// Certificates that one node is given in a minute. It needs one in weeks, and each is a signature and a row.
 const RENEWALS_PER_MINUTE: u32 = 10;
+
+/// What a node is listed with of which the manager fails to take in a report.
+const FAILED_SUBJECT: &str = "reports";
+const FAILED_TEXT: &str = "the manager fails to take in a report of this node, which keeps it and sends it again; look for it \
+                           in the manager's log";
 
 /// The node port's service.
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub struct Link {
     renewals: DefaultKeyedRateLimiter<NodeId>,
     /// Whose turn it is: a node that sends much waits for itself, and not others for it.
     turns: DashMap<NodeId, Arc<Mutex<()>>>,
+    /// Nodes of which a report could not be taken in the last time that they sent some.
+    failing: DashSet<NodeId>,
     cancel: CancellationToken,
 }
 
@@ -55,6 +62,7 @@ impl Link {
             reports: RateLimiter::keyed(per_minute(services.settings.reports_per_minute)),
             renewals: RateLimiter::keyed(per_minute(RENEWALS_PER_MINUTE)),
             turns: DashMap::new(),
+            failing: DashSet::new(),
             services,
             cancel,
         }
@@ -73,6 +81,25 @@ impl Link {
                 "too many joins and recoveries from this address; try again in a minute",
             )
         })
+    }
+
+    /// Lists reports with their node that could not be taken in for something that is wrong here, until all are. Answers what
+    /// is wrong with one of them.
+    fn note_failed(&self, node: &NodeRecord, failed: Vec<(u64, Error)>, now: Timestamp) -> Option<Error> {
+        let notices = &self.services.presence.notices;
+        for (number, error) in &failed {
+            let context = error.context();
+            tracing::error!(node = %node.name, number, context, "a report could not be taken in: {}", error.text);
+        }
+        let Some((_, error)) = failed.into_iter().next() else {
+            if self.failing.remove(&node.id).is_some() {
+                notices.over(node.id, FAILED_SUBJECT);
+            }
+            return None;
+        };
+        self.failing.insert(node.id);
+        notices.found(node.id, FAILED_SUBJECT, "REPORT_FAILED", FAILED_TEXT, now);
+        Some(error)
     }
 
     /// The node that calls, and the certificate that it shows.
@@ -198,7 +225,8 @@ impl NodeLink for Link {
     async fn sync(&self, request: Request<Streaming<v1::SyncRequest>>) -> Result<Response<Self::SyncStream>, Status> {
         let (node, certificate) = self.node(&request, clock::now()).await?;
         let services = Arc::clone(&self.services);
-        let stream = stream::open(services, node, certificate, request.into_inner(), self.cancel.clone()).await?;
+        let heard = peer(&request).map_or_else(|| Heard::at(clock::now()), |peer| peer.heard);
+        let stream = stream::open(services, node, certificate, heard, request.into_inner(), self.cancel.clone()).await?;
         Ok(Response::new(stream))
     }
 
@@ -212,7 +240,7 @@ impl NodeLink for Link {
         }
         let turn = Arc::clone(&self.turns.entry(node.id).or_default());
         let _turn = turn.lock().await;
-        let mut results = Vec::with_capacity(request.reports.len());
+        let (mut results, mut failed) = (Vec::with_capacity(request.reports.len()), Vec::new());
         for report in request.reports {
             self.reports.check_key(&node.id).map_err(|_| {
                 let text = "this node reports too often; what is not answered for is sent again in a minute";
@@ -220,8 +248,15 @@ impl NodeLink for Link {
             })?;
             let number = report.number;
             let signed = SignedReport { number, report: report.report, signature: report.signature };
-            let outcome = receive(&self.services, &node, &signed, now).await.map_err(status)?;
-            results.push(result(number, outcome));
+            match receive(&self.services, &node, &signed, now).await {
+                Ok(outcome) => results.push(result(number, outcome)),
+                // What is wrong with one resource holds up nothing that the node says of others: it sends this again.
+                Err(error) if error.kind == ErrorKind::Internal => failed.push((number, error)),
+                Err(error) => return Err(status(error)),
+            }
+        }
+        if let Some(error) = self.note_failed(&node, failed, now).filter(|_| results.is_empty()) {
+            return Err(status(error));
         }
         // What was stored may have taken numbers that this process has not taken up yet.
         self.services.hub.refresh(&self.services.store).await.map_err(status)?;
@@ -255,3 +290,6 @@ fn result(number: u64, outcome: Outcome) -> v1::ReportResult {
     };
     v1::ReportResult { number, outcome: kind.into(), missing_revisions, text }
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,7 +210,8 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn begin_ordered(&self) -> Result<Tx> {
-        let tx = self.begin().await?;
+        let mut tx = self.begin().await?;
+        tx.is_ordered = true;
         if self.backend == Backend::PostgreSql {
             super::Database::connection(&tx).execute_unprepared("SELECT pg_advisory_xact_lock(7463215502)").await?;
         }

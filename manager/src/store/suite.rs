@@ -64,7 +64,7 @@ async fn empty(store: Store) -> Store {
 }
 
 async fn committed(store: &Store, write: impl AsyncFnOnce(&mut Tx)) {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_ordered().await.unwrap();
     write(&mut tx).await;
     tx.commit().await.unwrap();
 }
@@ -100,6 +100,8 @@ async fn a_reader_never_sees_a_smaller_sequence_number_appear_after_a_larger_one
             tokio::spawn(async move {
                 for round in 0..15 {
                     let mut tx = store.begin().await.unwrap();
+                    // Said without the lock: the counter alone has to keep them in order.
+                    tx.is_ordered = true;
                     tx.put_document(row(format!("{writer}/{round}")));
                     tx.audit(entry(&format!("{writer}/{round}")));
                     tx.commit().await.unwrap();
@@ -123,6 +125,21 @@ async fn a_reader_never_sees_a_smaller_sequence_number_appear_after_a_larger_one
         let numbers: Vec<u64> =
             events_after(&store, 0, 1_000).await.unwrap().iter().map(|event| event.number).collect();
         assert_eq!(numbers, (1..=8 * 15).collect::<Vec<u64>>(), "the audit record has no gaps");
+    })
+    .await;
+}
+
+/// Whoever decides who gets what without the lock decides on what another one is changing.
+#[tokio::test]
+async fn what_nodes_get_is_changed_in_order_or_not_at_all() {
+    on_both(|store| async move {
+        let mut tx = store.begin().await.unwrap();
+        tx.put_document(row("out of order".to_owned()));
+        assert!(tx.commit().await.is_err());
+        let mut tx = store.begin().await.unwrap();
+        tx.put_membership(NodeId(Uuid::nil()), Audience::Node(NodeId(Uuid::nil())), true);
+        assert!(tx.commit().await.is_err());
+        assert!(feed::rows_between(&store, 0, u64::MAX / 2).await.unwrap().is_empty());
     })
     .await;
 }
@@ -306,21 +323,22 @@ async fn a_node_that_has_called_another_replica_since_stays_online() {
         one.flush(&store).await.unwrap();
         other.connected(node, called(20));
         other.flush(&store).await.unwrap();
-        one.disconnected(node, Timestamp(30));
+        one.disconnected(node, Timestamp(30), Timestamp(29));
         one.flush(&store).await.unwrap();
         look(&one).await;
         assert!(one.get(node).online, "it is connected to the other one");
 
-        other.disconnected(node, Timestamp(40));
+        other.disconnected(node, Timestamp(40), Timestamp(39));
         other.flush(&store).await.unwrap();
         look(&one).await;
-        assert_eq!((one.get(node).online, one.get(node).since_ms), (false, 40));
+        let seen = one.get(node);
+        assert_eq!((seen.online, seen.since_ms, seen.last_seen_ms), (false, 39, 39), "it was gone before that was noticed");
         // And back again, to one whose clock is behind.
         one.connected(node, called(35));
         one.flush(&store).await.unwrap();
         look(&other).await;
         assert!(other.get(node).online);
-        one.disconnected(node, Timestamp(36));
+        one.disconnected(node, Timestamp(36), Timestamp(35));
         one.flush(&store).await.unwrap();
         look(&other).await;
         assert!(!other.get(node).online);

@@ -32,6 +32,8 @@ pub struct Tx {
     memberships: BTreeMap<(NodeId, Audience), bool>,
     audit: Vec<AuditEntry>,
     work: Vec<Work>,
+    /// It follows all others that change what nodes get.
+    pub(super) is_ordered: bool,
     #[cfg(test)]
     gate: Option<(Arc<super::gate::Gate>, sea_orm::DatabaseConnection)>,
 }
@@ -114,6 +116,7 @@ impl Tx {
             memberships: BTreeMap::new(),
             audit: Vec::new(),
             work: Vec::new(),
+            is_ordered: false,
             #[cfg(test)]
             gate: None,
         }
@@ -152,14 +155,18 @@ impl Tx {
     /// of the commits on both databases, and a reader that has seen number n will never see a smaller one appear.
     ///
     /// # Errors
-    /// The database refuses; nothing has changed then.
+    /// The database refuses, or what nodes get would change out of order; nothing has changed then.
     pub async fn commit(mut self) -> Result<u64> {
         #[cfg(test)]
         if let Some((gate, database)) = &self.gate {
             gate.hold(database).await;
         }
-        self.write_work().await?;
         let changes_feed = !(self.documents.is_empty() && self.memberships.is_empty());
+        if changes_feed && !self.is_ordered {
+            // It decided on what another transaction may be changing: nodes could be left with what neither of them wants.
+            return Err(Error::internal("what nodes get is changed by a transaction that was not begun in order"));
+        }
+        self.write_work().await?;
         self.write_audit().await?;
         // Looked up first: others may commit until the counter is read.
         let highest = self.highest.load(Ordering::Acquire);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use atoll_domain::id::NodeId;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::counts::{Counts, Held};
 
 /// Silent connections, handshakes and connections without a certificate from one address, at most: so many that a fleet
-/// behind one address comes back at once.
+/// behind one address comes back at once. Then whoever has been silent for longest gives way to a newcomer.
 const PER_ADDRESS: usize = 4_096;
 /// The first byte must come within this time, or nobody is there.
 pub const FIRST_BYTE: Duration = Duration::from_secs(10);
@@ -32,13 +32,25 @@ enum Who {
     Node(NodeId),
 }
 
+/// The address of a seat, and the order in which they give way there.
+type SeatNumber = (IpAddr, Rank, u64);
+
+/// Who gives way before others do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Nothing is known of them yet.
+    Silent,
+    /// They have shown that they are no node of the fleet.
+    Stranger,
+}
+
 /// How many connections there are, of strangers by address and of nodes by node.
 #[derive(Debug)]
 pub struct Strangers {
     counts: Arc<Counts<Who>>,
     per_address: usize,
-    /// Connections that give way to newcomers, the oldest first, by address. None where nobody gives way.
-    seats: Option<Mutex<BTreeMap<(IpAddr, u64), CancellationToken>>>,
+    /// Connections that give way to newcomers.
+    seats: Mutex<BTreeMap<SeatNumber, CancellationToken>>,
     next_seat: AtomicU64,
 }
 
@@ -51,11 +63,12 @@ pub struct Place {
 }
 
 /// A connection of somebody who has not said who they are. When all places of an address are taken the oldest gives way to
-/// a newcomer: whoever has nothing to say must not keep out who has.
+/// a newcomer: whoever has nothing to say must not keep out who has. Whoever is in a handshake has no seat: a fleet that
+/// comes back at once is about to show who it is.
 #[derive(Debug)]
 pub struct Seat {
     strangers: Arc<Strangers>,
-    number: (IpAddr, u64),
+    number: SeatNumber,
     gives_way: CancellationToken,
 }
 
@@ -84,14 +97,7 @@ impl Strangers {
     pub fn new(file_limit: Option<u64>) -> Self {
         let quarter = file_limit.and_then(|limit| usize::try_from(limit / 4).ok()).unwrap_or(PER_ADDRESS);
         let per_address = quarter.min(PER_ADDRESS);
-        Self { counts: Arc::default(), per_address, seats: None, next_seat: AtomicU64::new(0) }
-    }
-
-    /// The same, where the oldest gives way to a newcomer. Not for a port at which a fleet comes back at once: there it would
-    /// be nodes that are about to show who they are.
-    #[must_use]
-    pub fn giving_way(file_limit: Option<u64>) -> Self {
-        Self { seats: Some(Mutex::default()), ..Self::new(file_limit) }
+        Self { counts: Arc::default(), per_address, seats: Mutex::default(), next_seat: AtomicU64::new(0) }
     }
 
     /// Takes a place. `None` where too many of one address are here, and none of them gives way.
@@ -104,29 +110,32 @@ impl Strangers {
             place = self.take(Who::Address(address), 2 * self.per_address);
         }
         if let Some(place) = &mut place {
-            place.seat = self.seat(address);
+            place.seat = Some(self.seat(address, Rank::Silent));
         }
         place
     }
 
-    fn seat(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Seat>> {
-        let mut seats = self.seats.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = (address, self.next_seat.fetch_add(1, Ordering::Relaxed));
+    fn seat(self: &Arc<Self>, address: IpAddr, rank: Rank) -> Arc<Seat> {
+        let number = (address, rank, self.next_seat.fetch_add(1, Ordering::Relaxed));
         let gives_way = CancellationToken::new();
-        seats.insert(number, gives_way.clone());
-        Some(Arc::new(Seat { strangers: Arc::clone(self), number, gives_way }))
+        self.seats().insert(number, gives_way.clone());
+        Arc::new(Seat { strangers: Arc::clone(self), number, gives_way })
     }
 
+    /// Whoever gives way first at an address.
     fn oldest(&self, address: IpAddr) -> Option<CancellationToken> {
-        let mut seats = self.seats.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = *seats.range((address, 0)..=(address, u64::MAX)).next()?.0;
+        let mut seats = self.seats();
+        let of_address = (address, Rank::Silent, 0)..=(address, Rank::Stranger, u64::MAX);
+        let number = *seats.range(of_address).next()?.0;
         seats.remove(&number)
     }
 
-    fn forget(&self, number: (IpAddr, u64)) {
-        if let Some(seats) = &self.seats {
-            seats.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
-        }
+    fn forget(&self, number: SeatNumber) {
+        self.seats().remove(&number);
+    }
+
+    fn seats(&self) -> MutexGuard<'_, BTreeMap<SeatNumber, CancellationToken>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(self: &Arc<Self>, who: Who, limit: usize) -> Option<Place> {
@@ -136,6 +145,14 @@ impl Strangers {
 }
 
 impl Place {
+    /// The same place of somebody who has shown that they are no node: they give way again.
+    #[must_use]
+    pub fn of_stranger(mut self) -> Self {
+        let address = self.seat.as_ref().map(|seat| seat.number.0);
+        self.seat = address.map(|address| self.strangers.seat(address, Rank::Stranger));
+        self
+    }
+
     /// What gives way to newcomers, where something does.
     #[must_use]
     pub fn seat(&self) -> Option<Arc<Seat>> {
@@ -172,6 +189,7 @@ mod tests {
         let strangers = Arc::new(Strangers::new(Some(32)));
         let from = |text: &str| strangers.enter(text.parse().unwrap());
         let mut places: Vec<Place> = (0..8).map(|_| from("2001:db8::1").unwrap()).collect();
+        places.iter().for_each(|place| place.seat().unwrap().keep());
         assert!(from("2001:db8::ffff:2").is_none(), "the same network");
         assert!(from("2001:db8:0:1::1").is_some() && from("192.0.2.1").is_some());
         places.pop();
@@ -186,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_oldest_that_has_not_said_who_it_is_gives_way_to_a_newcomer() {
-        let strangers = Arc::new(Strangers::giving_way(Some(16)));
+        let strangers = Arc::new(Strangers::new(Some(16)));
         let enter = || strangers.enter("127.0.0.1".parse().unwrap());
         let mut places: Vec<Place> = (0..4).map(|_| enter().unwrap()).collect();
         places[0].seat().unwrap().keep();
@@ -201,7 +219,27 @@ mod tests {
         assert!(enter().is_none(), "all that are left have said who they are, or are on their way out");
         assert!(strangers.enter("192.0.2.1".parse().unwrap()).is_some(), "another address has places of its own");
         drop((places, more, newcomer));
-        assert!(strangers.seats.as_ref().unwrap().lock().unwrap().is_empty());
+        assert!(strangers.seats().is_empty());
         assert_eq!(strangers.counts.len(), 0);
+    }
+
+    #[test]
+    fn who_is_silent_gives_way_first_then_who_is_no_node_and_never_who_is_in_a_handshake() {
+        let strangers = Arc::new(Strangers::new(Some(16)));
+        let enter = || strangers.enter("127.0.0.1".parse().unwrap());
+        let is_over = |place: &Place| place.seat().unwrap().gives_way().is_cancelled();
+        let stranger = enter().unwrap();
+        stranger.seat().unwrap().keep();
+        let stranger = stranger.of_stranger();
+        let in_handshake: Vec<Place> = (0..2).map(|_| enter().unwrap()).collect();
+        in_handshake.iter().for_each(|place| place.seat().unwrap().keep());
+        let silent = enter().unwrap();
+        let next = enter().unwrap();
+        assert!(is_over(&silent) && !is_over(&stranger));
+        next.seat().unwrap().keep();
+        let last = enter().unwrap();
+        assert!(is_over(&stranger) && !in_handshake.iter().any(is_over));
+        last.seat().unwrap().keep();
+        assert!(enter().is_none());
     }
 }

@@ -13,6 +13,9 @@ use rustls::{ClientConfig, ClientConnection, ServerConnection};
 use time::{Duration as Span, OffsetDateTime};
 
 use super::*;
+use crate::authority::{NodeCertificate, read_node_certificate};
+
+mod accept;
 
 const NODE: &str = "spiffe://atoll/node/01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -125,15 +128,19 @@ impl ServerCertVerifier for AnyServer {
     }
 }
 
-/// Runs a whole handshake with the node port's own settings. Answers the certificate that the port then knows.
-fn handshake_with(port: &Arc<ServerConfig>, shown: &Shown) -> std::result::Result<Vec<u8>, rustls::Error> {
-    let config = ClientConfig::builder_with_provider(provider())
+fn client_config(shown: &Shown) -> ClientConfig {
+    ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyServer))
         .with_client_auth_cert(shown.chain.clone(), PrivatePkcs8KeyDer::from(shown.key.serialize_der()).into())
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs a whole handshake with the node port's own settings. Answers the certificate that the port then knows.
+fn handshake_with(port: &Arc<ServerConfig>, shown: &Shown) -> std::result::Result<Vec<u8>, rustls::Error> {
+    let config = client_config(shown);
     let mut client = ClientConnection::new(Arc::new(config), "manager.atoll.internal".try_into().unwrap()).unwrap();
     let mut server = ServerConnection::new(Arc::clone(port)).unwrap();
     client.writer().write_all(b"hello").unwrap();

@@ -3,12 +3,14 @@
 use std::fs;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use atoll_tests::{Agent, Fleet, FleetOptions, eventually};
 use serde_json::json;
 
 use crate::samples::template;
+use crate::story::fresh_postgresql;
 
 #[test]
 fn documents_that_are_none_are_refused_with_the_place() {
@@ -167,7 +169,7 @@ fn a_wrong_master_key_is_named_and_a_wrong_setting_too() {
     let key = fleet.path("manager/master.key");
     let good = fs::read_to_string(&key).unwrap();
     fs::write(&key, "0".repeat(64)).unwrap();
-    let manager = std::process::Command::new(atoll_tests::program("atoll-manager"))
+    let manager = Command::new(atoll_tests::program("atoll-manager"))
         .args(["serve", "--data-directory"])
         .arg(fleet.path("manager"))
         .output()
@@ -176,13 +178,13 @@ fn a_wrong_master_key_is_named_and_a_wrong_setting_too() {
     assert!(String::from_utf8_lossy(&manager.stderr).contains("master key"));
     fs::write(&key, good).unwrap();
     fleet.restart_manager();
-    let checked = std::process::Command::new(atoll_tests::program("atoll-manager"))
+    let checked = Command::new(atoll_tests::program("atoll-manager"))
         .args(["check-config", "--certificate-lifetime", "soon"])
         .output()
         .unwrap();
     assert!(String::from_utf8_lossy(&checked.stderr).contains("certificate_lifetime"));
     // The arguments of a process are for all to read.
-    let checked = std::process::Command::new(atoll_tests::program("atoll-manager"))
+    let checked = Command::new(atoll_tests::program("atoll-manager"))
         .args(["check-config", "--database-url", "postgres://atoll:hunter2@127.0.0.1/atoll"])
         .output()
         .unwrap();
@@ -218,4 +220,36 @@ fn callers_who_say_nothing_keep_nobody_else_out() {
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         assert_eq!(socket.read(&mut [0; 1]).expect("an end within bounds"), 0, "nobody stays for saying nothing");
     }
+}
+
+/// What is wrong with one resource is wrong with that one.
+#[test]
+fn a_resource_that_cannot_be_read_holds_up_no_edit_of_another() {
+    let Some(url) = fresh_postgresql() else { return };
+    let mut fleet = Fleet::start_with(FleetOptions { database_url: Some(url.clone()), ..FleetOptions::default() });
+    let node = fleet.join("n", "/eu", &[]);
+    for name in ["Damaged", "Sound"] {
+        fleet.publish("template", &template(name));
+        let mut newer = template(name);
+        newer["Description"] = json!("newer");
+        let file = fleet.write("newer.json", &newer);
+        fleet.cli.run(&["template", "edit", name, "--file", &file, "--base", "head"]);
+        fleet.cli.run(&["template", "publish", name]);
+        fleet.cli.run(&["publication", "set", &name.to_lowercase(), "--template", name]);
+    }
+    fleet.synced();
+    fleet.manager.stop();
+    let damage = "SET session_replication_role = replica; DELETE FROM revision WHERE id = \
+                  (SELECT revision.id FROM revision JOIN resource ON resource.id = revision.resource \
+                   WHERE resource.name = 'Damaged' ORDER BY position LIMIT 1)";
+    assert!(Command::new("psql").args([&url, "-qc", damage]).status().unwrap().success());
+    node.edit("step_template", "Damaged", |document| document["Description"] = json!("first"));
+    node.edit("step_template", "Sound", |document| document["Description"] = json!("second"));
+    fleet.restart_manager();
+    eventually("the edit of the other one arrives", || {
+        fleet.cli.run(&["proposal", "list"]).contains("Sound").then_some(())
+    });
+    eventually("it is said that one does not", || {
+        fleet.cli.run(&["node", "get", "n"]).contains("REPORT_FAILED").then_some(())
+    });
 }

@@ -98,6 +98,41 @@ fn a_cordoned_node_is_held_back_and_a_removed_one_is_refused() {
     assert!(node.document("step_template", "T").is_some(), "what it has stays: nothing is deleted behind its back");
 }
 
+/// A connection that is still there says nothing of who is at its other end.
+#[test]
+fn a_node_that_says_nothing_any_more_was_seen_when_it_said_something() {
+    let fleet = Fleet::start();
+    let node = fleet.join("n", "/eu", &[]);
+    let now_ms = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let seen_ms = || -> u128 {
+        fleet.cli.json(&["node", "get", "n"])["node"]["lastSeenMs"].as_str().unwrap().parse().unwrap()
+    };
+    node.process.signal("STOP");
+    let frozen_ms = now_ms();
+    eventually("a while has passed", || (now_ms() > frozen_ms + 2_000).then_some(()));
+    let seen_ms = seen_ms();
+    node.process.signal("CONT");
+    assert!(seen_ms <= frozen_ms + 100, "seen {} ms after it was frozen", seen_ms - frozen_ms);
+}
+
+#[test]
+fn reports_that_wait_are_counted_until_they_have_arrived() {
+    let mut fleet = Fleet::start();
+    let node = fleet.join("n", "/eu", &[]);
+    fleet.publish("template", &template("T"));
+    fleet.cli.run(&["publication", "set", "all", "--template", "T"]);
+    fleet.synced();
+    fleet.manager.stop();
+    node.edit("step_template", "T", |document| document["Description"] = json!("while it was cut off"));
+    eventually("the edit waits", || (node.status()["status"]["node"]["outbox_length"] == 1).then_some(()));
+    fleet.restart_manager();
+    eventually("the edit is delivered", || (fleet.cli.json(&["proposal", "list"])[0]["node"] == "n").then_some(()));
+    eventually("nothing waits any more", || {
+        let waiting = fleet.cli.json(&["node", "get", "n"])["node"]["outboxLength"].as_str().map(str::to_owned);
+        (waiting.as_deref().unwrap_or("0") == "0").then_some(())
+    });
+}
+
 #[test]
 fn nodes_are_listed_with_filters_order_pages_and_state() {
     let fleet = Fleet::start();

@@ -222,11 +222,15 @@ mod tests {
             )
         };
         let alike = |count| many(count, |_| json!({"Role": ["web"]}));
+        // The quickest of three: other work on the machine takes its part of each.
         let checked = |body: &Value| {
-            let begun = Instant::now();
-            (check(body).len(), begun.elapsed())
+            let once = |_| {
+                let begun = Instant::now();
+                (check(body).len(), begun.elapsed())
+            };
+            (0..3).map(once).min_by_key(|(_, took)| *took).unwrap()
         };
-        // Compared in pairs, ten times as many would take a hundred times as long; other work on the machine takes part of both.
+        // Compared in pairs, ten times as many would take a hundred times as long.
         for (make, told) in [(&apart as &dyn Fn(usize) -> Value, 0), (&crossed, 0), (&alike, 14_400)] {
             let (_, few) = checked(&make(1_440));
             let (found, many) = checked(&make(14_400));

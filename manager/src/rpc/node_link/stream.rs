@@ -30,6 +30,7 @@ use crate::service::sharing::fork::give_back;
 use crate::service::sharing::proof::{self, NodeState, Verdict};
 use crate::service::{Caller, Services};
 use crate::store::fleet::{NodeRecord, SeenRecord};
+use crate::tls::Heard;
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a silent stream says that it lives; also how often the credential is looked at again.
@@ -80,7 +81,7 @@ impl Drop for Conversation {
     fn drop(&mut self) {
         // A newer stream of the same node has taken over already, and its word counts.
         if self.shutdown.is_cancelled() || !self.registration.cancel.is_cancelled() {
-            self.services.presence.disconnected(self.node.id, clock::now());
+            self.services.presence.disconnected(self.node.id, clock::now(), self.registration.heard.last());
         }
         metrics::gauge!("atoll_nodes_connected").decrement(1.0);
     }
@@ -91,6 +92,7 @@ pub async fn open(
     services: Arc<Services>,
     node: Arc<NodeRecord>,
     certificate: Option<Arc<NodeCertificate>>,
+    heard: Heard,
     mut inbound: Streaming<v1::SyncRequest>,
     shutdown: CancellationToken,
 ) -> Result<BoxStream<'static, Sent>, Status> {
@@ -104,7 +106,7 @@ pub async fn open(
     let began = clock::now();
     services.presence.called(node.id, &hello.boot_id, began);
     services.presence.connected(node.id, seen(&services, &node, &link, &hello));
-    let registration = services.hub.register(node.id, &shutdown);
+    let registration = services.hub.register(node.id, heard, &shutdown);
     metrics::gauge!("atoll_nodes_connected").increment(1.0);
     let welcome = welcome(&services, &node, &link);
     let waits = Waits::new(&registration);
@@ -289,6 +291,7 @@ impl Conversation {
         };
         let (node, acknowledged) = (self.node.id, self.link.acknowledged(Lane::Content));
         let presence = &self.services.presence;
+        presence.reports_waiting(node, said.outbox_length);
         let drifted = presence.drifts(node);
         match proof::judge(&self.services, node, acknowledged, state).await.map_err(status)? {
             Verdict::Open => presence.proved(node, None, drifted),

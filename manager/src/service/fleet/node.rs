@@ -8,7 +8,6 @@ use atoll_domain::id::{Digest, NodeId};
 use serde_json::json;
 
 use super::act::{Act, in_fleet};
-use crate::clock;
 use crate::error::{Error, Result};
 use crate::service::list::{Field, Listed, Options, Page, page};
 use crate::service::sharing::{membership, reach};
@@ -39,9 +38,8 @@ impl NodeView {
 pub fn view(services: &Services, record: impl Into<Arc<NodeRecord>>) -> NodeView {
     let record = record.into();
     let mut seen = services.presence.get(record.id);
-    if seen.online && services.hub.is_connected(record.id) {
-        // Its connection is asked after all the time, and would have ended.
-        seen.last_seen_ms = clock::now().0;
+    if let Some(heard) = services.hub.heard(record.id).filter(|_| seen.online) {
+        seen.last_seen_ms = seen.last_seen_ms.max(heard.0);
     } else if let Some(at) = services.presence.seen_elsewhere(&seen) {
         seen.last_seen_ms = seen.last_seen_ms.max(at.0);
     }
