@@ -153,6 +153,9 @@ async fn preview_act(session: &mut Session, node: String, act: v1::act_on_nodes_
     if seen.stopped_edits > 0 {
         say("the node would stop running a local edit");
     }
+    if seen.cordoned > 0 {
+        say("the node is cordoned and gets the change once uncordoned");
+    }
     if seen.changes.is_empty() && seen.values.is_empty() && seen.stopped_edits == 0 {
         say("published content would not change for this node");
     }

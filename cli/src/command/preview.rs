@@ -10,7 +10,7 @@ use super::Session;
 use crate::failure::{Failure, Result};
 use crate::output::{Column, say};
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     ("node", "node"),
     ("set", "set"),
     ("name", "name"),
@@ -18,6 +18,7 @@ const COLUMNS: [Column; 7] = [
     ("new", "after"),
     ("sensitive", "sealed"),
     ("access", "access"),
+    ("required and missing", "requiredMissing"),
 ];
 
 /// Asks what something would change, and shows it. Nothing is changed.
@@ -113,6 +114,9 @@ pub fn values(session: &Session, values: &[v1::ValueChange], total: u64, not_loo
     }
     if values.iter().any(|change| change.access == "gained") {
         say("nodes would gain access to sensitive values");
+    }
+    if values.iter().any(|change| change.required_missing) {
+        say("nodes would be without a value that is required");
     }
     if not_looked_at > 0 {
         say(&format!("{not_looked_at} more nodes were not checked for changed values"));

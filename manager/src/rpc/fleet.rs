@@ -218,6 +218,7 @@ impl Fleet for Admin {
             not_looked_at: values.not_looked_at,
             values: values.listed.into_iter().map(convert::value_change).collect(),
             stopped_edits: preview.stopped_edits,
+            cordoned: preview.cordoned,
             refusal: preview.refusal.unwrap_or_default(),
         }))
     }

@@ -47,7 +47,7 @@ export function NodeReach({ node, act }: { node: string; act: Act }) {
 }
 
 function Changes({ preview, isRemoval }: { preview: PreviewNodesResponse; isRemoval: boolean }) {
-  const { changes, valuesTotal, notLookedAt, stoppedEdits } = preview;
+  const { changes, valuesTotal, notLookedAt, stoppedEdits, cordoned } = preview;
   const isNothing = changes.length === 0 && valuesTotal === 0n && stoppedEdits === 0n;
   if (isNothing && notLookedAt === 0n) return <>Published content would not change for any node.</>;
   return (
@@ -61,6 +61,7 @@ function Changes({ preview, isRemoval }: { preview: PreviewNodesResponse; isRemo
       ))}
       {preview.refusal ? <li>This lets nodes read sensitive values that they cannot read now, so it needs your confirmation.</li> : null}
       {stoppedEdits > 0n ? <li>{stopped(stoppedEdits)}</li> : null}
+      {cordoned > 0n ? <li>{held(cordoned)}</li> : null}
       <ValueLines of={preview} isRemoval={isRemoval} />
     </ul>
   );
@@ -68,6 +69,10 @@ function Changes({ preview, isRemoval }: { preview: PreviewNodesResponse; isRemo
 
 function stopped(nodes: bigint): string {
   return nodes === 1n ? "1 node would stop running a local edit" : `${nodes.toLocaleString("en")} nodes would stop running local edits`;
+}
+
+function held(nodes: bigint): string {
+  return nodes === 1n ? "1 node is cordoned and gets the change once uncordoned" : `${nodes.toLocaleString("en")} nodes are cordoned and get the change once uncordoned`;
 }
 
 export function words({ gained, lost }: Pick<ReachChange, "gained" | "lost">): string {

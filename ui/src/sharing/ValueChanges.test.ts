@@ -16,6 +16,11 @@ describe("what a preview says of a value", () => {
     expect(valueWords({ before: "a", after: "(sealed)", sealed: true, access: "gained" })).toBe('would be a sensitive value instead of "a"');
   });
 
+  it("says that what is required would be missing", () => {
+    expect(valueWords({ sealed: false, access: "", requiredMissing: true })).toBe("is required and would have no value");
+    expect(valueWords({ before: "a", sealed: false, access: "", requiredMissing: true })).toBe('would be lost (now "a"), although it is required');
+  });
+
   it("tells a sensitive one that can be read from one that applies", () => {
     expect(valueWords({ sealed: true, access: "gained" })).toBe("could be read there (sensitive)");
     expect(valueWords({ sealed: true, access: "lost" })).toBe("could no longer be read there (sensitive)");

@@ -25,7 +25,13 @@ export function ValueLines({ of: { values, valuesTotal, notLookedAt }, isRemoval
   );
 }
 
-export function valueWords({ before, after, sealed, access }: Pick<ValueChange, "before" | "after" | "sealed" | "access">): string {
+export function valueWords(change: Pick<ValueChange, "before" | "after" | "sealed" | "access"> & { requiredMissing?: boolean }): string {
+  if (!change.requiredMissing) return changeWords(change);
+  const had = change.before !== undefined || change.access !== "";
+  return had ? `${changeWords(change)}, although it is required` : "is required and would have no value";
+}
+
+function changeWords({ before, after, sealed, access }: Pick<ValueChange, "before" | "after" | "sealed" | "access">): string {
   // Another value applies there, or it is in a template.
   if (before === undefined && after === undefined) return access === "lost" ? "could no longer be read there (sensitive)" : "could be read there (sensitive)";
   if (before === undefined) return sealed ? `would ${access === "gained" ? "be gained" : "apply"} (sensitive)` : `would be ${quoted(after)} (no value now)`;

@@ -103,5 +103,6 @@ pub fn value_change(change: Change) -> v1::ValueChange {
         after: change.after.map(|got| got.shown()),
         sealed,
         access: change.access.name().to_owned(),
+        required_missing: change.is_missing,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::NodeId;
 use uuid::Uuid;
 
@@ -83,6 +84,8 @@ pub struct Preview {
     pub values: ValueChanges,
     /// Nodes that would run an edit of their own no more.
     pub stopped_edits: u64,
+    /// Nodes for which something changes, and that are cordoned: they get it later.
+    pub cordoned: u64,
     /// Why it is refused without the word, for the first node that it concerns.
     pub refusal: Option<String>,
 }
@@ -112,7 +115,9 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
     for record in selection.nodes.iter().filter_map(|id| known.get(*id)) {
         // A node that it cannot be done to changes nothing.
         let Ok(after) = prepared.after(caller, record) else { continue };
+        let mut changes = false;
         for (reach, change) in preview.reaches.iter_mut().zip(prepared.reach(record, &after)) {
+            changes |= change.is_some();
             reach.gained += u64::from(change == Some(true));
             reach.lost += u64::from(change == Some(false));
         }
@@ -122,8 +127,11 @@ pub async fn preview(services: &Services, caller: &Caller, id: Uuid, expected: u
         }
         if preview.values.looks_at_another() {
             let (before, after) = (Receiver::with_edits(record, &own), Receiver::with_edits(&after, &own));
+            let total = preview.values.total;
             preview.values.compare(&tx, &mut gets, &before, &after).await?;
+            changes |= preview.values.total > total;
         }
+        preview.cordoned += u64::from(changes && record.standing == NodeStanding::Cordoned);
     }
     preview.stopped_edits = stopping.nodes;
     preview.reaches.retain(|reach| reach.gained + reach.lost > 0);

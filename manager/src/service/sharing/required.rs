@@ -10,7 +10,9 @@ use atoll_domain::link::feed::Feed;
 use atoll_domain::secret::{reference, references};
 use serde_json::Value;
 
-use super::gets::{Counts, Gets, Receiver, Resolved, carried, is_for_targets, own_edits, sets_among};
+use super::gets::{
+    Counts, Gets, Receiver, Resolved, carried, is_for_targets, is_required, own_edits, sets_among,
+};
 use super::history::Loaded;
 use crate::clock;
 use crate::directory::Nodes;
@@ -166,15 +168,6 @@ async fn lacking(
         }
     }
     Ok(missing)
-}
-
-pub(super) fn is_required(body: &Value, name: &str) -> bool {
-    let all = atoll_domain::kind::variable_set::variables(body).into_iter();
-    let named = |variable: &Value| {
-        variable.get("Name").and_then(Value::as_str).is_some_and(|own| own.to_lowercase() == name.to_lowercase())
-    };
-    all.map(|(_, variable)| variable)
-        .any(|variable| named(variable) && variable.get("Required").and_then(Value::as_bool) == Some(true))
 }
 
 fn requires_something(body: &Value) -> bool {

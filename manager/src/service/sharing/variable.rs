@@ -11,9 +11,8 @@ use atoll_domain::kind::variable_set::scope::{Place, Scope};
 use atoll_domain::secret::{Plaintext, reference_to};
 use serde_json::{Map, Value, json};
 
-use super::gets::{Gets, Receiver, is_for_targets, own_edits};
+use super::gets::{Gets, Receiver, is_for_targets, is_required, own_edits};
 use super::history::{Loaded, find, load};
-use super::required::is_required;
 use super::save::{Saved, save_body};
 use super::secret;
 use crate::clock;

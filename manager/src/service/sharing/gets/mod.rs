@@ -69,6 +69,8 @@ pub type Readable = BTreeMap<SecretId, (String, String)>;
 pub struct All {
     pub values: Values,
     pub readable: Readable,
+    /// What is required and has no value for it.
+    pub missing: BTreeSet<(String, String)>,
 }
 
 /// An edit that a node runs.
@@ -269,15 +271,19 @@ impl Gets {
     /// # Errors
     /// The database does not answer.
     pub async fn of(&mut self, database: &impl Database, who: &Receiver) -> Result<All> {
-        let mut all = All { values: Values::new(), readable: self.readable(database, who).await? };
+        let mut all = All { readable: self.readable(database, who).await?, ..All::default() };
         for resolved in self.resolved(database, who).await? {
             for one in &resolved.names {
-                let Outcome::Value { key, value } = &one.outcome else { continue };
+                let name = (resolved.set.name.clone(), one.name.clone());
+                let Outcome::Value { key, value } = &one.outcome else {
+                    all.missing.extend((one.outcome == Outcome::RequiredMissing).then_some(name));
+                    continue;
+                };
                 let is_held_back = !who.confirmed && is_for_targets(resolved.body, key, value);
                 if is_held_back || resolved.is_out_of_reach(value) {
+                    all.missing.extend(is_required(resolved.body, &one.name).then_some(name));
                     continue;
                 }
-                let name = (resolved.set.name.clone(), one.name.clone());
                 all.readable.extend(reference(value).map(|version| (version, name.clone())));
                 all.values.insert(name, Got { value: value.clone() });
             }
@@ -373,4 +379,14 @@ pub(super) fn is_for_targets(body: &Value, key: &str, value: &Value) -> bool {
     let mut found = variables(body).into_iter().filter(|(own, _)| own == key);
     reference(value).is_some()
         && found.any(|(_, variable)| Scope::of(variable).is_ok_and(|scope| !scope.target.is_empty()))
+}
+
+/// Whether a variable is required, by its name, in whatever case it is written.
+pub(super) fn is_required(body: &Value, name: &str) -> bool {
+    let all = variables(body).into_iter();
+    let named = |variable: &Value| {
+        variable.get("Name").and_then(Value::as_str).is_some_and(|own| own.to_lowercase() == name.to_lowercase())
+    };
+    all.map(|(_, variable)| variable)
+        .any(|variable| named(variable) && variable.get("Required").and_then(Value::as_bool) == Some(true))
 }

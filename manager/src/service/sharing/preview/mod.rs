@@ -8,6 +8,7 @@ pub mod values;
 use std::collections::BTreeMap;
 
 use atoll_domain::fleet::name::{GroupPath, NodeName};
+use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::fleet::selector::Labels;
 use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
@@ -56,6 +57,14 @@ pub struct Foreseen {
     pub refusal: Option<String>,
 }
 
+impl Foreseen {
+    /// The same of one node, which gets it later if it is cordoned.
+    fn held_by(self, node: &NodeRecord) -> Self {
+        let is_held = self.nodes > 0 && node.standing == NodeStanding::Cordoned;
+        Self { cordoned: usize::from(is_held), ..self }
+    }
+}
+
 /// Says what something would change.
 ///
 /// # Errors
@@ -82,13 +91,14 @@ pub async fn foresee(services: &Services, caller: &Caller, planned: &Planned) ->
             let sealed = reach::sealed(&services.store, &publication_list(&services.store).await?).await?;
             let renamed = NodeRecord { name: name.clone(), confirmed: true, ..record.clone() };
             let refusal = reach::refusal_of_node(&sealed, &record, &renamed, caller)?;
-            Ok(Foreseen { confirms: !before.confirmed, refusal, ..of_node(services, &before, &after).await? })
+            let foreseen = of_node(services, &before, &after).await?.held_by(&record);
+            Ok(Foreseen { confirms: !before.confirmed, refusal, ..foreseen })
         }
         Planned::Confirm { node } => {
             let record = node::find(&services.store, node).await?;
             let before = Receiver::with_edits(&record, &own_edits(&services.store).await?);
             let after = Receiver { confirmed: true, ..before.clone() };
-            of_node(services, &before, &after).await
+            Ok(of_node(services, &before, &after).await?.held_by(&record))
         }
         Planned::Join { group, labels, name } => {
             join_token::check_place(&services.store, group, name.as_ref()).await?;

@@ -25,6 +25,8 @@ pub struct Change {
     pub before: Option<Got>,
     pub after: Option<Got>,
     pub access: Access,
+    /// It is required there, and would have no value any more, or none when it comes.
+    pub is_missing: bool,
 }
 
 /// What becomes of the sealed values that a change is about.
@@ -76,9 +78,10 @@ impl ValueChanges {
         let mut gained: BTreeSet<SecretId> = difference(after, before);
         let mut lost: BTreeSet<SecretId> = difference(before, after);
         let (old, new) = (&before.values, &after.values);
-        let keys: BTreeSet<&(String, String)> = old.keys().chain(new.keys()).collect();
+        let missing: BTreeSet<&(String, String)> = after.missing.difference(&before.missing).collect();
+        let keys: BTreeSet<&(String, String)> = old.keys().chain(new.keys()).chain(missing.iter().copied()).collect();
         let mut changes = Vec::new();
-        for key in keys.into_iter().filter(|key| old.get(key) != new.get(key)) {
+        for key in keys.into_iter().filter(|key| old.get(key) != new.get(key) || missing.contains(key)) {
             let (before, after) = (old.get(key).cloned(), new.get(key).cloned());
             let takes = |from: &mut BTreeSet<SecretId>, got: &Option<Got>| {
                 got.as_ref().and_then(Got::version).is_some_and(|version| from.remove(&version))
@@ -89,16 +92,16 @@ impl ValueChanges {
                 (true, false) => Access::Lost,
                 (true, true) => Access::Replaced,
             };
-            changes.push((key.clone(), before, after, access));
+            changes.push((key.clone(), before, after, (access, missing.contains(key))));
         }
         let named = |readable: &All, version: &SecretId| readable.readable.get(version).cloned().unwrap_or_default();
-        changes.extend(gained.iter().map(|version| (named(after, version), None, None, Access::Gained)));
-        changes.extend(lost.iter().map(|version| (named(before, version), None, None, Access::Lost)));
+        changes.extend(gained.iter().map(|version| (named(after, version), None, None, (Access::Gained, false))));
+        changes.extend(lost.iter().map(|version| (named(before, version), None, None, (Access::Lost, false))));
         changes.sort_by(|one, other| one.0.cmp(&other.0));
-        for ((set, name), before, after, access) in changes {
+        for ((set, name), before, after, (access, is_missing)) in changes {
             self.total += 1;
             if self.listed.len() < LISTED {
-                self.listed.push(Change { node: node.to_owned(), set, name, before, after, access });
+                self.listed.push(Change { node: node.to_owned(), set, name, before, after, access, is_missing });
             }
         }
     }

@@ -4,6 +4,10 @@ use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::EditMode;
 use serde_json::{Value, json};
 
+use crate::service::fleet::act::Act;
+use crate::service::fleet::node;
+use crate::service::fleet::selection::{freeze, preview};
+use crate::service::sharing::preview::{self, Planned, foresee};
 use crate::service::sharing::publication;
 use crate::service::sharing::required::{refresh, warnings};
 use crate::testing::TestManager;
@@ -60,4 +64,51 @@ async fn a_node_without_a_required_value_is_named_at_the_release_and_is_not_gree
     services.hub.refresh(&services.store).await.unwrap();
     refresh(services).await.unwrap();
     assert!(services.required.is_missing(late.id), "and lacks it again where it is");
+}
+
+/// Whatever is about to be done: what is said to be missing then is what is missing afterwards.
+#[tokio::test]
+async fn it_is_said_beforehand_that_a_required_value_will_be_missing_and_who_is_cordoned() {
+    let manager = TestManager::start().await;
+    let services = &manager.services;
+    let seen = manager.node("n", "/", &[("environment", "production")]).await;
+    manager.written(SET, &set(&[("production", "https://one")])).await;
+    let lacks = async || {
+        services.hub.refresh(&services.store).await.unwrap();
+        refresh(services).await.unwrap();
+        services.required.is_missing(seen.id)
+    };
+    let label = |value: &str| Act::Label {
+        set: [("environment".to_owned(), value.to_owned())].into(),
+        remove: Vec::new(),
+    };
+    let foreseen = async |act: &Act| {
+        let frozen = freeze(services, &manager.caller, &["n".to_owned()], "").await.unwrap();
+        let seen = preview(services, &manager.caller, frozen.record.id, 1, act).await.unwrap();
+        (seen.values.listed.iter().filter(|change| change.is_missing).count(), seen.cordoned)
+    };
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
+    assert!(!lacks().await);
+    assert_eq!(foreseen(&label("staging")).await, (1, 0));
+    assert_eq!(foreseen(&label("production")).await, (0, 0), "nothing changes");
+    node::act(services, &manager.caller, "n", &Act::Cordon { cordoned: true, reason: String::new() }).await.unwrap();
+    assert_eq!(foreseen(&label("staging")).await, (1, 1));
+    assert_eq!(foreseen(&label("production")).await, (0, 0), "nothing changes for it later either");
+    node::act(services, &manager.caller, "n", &label("staging")).await.unwrap();
+    assert!(lacks().await);
+
+    // It lacks it by what is published, and by what is released.
+    publication::delete(services, &manager.caller, "all", "*").await.unwrap();
+    let wish = manager.wish("again", "/", 0, EditMode::Propose, &[(SET, "web", None)]);
+    let said = preview::publication::preview(services, &manager.caller, &wish).await.unwrap().foreseen.values;
+    assert_eq!(said.listed.iter().filter(|change| change.is_missing).count(), 1, "there was nothing before, either");
+    manager.written(SET, &set(&[("staging", "https://two")])).await;
+    manager.publish("again", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
+    assert!(!lacks().await);
+    manager.write(SET, &set(&[("production", "https://one")])).await.unwrap();
+    let planned = Planned::Release { kind: SET, resource: "web".to_owned(), revision: None, version: None };
+    let said = foresee(services, &manager.caller, &planned).await.unwrap().values;
+    assert_eq!(said.listed.iter().filter(|change| change.is_missing).count(), 1);
+    manager.release(SET, "web").await.unwrap();
+    assert!(lacks().await);
 }

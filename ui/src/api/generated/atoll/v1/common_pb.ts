@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file atoll/v1/common.proto.
  */
 export const file_atoll_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("ChVhdG9sbC92MS9jb21tb24ucHJvdG8SCGF0b2xsLnYxIlYKC0xpc3RPcHRpb25zEhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJWCgtMaXN0U3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YASABKAkSDQoFdG90YWwYAiABKAQSHwoGZmFjZXRzGAMgAygLMg8uYXRvbGwudjEuRmFjZXQiPAoFRmFjZXQSDQoFZmllbGQYASABKAkSJAoGdmFsdWVzGAIgAygLMhQuYXRvbGwudjEuRmFjZXRWYWx1ZSIqCgpGYWNldFZhbHVlEg0KBXZhbHVlGAEgASgJEg0KBWNvdW50GAIgASgEIngKCFNlbGVjdG9yEg0KBWdyb3VwGAEgASgJEi4KBmxhYmVscxgCIAMoCzIeLmF0b2xsLnYxLlNlbGVjdG9yLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEilAEKC1ZhbHVlQ2hhbmdlEgwKBG5vZGUYASABKAkSCwoDc2V0GAIgASgJEgwKBG5hbWUYAyABKAkSEwoGYmVmb3JlGAQgASgJSACIAQESEgoFYWZ0ZXIYBSABKAlIAYgBARIOCgZzZWFsZWQYBiABKAgSDgoGYWNjZXNzGAcgASgJQgkKB19iZWZvcmVCCAoGX2FmdGVyYgZwcm90bzM");
+  fileDesc("ChVhdG9sbC92MS9jb21tb24ucHJvdG8SCGF0b2xsLnYxIlYKC0xpc3RPcHRpb25zEhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJWCgtMaXN0U3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YASABKAkSDQoFdG90YWwYAiABKAQSHwoGZmFjZXRzGAMgAygLMg8uYXRvbGwudjEuRmFjZXQiPAoFRmFjZXQSDQoFZmllbGQYASABKAkSJAoGdmFsdWVzGAIgAygLMhQuYXRvbGwudjEuRmFjZXRWYWx1ZSIqCgpGYWNldFZhbHVlEg0KBXZhbHVlGAEgASgJEg0KBWNvdW50GAIgASgEIngKCFNlbGVjdG9yEg0KBWdyb3VwGAEgASgJEi4KBmxhYmVscxgCIAMoCzIeLmF0b2xsLnYxLlNlbGVjdG9yLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirgEKC1ZhbHVlQ2hhbmdlEgwKBG5vZGUYASABKAkSCwoDc2V0GAIgASgJEgwKBG5hbWUYAyABKAkSEwoGYmVmb3JlGAQgASgJSACIAQESEgoFYWZ0ZXIYBSABKAlIAYgBARIOCgZzZWFsZWQYBiABKAgSDgoGYWNjZXNzGAcgASgJEhgKEHJlcXVpcmVkX21pc3NpbmcYCCABKAhCCQoHX2JlZm9yZUIICgZfYWZ0ZXJiBnByb3RvMw");
 
 /**
  * How a list is asked for. Every list of the contract takes one.
@@ -231,6 +231,13 @@ export type ValueChange = Message<"atoll.v1.ValueChange"> & {
    * @generated from field: string access = 7;
    */
   access: string;
+
+  /**
+   * The variable is required there, and would have no value; it has one now, or is not there yet.
+   *
+   * @generated from field: bool required_missing = 8;
+   */
+  requiredMissing: boolean;
 };
 
 /**
