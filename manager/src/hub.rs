@@ -244,7 +244,14 @@ impl Hub {
         if let Some(older) = self.streams.insert(node, stream.clone()) {
             older.cancel.cancel();
         }
-        Registration { hub: Arc::clone(self), node, number, wake: stream.wake, cancel: stream.cancel, heard: stream.heard }
+        Registration {
+            hub: Arc::clone(self),
+            node,
+            number,
+            wake: stream.wake,
+            cancel: stream.cancel,
+            heard: stream.heard,
+        }
     }
 
     /// Ends a node's stream, if it has one here.

@@ -126,8 +126,15 @@ impl Server {
         };
         let audience = Audience::Publication(publication);
         self.arrive(
-            Document::new(audience, Lane::Content, DocumentKind::Resource, resource.to_string(), self.generation, &offer)
-                .unwrap(),
+            Document::new(
+                audience,
+                Lane::Content,
+                DocumentKind::Resource,
+                resource.to_string(),
+                self.generation,
+                &offer,
+            )
+            .unwrap(),
         );
         offer.revision
     }

@@ -77,10 +77,9 @@ async fn under_tls_the_session_never_goes_out_unsealed_and_the_browser_comes_bac
 async fn codes_are_not_tried_out_by_one_address_nor_by_one_network() {
     let manager = TestManager::start().await;
     let port = port(&manager, false);
-    for (one, neighbour, other) in [
-        ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
-        ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1"),
-    ] {
+    for (one, neighbour, other) in
+        [("192.0.2.1", "192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1")]
+    {
         for _ in 0..30 {
             assert_eq!(port.sign_in(one, "wrong_code").await.status(), StatusCode::UNAUTHORIZED);
         }

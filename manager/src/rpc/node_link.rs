@@ -226,7 +226,8 @@ impl NodeLink for Link {
         let (node, certificate) = self.node(&request, clock::now()).await?;
         let services = Arc::clone(&self.services);
         let heard = peer(&request).map_or_else(|| Heard::at(clock::now()), |peer| peer.heard);
-        let stream = stream::open(services, node, certificate, heard, request.into_inner(), self.cancel.clone()).await?;
+        let stream =
+            stream::open(services, node, certificate, heard, request.into_inner(), self.cancel.clone()).await?;
         Ok(Response::new(stream))
     }
 

@@ -332,7 +332,11 @@ async fn a_node_that_has_called_another_replica_since_stays_online() {
         other.flush(&store).await.unwrap();
         look(&one).await;
         let seen = one.get(node);
-        assert_eq!((seen.online, seen.since_ms, seen.last_seen_ms), (false, 39, 39), "it was gone before that was noticed");
+        assert_eq!(
+            (seen.online, seen.since_ms, seen.last_seen_ms),
+            (false, 39, 39),
+            "it was gone before that was noticed"
+        );
         // And back again, to one whose clock is behind.
         one.connected(node, called(35));
         one.flush(&store).await.unwrap();

@@ -104,9 +104,8 @@ fn a_node_that_says_nothing_any_more_was_seen_when_it_said_something() {
     let fleet = Fleet::start();
     let node = fleet.join("n", "/eu", &[]);
     let now_ms = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    let seen_ms = || -> u128 {
-        fleet.cli.json(&["node", "get", "n"])["node"]["lastSeenMs"].as_str().unwrap().parse().unwrap()
-    };
+    let seen_ms =
+        || -> u128 { fleet.cli.json(&["node", "get", "n"])["node"]["lastSeenMs"].as_str().unwrap().parse().unwrap() };
     node.process.signal("STOP");
     let frozen_ms = now_ms();
     eventually("a while has passed", || (now_ms() > frozen_ms + 2_000).then_some(()));
@@ -124,7 +123,8 @@ fn reports_that_wait_are_counted_until_they_have_arrived() {
     fleet.synced();
     fleet.manager.stop();
     node.edit("step_template", "T", |document| document["Description"] = json!("while it was cut off"));
-    eventually("the edit waits", || (node.status()["status"]["node"]["outbox_length"] == 1).then_some(()));
+    let waiting = || node.status()["status"]["node"]["outbox_length"].as_u64();
+    eventually("the edit waits", || waiting().filter(|count| *count > 0));
     fleet.restart_manager();
     eventually("the edit is delivered", || (fleet.cli.json(&["proposal", "list"])[0]["node"] == "n").then_some(()));
     eventually("nothing waits any more", || {

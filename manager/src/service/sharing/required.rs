@@ -10,9 +10,7 @@ use atoll_domain::link::feed::Feed;
 use atoll_domain::secret::{reference, references};
 use serde_json::Value;
 
-use super::gets::{
-    Counts, Gets, Receiver, Resolved, carried, is_for_targets, is_required, own_edits, sets_among,
-};
+use super::gets::{Counts, Gets, Receiver, Resolved, carried, is_for_targets, is_required, own_edits, sets_among};
 use super::history::Loaded;
 use crate::clock;
 use crate::directory::Nodes;

@@ -78,10 +78,8 @@ async fn it_is_said_beforehand_that_a_required_value_will_be_missing_and_who_is_
         refresh(services).await.unwrap();
         services.required.is_missing(seen.id)
     };
-    let label = |value: &str| Act::Label {
-        set: [("environment".to_owned(), value.to_owned())].into(),
-        remove: Vec::new(),
-    };
+    let label =
+        |value: &str| Act::Label { set: [("environment".to_owned(), value.to_owned())].into(), remove: Vec::new() };
     let foreseen = async |act: &Act| {
         let frozen = freeze(services, &manager.caller, &["n".to_owned()], "").await.unwrap();
         let seen = preview(services, &manager.caller, frozen.record.id, 1, act).await.unwrap();
