@@ -44,7 +44,8 @@ struct Inner {
     issuer: Issuer<'static, KeyPair>,
     lifetime: Duration,
     seen: Mutex<Seen>,
-    document: watch::Sender<Option<Vec<u8>>>,
+    /// What is offered, the last of it for the node.
+    documents: watch::Sender<Option<Vec<Vec<u8>>>>,
 }
 
 #[derive(Clone)]
@@ -89,8 +90,8 @@ impl Manager {
                 }
             }
         });
-        let (key, document) = (SigningKey::from_bytes(&[7; 32]), watch::Sender::new(None));
-        let inner = Arc::new(Inner { key, root, issuer, lifetime, seen: Mutex::default(), document });
+        let (key, documents) = (SigningKey::from_bytes(&[7; 32]), watch::Sender::new(None));
+        let inner = Arc::new(Inner { key, root, issuer, lifetime, seen: Mutex::default(), documents });
         let manager = Self { inner, address, pin };
         let service = NodeLinkServer::new(manager.clone());
         tokio::spawn(async move {
@@ -105,7 +106,7 @@ impl Manager {
         JoinToken { address, root_pin, id: ID.parse().unwrap(), secret: JoinSecret::new([1; 32]) }
     }
 
-    /// Offers a variable set to everybody.
+    /// Offers a variable set to everybody, after one that somebody else signed and one that is for another node.
     pub fn publish(&self, port: &str) {
         let outside = json!({"Name": "demo", "Variables": [{"Name": "Port", "Value": port}]});
         let body = Kind::VariableSet.import(&outside, None).unwrap().body;
@@ -131,11 +132,13 @@ impl Manager {
             provenance,
             body,
         };
-        self.inner.document.send_replace(Some(self.signed("set", &offer, &self.inner.key)));
+        let genuine = self.signed(Audience::Publication(ID.parse().unwrap()), "set", &offer, &self.inner.key);
+        let another = Audience::Node("01890a5d-ac96-774b-bcce-b302099a8099".parse().unwrap());
+        let foreign = self.signed(another, "foreign", &offer, &self.inner.key);
+        self.inner.documents.send_replace(Some(vec![self.forged(&genuine), foreign, genuine]));
     }
 
-    fn signed(&self, key: &str, offer: &Offer, signer: &SigningKey) -> Vec<u8> {
-        let audience = Audience::Publication(ID.parse().unwrap());
+    fn signed(&self, audience: Audience, key: &str, offer: &Offer, signer: &SigningKey) -> Vec<u8> {
         let document = Document::new(audience, Lane::Content, DocumentKind::Resource, key.into(), 1, offer).unwrap();
         let document = document.to_bytes().unwrap();
         let signature = sign(Purpose::Document, &document, signer).to_vec();
@@ -260,13 +263,13 @@ impl NodeLink for Manager {
                 heartbeat_ms: 1_000,
             };
             let _ = outgoing.send(say(sync_response::Message::Welcome(welcome))).await;
-            let mut document = manager.inner.document.subscribe();
-            document.mark_changed();
+            let mut offered = manager.inner.documents.subscribe();
+            offered.mark_changed();
             loop {
                 tokio::select! {
-                    _ = document.changed(), if start_over => {
-                        let Some(bytes) = document.borrow_and_update().clone() else { continue };
-                        let documents = vec![manager.forged(&bytes).into(), bytes.into()];
+                    _ = offered.changed(), if start_over => {
+                        let Some(documents) = offered.borrow_and_update().clone() else { continue };
+                        let documents = documents.into_iter().map(Into::into).collect();
                         let changes = Changes {
                             nonce: 1, lane: 3, up_to_sequence: 1, last_part: true, documents, left_audiences: vec![], complete: true, mark: 0,
                         };

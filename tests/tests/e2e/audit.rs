@@ -51,6 +51,12 @@ fn whatever_an_administrator_does_is_in_the_audit_log() {
     does("resource.write", &["template", "edit", name, "--file", &second, "--base", "head"]);
     does("resource.text_mode", &["template", "text-mode", name, "off"]);
     does("publication.save", &["publication", "set", "all", "--template", name]);
+    let asked_first = [["publication", "delete", "all"], ["template", "delete", name], ["node", "remove", "m"]];
+    for command in asked_first {
+        let (before, ..) = newest(&fleet);
+        fleet.cli.attempt(&command).refused(2, "pass --yes");
+        assert_eq!(newest(&fleet).0, before, "{command:?} without an answer does nothing");
+    }
     does("publication.delete", &["publication", "delete", "all", "--yes"]);
     does("resource.roll_back", &["template", "rollback", name, "1.0.0"]);
     does("resource.delete", &["template", "delete", name, "--yes"]);

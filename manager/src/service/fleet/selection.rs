@@ -217,3 +217,26 @@ async fn act_on(services: &Services, caller: &Caller, nodes: &[NodeId], act: &Ac
 fn is_about_the_node(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Invalid | ErrorKind::Precondition | ErrorKind::NotFound)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestManager;
+
+    #[tokio::test]
+    async fn what_was_selected_is_acted_on_by_whoever_selected_it_and_within_ten_minutes() {
+        let manager = TestManager::start().await;
+        let (services, caller) = (&manager.services, &manager.caller);
+        manager.node("n", "/", &[]).await;
+        let frozen = freeze(services, caller, &["n".to_owned()], "").await.unwrap().record.id;
+        let cordon = Act::Cordon { cordoned: true, reason: String::new() };
+        let refused = async |caller: &Caller, count: u64| {
+            act(services, caller, frozen, count, &cordon).await.map(|done| done.done).map_err(|error| error.reason)
+        };
+        let later = |ms: i64| Caller { now: atoll_domain::time::Timestamp(caller.now.0 + ms), ..caller.clone() };
+        assert_eq!(refused(&later(600_001), 1).await, Err("SELECTION_EXPIRED"));
+        assert!(refused(&Caller { name: "somebody else".to_owned(), ..caller.clone() }, 1).await.is_err());
+        assert!(refused(caller, 2).await.is_err(), "another count than was confirmed");
+        assert_eq!(refused(&later(599_000), 1).await, Ok(1));
+    }
+}
