@@ -3,6 +3,7 @@
 mod applied;
 mod check;
 mod judge;
+mod lineage;
 mod returned;
 #[cfg(test)]
 mod tests;

@@ -107,6 +107,12 @@ pub async fn forks_between(database: &impl Database, node: NodeId, resource: Res
     query.all(database.connection()).await?.into_iter().map(fork_of).collect()
 }
 
+/// The forks of a resource, closed ones too.
+pub async fn forks_about(database: &impl Database, resource: ResourceId) -> Result<Vec<ForkRecord>> {
+    let query = fork::Entity::find().filter(fork::Column::Resource.eq(resource.to_string()));
+    query.all(database.connection()).await?.into_iter().map(fork_of).collect()
+}
+
 /// How many forks are in a state.
 pub async fn fork_count(database: &impl Database, state: ForkState) -> Result<usize> {
     let query = fork::Entity::find().filter(fork::Column::State.eq(state.name()));

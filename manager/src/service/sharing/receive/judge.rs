@@ -10,6 +10,7 @@ use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::revision::Revision;
 use atoll_domain::time::Timestamp;
 
+use super::lineage::brings_along;
 use crate::clock;
 use crate::error::Result;
 use crate::service::sharing::history::Loaded;
@@ -94,13 +95,20 @@ pub(super) async fn judge(
         true => Delivery::Unapplied,
         false => fork::delivery_of(mode),
     };
-    let mut fork = fork_of(tx, loaded, edit, delivery, mode, caller).await?;
+    let brings = match mode {
+        EditMode::WriteThrough => brings_along(tx, loaded, edit.revision).await?,
+        _ => None,
+    };
+    let mut fork = fork_of(tx, loaded, edit, delivery, (mode, brings.is_none()), caller).await?;
     fork.on(ForkEvent::Delivered(delivery))?;
     fork.message = match (delivery, edit.report.base_unknown) {
         (Delivery::Unapplied, true) => "proposed; it does not run here because its base revision is unknown".to_owned(),
         (Delivery::Unapplied, false) => "proposed; its publication has locked the resource in the meantime".to_owned(),
         _ => fork::said_of(delivery, &fork.takes_back_text()),
     };
+    if let Some(brings) = brings.filter(|_| delivery == Delivery::Proposed && !edit.report.base_unknown) {
+        fork.message = format!("runs here and awaits approval: {brings}");
+    }
     if fork.through {
         return fork::write_through(services, tx, loaded, fork, edit.node, caller).await;
     }
@@ -223,12 +231,13 @@ async fn fork_of(
     loaded: &mut Loaded,
     edit: &Edit<'_>,
     delivery: Delivery,
-    mode: EditMode,
+    (mode, is_free): (EditMode, bool),
     caller: &Caller,
 ) -> Result<ForkRecord> {
     // What takes something back waits for a person, and so does what nobody can hold against its parents.
     let may_go_through = mode == EditMode::WriteThrough
         && delivery == Delivery::Proposed
+        && is_free
         && !edit.is_rootless
         && edit.report.takes_back.is_empty();
     let fresh = fork_with(edit, delivery, may_go_through, caller);

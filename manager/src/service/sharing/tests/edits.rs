@@ -131,6 +131,65 @@ async fn what_takes_an_earlier_save_back_runs_here_and_asks_before_it_is_everybo
     assert_eq!(other.content("T"), template("2", "9", "one\ntwo\nthree\nfour\n"));
 }
 
+/// A node that has not heard of a decision goes on from what was decided about.
+#[tokio::test]
+async fn what_was_declined_reaches_nobody_with_the_next_edit_on_top_of_it() {
+    // What takes something back, and what waited when its publication became write-through.
+    for mode in [EditMode::WriteThrough, EditMode::Propose] {
+        let (manager, mut one, mut other) = farm(mode).await;
+        let base = opened(&one);
+        one.edit(KIND, base, &template("2", "1", "one\n2\nthree\n")).unwrap();
+        one.sync(&manager).await;
+        if mode == EditMode::WriteThrough {
+            one.edit(KIND, base, &template("2", "1", "one\ntwo\nthree\nfour\n")).unwrap();
+            one.sync(&manager).await;
+        }
+        let fork = manager.forks().await.into_iter().find(|fork| fork.state == ForkState::Proposed).unwrap();
+        other.sync(&manager).await;
+        let shared = other.content("T");
+        manager.decide(&fork, false, false).await.unwrap();
+        manager.publish("all", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+        let mut content = one.content("T");
+        content["Properties"]["b"] = json!("after");
+        one.edit(KIND, EditBase::Running, &content).unwrap();
+        one.push(&manager).await;
+        one.sync(&manager).await;
+        other.sync(&manager).await;
+        assert_eq!(other.content("T"), shared, "{mode}: nothing that was declined");
+        assert_eq!(manager.released(KIND, "T").await, shared, "{mode}");
+        let waits = manager.forks().await.into_iter().find(|fork| fork.state == ForkState::Proposed).unwrap();
+        assert!(waits.message.contains("made from an edit that was declined"), "{mode}: {}", waits.message);
+        assert_eq!(one.content("T")["Properties"]["b"], "after", "{mode}: it runs here");
+    }
+}
+
+/// Data that was put back, or a copy of it, makes edits beside the one that waits, from the same beginning.
+#[tokio::test]
+async fn what_waits_for_a_person_reaches_nobody_with_an_edit_beside_it() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    let base = opened(&one);
+    one.edit(KIND, base, &template("2", "1", "one\n2\nthree\n")).unwrap();
+    one.sync(&manager).await;
+    one.edit(KIND, base, &template("2", "1", "one\ntwo\nthree\nfour\n")).unwrap();
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    let shared = other.content("T");
+    let written = one.written();
+    let next = opened(&one);
+    one.edit(KIND, next, &template("2", "9", "one\ntwo\nthree\nfour\n")).unwrap();
+    one.sync(&manager).await;
+    one.put_back(written);
+    let next = opened(&one);
+    one.edit(KIND, next, &template("3", "1", "one\ntwo\nthree\nfour\n")).unwrap();
+    one.push(&manager).await;
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!(other.content("T"), shared);
+    assert_eq!(manager.released(KIND, "T").await, shared);
+    let waits = manager.forks().await;
+    assert!(waits.iter().any(|fork| fork.message.contains("made from an edit that awaits approval")), "{waits:?}");
+}
+
 #[tokio::test]
 async fn an_unchanged_old_buffer_changes_nothing() {
     for mode in [EditMode::WriteThrough, EditMode::Propose] {
