@@ -51,7 +51,10 @@ impl From<Status> for Failure {
             _ => USAGE,
         };
         let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
-        let text = if reason.is_empty() {
+        let text = if reason.is_empty() && code == UNAVAILABLE {
+            let message = status.message();
+            format!("the manager did not answer: {message}; check that it is running and reachable, then try again")
+        } else if reason.is_empty() {
             format!("{} ({:?})", status.message(), status.code())
         } else {
             format!("{} [{reason}]", status.message())

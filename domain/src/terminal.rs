@@ -11,9 +11,10 @@ pub fn neutral(text: &str, is_field: bool) -> Cow<'_, str> {
         '\n' | '\t' => is_field,
         // Marks that change the direction of what follows (Unicode TR36 section 2.9), and separators of lines.
         '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
-        // What is not seen at all: two names would look like one.
-        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => true,
-        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}' => true,
+        // Which form of the sign before it is meant, of an emoji for one.
+        '\u{fe0e}' | '\u{fe0f}' => false,
+        // Two names would look like one.
+        unseen if is_unseen(unseen) => true,
         other => other.is_control(),
     };
     if !text.contains(is_active) {
@@ -30,6 +31,17 @@ pub fn neutral(text: &str, is_field: bool) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Whether a character is not seen at all: it stands for nothing (Unicode's Default_Ignorable_Code_Point), marks a place in a
+/// text (interlinear annotations), or leaves nothing but room.
+#[must_use]
+pub fn is_unseen(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A text of somebody else's as it is kept: up to a length, and without control characters other than line ends and tabs.
@@ -52,7 +64,12 @@ mod tests {
             assert_eq!(neutral(&format!("a{mark}b"), false), format!("a\\u{:04x}b", u32::from(mark)));
         }
         assert_eq!(neutral("oct\u{200b}-1\u{ad}", true), "oct\\u200b-1\\u00ad");
-        assert_eq!(neutral("1\u{3164}", true), "1\\u3164");
+        for unseen in
+            ['\u{3164}', '\u{2800}', '\u{34f}', '\u{17b4}', '\u{180b}', '\u{206a}', '\u{2065}', '\u{fff9}', '\u{1d173}']
+        {
+            assert_eq!(neutral(&format!("1{unseen}"), true), format!("1\\u{:04x}", u32::from(unseen)));
+        }
+        assert_eq!(neutral("Cloud \u{2601}\u{fe0f}", true), "Cloud \u{2601}\u{fe0f}");
         assert_eq!(kept("1\0\u{1b}[2J\nlonger", 8), "1[2J\nlon");
         assert_eq!(neutral("two\nlines, ümläut, 日本", false), "two\nlines, ümläut, 日本");
     }

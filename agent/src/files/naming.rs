@@ -4,27 +4,7 @@ use std::collections::BTreeMap;
 
 use atoll_node::Running;
 use atoll_node::domain::id::ResourceId;
-
-/// Longest name of a file without its ending, in bytes: room is left for `.rejected` and its like.
-const SLUG_LIMIT_BYTES: usize = 180;
-
-/// A name as a file name: small letters, digits, and single dashes for everything else.
-#[must_use]
-pub fn slug(name: &str) -> String {
-    let mut slug = String::new();
-    for character in name.chars().flat_map(char::to_lowercase) {
-        if character.is_alphanumeric() || matches!(character, '_' | '.') && !slug.is_empty() {
-            slug.push(character);
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-        if slug.len() >= SLUG_LIMIT_BYTES {
-            break;
-        }
-    }
-    let slug = slug.trim_end_matches(['-', '.']);
-    if slug.is_empty() { "resource".to_owned() } else { slug.to_owned() }
-}
+use atoll_node::domain::kind::file_name::slug;
 
 /// The name of each resource's file without its ending. Resources whose names look alike get part of their id, or all of it.
 /// `holder` says whose file has a name already: it keeps it for as long as its resource keeps its own name, so that nobody
@@ -103,21 +83,6 @@ mod tests {
     use atoll_node::domain::sharing::offer::EditMode;
 
     use super::*;
-
-    #[test]
-    fn names_become_file_names_that_stay_inside_their_directory() {
-        for (name, expected) in [
-            ("Deploy a Package", "deploy-a-package"),
-            ("../../etc/passwd", "etc-passwd"),
-            ("Ünïcode  &  more!", "ünïcode-more"),
-            ("v1.2_x", "v1.2_x"),
-            (".hidden", "hidden"),
-            ("///", "resource"),
-        ] {
-            assert_eq!(slug(name), expected);
-        }
-        assert!(slug(&"ü".repeat(500)).len() <= SLUG_LIMIT_BYTES + 4);
-    }
 
     fn running(id: u128, name: &str) -> Running {
         Running {

@@ -8,6 +8,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::MixedScript as _;
 use unicode_security::skeleton;
 
+use crate::terminal::is_unseen;
+
 /// Longest name, in characters.
 pub const NAME_LIMIT: usize = 200;
 
@@ -36,6 +38,7 @@ pub fn folded(name: &str) -> String {
     for letter in folded.chars() {
         match letter {
             blank if is_blank(blank) => key.push(' '),
+            unseen if is_unseen(unseen) => {}
             plain if plain.is_ascii() => key.push(plain),
             other => key.push_str(&look(other)),
         }

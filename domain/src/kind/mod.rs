@@ -1,5 +1,6 @@
 //! Kinds of shared resources. A kind is one file: schema, how its values merge, what must hold, and its outside form.
 
+pub mod file_name;
 mod outside;
 mod step_template;
 pub mod variable_set;
@@ -14,6 +15,7 @@ use crate::fleet::name::NAME_LIMIT;
 use crate::sharing::merge::Strategy;
 use crate::sharing::path::Path;
 use crate::sharing::text::TextMode;
+use crate::terminal::is_unseen;
 
 /// What a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -126,6 +128,9 @@ impl Kind {
         let mut problem = |message: String| problems.push(Problem { path: Path(vec!["Name".to_owned()]), message });
         if has_controls(name) {
             problem("Name contains control or bidirectional characters; remove them".to_owned());
+        }
+        if !name.trim().is_empty() && name.chars().all(|c| c.is_whitespace() || is_unseen(c)) {
+            problem("Name shows nothing; give it letters or digits".to_owned());
         }
         if name.chars().count() > NAME_LIMIT {
             problem(format!("Name is longer than {NAME_LIMIT} characters"));

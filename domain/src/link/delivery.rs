@@ -23,6 +23,8 @@ pub struct Settled {
     pub delivered: BTreeSet<u64>,
     /// Reports that others wait for, in the order in which they have to go.
     pub first: Vec<u64>,
+    /// Reports that need those, or something that has to be returned.
+    pub waiting: BTreeSet<u64>,
     /// Reports that need a revision which this node does not hold either.
     pub blocked: BTreeSet<u64>,
     /// Revisions that were returned.
@@ -41,6 +43,9 @@ pub struct Order {
     returned: BTreeSet<RevisionId>,
     /// Answers in a row that stored nothing.
     fruitless: usize,
+    /// Reports that the manager gave no answer to, or that need one of those: it failed at them. They go after all others, the
+    /// one that was tried longest ago in front.
+    put_off: Vec<u64>,
 }
 
 impl Order {
@@ -48,15 +53,27 @@ impl Order {
     #[must_use]
     pub fn next(&self, replica: &Replica) -> Vec<u64> {
         let outbox = replica.outbox();
-        let urgent: Vec<u64> = self.first.iter().copied().filter(|number| outbox.contains_key(number)).collect();
-        match urgent.is_empty() {
-            true => outbox.keys().copied().filter(|number| !self.blocked.contains(number)).collect(),
-            false => urgent,
+        let is_there = |number: &u64| outbox.contains_key(number) && !self.blocked.contains(number);
+        let urgent = self.first.iter().copied().filter(|number| outbox.contains_key(number));
+        let urgent: Vec<u64> = urgent.filter(|number| !self.put_off.contains(number)).collect();
+        if !urgent.is_empty() {
+            return urgent;
         }
+        let put_off: BTreeSet<u64> = self.put_off.iter().copied().collect();
+        let others = outbox.keys().copied().filter(|number| is_there(number) && !put_off.contains(number));
+        let others: Vec<u64> = others.collect();
+        // A report that fails fails with all that is sent along: those go by themselves.
+        if others.is_empty() { self.put_off.iter().copied().filter(is_there).collect() } else { others }
     }
 
     /// Takes up what answers meant. Whether anything moved.
     pub fn learn(&mut self, settled: &Settled) -> bool {
+        let goes_first = settled.first.iter().any(|number| !self.put_off.contains(number));
+        if !goes_first {
+            // They need what the manager failed at.
+            self.put_off(settled.waiting.iter().copied());
+        }
+        self.put_off.retain(|number| !settled.delivered.contains(number));
         self.returned.extend(&settled.returned);
         self.first.retain(|number| !settled.delivered.contains(number) && !settled.first.contains(number));
         self.first.splice(0..0, settled.first.iter().copied());
@@ -68,7 +85,14 @@ impl Order {
             self.blocked.retain(|number| settled.blocked.contains(number));
             self.fruitless = 0;
         }
-        !(settled.delivered.is_empty() && settled.first.is_empty() && settled.blocked.is_empty())
+        goes_first || !(settled.delivered.is_empty() && settled.blocked.is_empty())
+    }
+
+    /// The manager gave no answer to these: they go after all others.
+    pub fn put_off(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        let numbers: Vec<u64> = numbers.into_iter().collect();
+        self.put_off.retain(|number| !numbers.contains(number));
+        self.put_off.extend(numbers);
     }
 
     /// Whether a revision can be sent before what needs it: one that waits with all it has to say, until it has said so.
@@ -134,6 +158,7 @@ pub fn plan_settling(replica: &Replica, answers: &[(u64, Answer)], order: &Order
     writes.extend(returning);
     first.extend(wanted.iter().filter_map(|revision| waiting.get(revision)));
     settled.first = parents_first(first, &needs, &waiting);
+    settled.waiting = needs.keys().copied().filter(|number| !settled.blocked.contains(number)).collect();
     // One that was put first and says that nobody holds its parents has said all that it can say.
     settled.returned = wanted;
     (writes, settled)
@@ -278,6 +303,31 @@ mod tests {
             !settled.first.is_empty()
         });
         assert_eq!(asked.count(), 0, "it has said all that it can say");
+    }
+
+    #[test]
+    fn what_the_manager_fails_at_goes_after_all_others_and_so_does_what_needs_it() {
+        let (mut replica, head) = replica();
+        replica.apply(replica.plan_returning(&[head]));
+        let report = Box::new(replica.outbox()[&7].clone());
+        replica.apply(vec![Write::PutReport(3, report.clone())]);
+        let mut order = Order::default();
+        assert_eq!(order.next(&replica), [3, 7]);
+        // It fails at the one that another needs: both are put off, and nothing has moved.
+        order.put_off([7]);
+        assert_eq!(order.next(&replica), [3]);
+        let needs_it = Settled { first: vec![7], waiting: BTreeSet::from([3]), ..Settled::default() };
+        assert!(!order.learn(&needs_it), "whoever sends goes slowly from here");
+        assert_eq!(order.next(&replica), [7, 3]);
+        order.put_off([7]);
+        assert_eq!(order.next(&replica), [3, 7], "the one that was tried longest ago goes first");
+        // Whatever else there is goes before them.
+        replica.apply(vec![Write::PutReport(9, report)]);
+        assert_eq!(order.next(&replica), [9]);
+        let (_, settled) = plan_settling(&replica, &[(7, Answer::Delivered)], &order);
+        assert!(order.learn(&settled));
+        replica.apply(vec![Write::RemoveReport(7), Write::RemoveReport(9)]);
+        assert_eq!(order.next(&replica), [3]);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub struct Guard {
     pub services: Arc<Services>,
     /// The port speaks plain HTTP, and so only on loopback.
     pub is_plain: bool,
+    pub(super) arriving: stranger::Arriving,
 }
 
 /// Refuses requests that reach the plain port under a name that is not its own.
@@ -40,7 +41,7 @@ pub async fn check_host(State(guard): State<Guard>, request: Request, next: Next
 /// Checks the credential of a call, and says to the handlers who calls.
 pub async fn check_caller(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     if request.uri().path() == OPEN {
-        return stranger::limited(request, next).await;
+        return stranger::limited(State(guard.arriving), request, next).await;
     }
     match guard.authenticate(request.uri(), request.headers()).await {
         Ok(caller) => {

@@ -50,7 +50,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Everything the admin port answers. Calls are behind the guard as a whole; beside them there are only probes, signing
 /// in and out, and the files of the web UI.
 pub fn admin(services: Arc<Services>, routes: Routes, is_plain: bool) -> Router {
-    let guard = guard::Guard { services: Arc::clone(&services), is_plain };
+    let guard = guard::Guard { services: Arc::clone(&services), is_plain, arriving: stranger::arriving() };
     let calls = routes
         .into_axum_router()
         .layer(GrpcWebLayer::new())
@@ -68,7 +68,7 @@ pub fn admin(services: Arc<Services>, routes: Routes, is_plain: bool) -> Router 
 /// The calls of the node port, bounded for each node and more narrowly for those who have not shown a certificate.
 #[must_use]
 pub fn bounded(routes: Routes, is_known: IsKnown) -> Routes {
-    let bounds = node::Bounds { calls: Arc::default(), is_known };
+    let bounds = node::Bounds { calls: Arc::default(), is_known, arriving: stranger::arriving() };
     routes.into_axum_router().layer(middleware::from_fn_with_state(bounds, node::bound)).into()
 }
 

@@ -35,17 +35,18 @@ pub struct Bounds {
     /// The calls of nodes that are not answered yet.
     pub calls: Arc<Counts<NodeId>>,
     pub is_known: IsKnown,
+    pub arriving: stranger::Arriving,
 }
 
 /// Bounds the calls of nodes, and those of strangers more narrowly.
 pub async fn bound(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().filter(|peer| peer.is_known);
     let Some(certificate) = peer.and_then(|peer| peer.certificate.clone()) else {
-        return stranger::limited(request, next).await;
+        return stranger::limited(State(bounds.arriving), request, next).await;
     };
     let node = certificate.node;
     if !(bounds.is_known)(certificate).await {
-        return stranger::limited(request, next).await;
+        return stranger::limited(State(bounds.arriving), request, next).await;
     }
     let Some(_call) = bounds.calls.take(node, CALLS_AT_ONCE) else {
         return refused("TOO_MANY_CALLS", "this node calls too often at once; it is answered once the others are over");
@@ -115,10 +116,11 @@ mod tests {
     use super::*;
     use crate::authority::NodeCertificate;
     use crate::http::stranger::MESSAGE_LIMIT_BYTES;
-    use crate::tls::Heard;
+    use crate::tls::{Heard, Strangers};
 
     fn bounds(calls: &Arc<Counts<NodeId>>, is_known: bool) -> Bounds {
-        Bounds { calls: Arc::clone(calls), is_known: Arc::new(move |_| Box::pin(async move { is_known })) }
+        let is_known: IsKnown = Arc::new(move |_| Box::pin(async move { is_known }));
+        Bounds { calls: Arc::clone(calls), is_known, arriving: Arc::new(Strangers::with_places(2, 100)) }
     }
 
     fn node(number: u128) -> Peer {
@@ -200,6 +202,38 @@ mod tests {
         assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, stranger()).await, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, removed).await, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(send(MESSAGE_LIMIT_BYTES + 1, node(7)).await, StatusCode::OK);
+    }
+
+    /// Messages that never end are what a stranger can make this process hold most of.
+    #[tokio::test]
+    async fn the_message_of_a_stranger_that_takes_longest_gives_way_to_the_next() {
+        let (begun, told) = {
+            let begun = Arc::new(Semaphore::new(0));
+            (Arc::clone(&begun), begun)
+        };
+        let handler = move |body: Body| async move {
+            told.add_permits(1);
+            axum::body::to_bytes(body, usize::MAX).await.map_or(StatusCode::BAD_REQUEST, |_| StatusCode::OK)
+        };
+        let router = Router::new().route("/", post(handler));
+        let router = router.layer(middleware::from_fn_with_state(bounds(&Arc::default(), true), bound));
+        let send = |body: Body| {
+            let address = Some("192.0.2.1:5000".parse().unwrap());
+            let heard = Heard::at(Timestamp(0));
+            let request = request(Peer { address, certificate: None, is_known: false, heard }).map(|_| body);
+            tokio::spawn(router.clone().oneshot(request))
+        };
+        let endless = || Body::from_stream(futures::stream::pending::<io::Result<bytes::Bytes>>());
+        let first = send(endless());
+        begun.acquire().await.unwrap().forget();
+        let second = send(endless());
+        begun.acquire().await.unwrap().forget();
+        // One that is there at once holds no place while it is worked at, and so there may be any number of those.
+        for _ in 0..3 {
+            assert_eq!(send(Body::from("small")).await.unwrap().unwrap().status(), StatusCode::OK);
+        }
+        assert_eq!(first.await.unwrap().unwrap().status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(!second.is_finished());
     }
 
     #[tokio::test]

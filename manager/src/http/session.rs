@@ -58,7 +58,7 @@ pub fn routes(guard: Guard) -> Router {
     Router::new()
         .route("/session", post(sign_in).delete(sign_out))
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-        .layer(middleware::from_fn(stranger::limited))
+        .layer(middleware::from_fn_with_state(Arc::clone(&guard.arriving), stranger::limited))
         .with_state(Door { guard, attempts })
 }
 

@@ -2,6 +2,7 @@
 
 mod stream;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use atoll_domain::time::Timestamp;
 use atoll_proto::v1;
 use atoll_proto::v1::node_link_server::NodeLink;
 use bytes::Bytes;
-use dashmap::{DashMap, DashSet};
+use dashmap::DashMap;
 use futures::stream::BoxStream;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use prost::Message as _;
@@ -40,6 +41,14 @@ const FAILED_SUBJECT: &str = "reports";
 const FAILED_TEXT: &str = "the manager fails to take in a report of this node, which keeps it and sends it again; look for it \
                            in the manager's log";
 
+/// Reports of a node that could not be taken in.
+#[derive(Debug)]
+struct Failing {
+    /// The node has not sent anything since this process began: it may be listed from before.
+    began: bool,
+    numbers: BTreeSet<u64>,
+}
+
 /// The node port's service.
 #[derive(Debug)]
 pub struct Link {
@@ -49,8 +58,8 @@ pub struct Link {
     renewals: DefaultKeyedRateLimiter<NodeId>,
     /// Whose turn it is: a node that sends much waits for itself, and not others for it.
     turns: DashMap<NodeId, Arc<Mutex<()>>>,
-    /// Nodes of which a report could not be taken in the last time that they sent some.
-    failing: DashSet<NodeId>,
+    /// What of each node could not be taken in.
+    failing: DashMap<NodeId, Failing>,
     cancel: CancellationToken,
 }
 
@@ -62,7 +71,7 @@ impl Link {
             reports: RateLimiter::keyed(per_minute(services.settings.reports_per_minute)),
             renewals: RateLimiter::keyed(per_minute(RENEWALS_PER_MINUTE)),
             turns: DashMap::new(),
-            failing: DashSet::new(),
+            failing: DashMap::new(),
             services,
             cancel,
         }
@@ -83,23 +92,38 @@ impl Link {
         })
     }
 
-    /// Lists reports with their node that could not be taken in for something that is wrong here, until all are. Answers what
-    /// is wrong with one of them.
-    fn note_failed(&self, node: &NodeRecord, failed: Vec<(u64, Error)>, now: Timestamp) -> Option<Error> {
+    /// Lists reports with their node that could not be taken in for something that is wrong here, until all are. Nothing is
+    /// answered about them but that: the node keeps them, and sends them again after all others.
+    fn note_failed(
+        &self,
+        node: &NodeRecord,
+        answered: &[v1::ReportResult],
+        failed: Vec<(u64, Error)>,
+        now: Timestamp,
+    ) -> Vec<v1::ReportResult> {
         let notices = &self.services.presence.notices;
         for (number, error) in &failed {
             let context = error.context();
             tracing::error!(node = %node.name, number, context, "a report could not be taken in: {}", error.text);
         }
-        let Some((_, error)) = failed.into_iter().next() else {
-            if self.failing.remove(&node.id).is_some() {
-                notices.over(node.id, FAILED_SUBJECT);
-            }
-            return None;
+        let mut failing =
+            self.failing.entry(node.id).or_insert_with(|| Failing { began: true, numbers: BTreeSet::new() });
+        let was_failing = failing.began || !failing.numbers.is_empty();
+        failing.numbers.retain(|number| !answered.iter().any(|result| result.number == *number));
+        failing.numbers.extend(failed.iter().map(|(number, _)| *number));
+        failing.began = false;
+        if !failed.is_empty() {
+            notices.found(node.id, FAILED_SUBJECT, "REPORT_FAILED", FAILED_TEXT, now);
+        } else if was_failing && failing.numbers.is_empty() {
+            notices.over(node.id, FAILED_SUBJECT);
+        }
+        drop(failing);
+        let unanswered = |(number, error): (u64, Error)| v1::ReportResult {
+            number,
+            text: error.text,
+            ..v1::ReportResult::default()
         };
-        self.failing.insert(node.id);
-        notices.found(node.id, FAILED_SUBJECT, "REPORT_FAILED", FAILED_TEXT, now);
-        Some(error)
+        failed.into_iter().map(unanswered).collect()
     }
 
     /// The node that calls, and the certificate that it shows.
@@ -256,9 +280,8 @@ impl NodeLink for Link {
                 Err(error) => return Err(status(error)),
             }
         }
-        if let Some(error) = self.note_failed(&node, failed, now).filter(|_| results.is_empty()) {
-            return Err(status(error));
-        }
+        let unanswered = self.note_failed(&node, &results, failed, now);
+        results.extend(unanswered);
         // What was stored may have taken numbers that this process has not taken up yet.
         self.services.hub.refresh(&self.services.store).await.map_err(status)?;
         let (sequence, mark) = self.services.hub.read(|feed| (feed.sequence(), feed.mark(feed.sequence())));

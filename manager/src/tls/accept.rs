@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use rustls::ServerConfig;
@@ -16,21 +16,17 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, Heard, Limits, Peer, Socket};
-use super::handshakes::{self, Handshakes};
-use super::stranger::{FIRST_BYTE, Place, Strangers};
+use super::stranger::{FIRST_BYTE, Place, Rank, Strangers};
 use crate::authority::{NodeCertificate, read_node_certificate};
 use crate::clock;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A handshake that takes longer waits for the other side, and gives up its place among those that this process works at:
-/// else a few that never answer would hold up all others of their address.
-const PROMPT: Duration = Duration::from_millis(250);
 
 /// Says whether a certificate is that of a node which may call.
 pub type IsKnown = Arc<dyn Fn(Arc<NodeCertificate>) -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// Accepts connections until cancelled. A slow or silent handshake holds up nobody else: nobody has a place in a handshake
-/// before they have said something, and of one address there are only so many.
+/// Accepts connections until cancelled. A slow or silent handshake holds up nobody else: each waits for itself, and gives way
+/// where there are too many of them.
 pub fn accept(
     listener: TcpListener,
     config: Option<Arc<ServerConfig>>,
@@ -50,7 +46,6 @@ pub(super) fn accept_among(
 ) -> ReceiverStream<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(64);
     tokio::spawn(async move {
-        let handshakes = Arc::new(Handshakes::default());
         let strangers = Arc::new(strangers);
         loop {
             let accepted = tokio::select! {
@@ -62,17 +57,17 @@ pub(super) fn accept_among(
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            let Some(place) = strangers.enter(address.ip()) else {
+            let Some(place) = strangers.enter(address.ip(), Instant::now()) else {
                 metrics::counter!("atoll_connections_refused_total").increment(1);
                 continue;
             };
             let _ = stream.set_nodelay(true);
-            let (sender, config, handshakes) = (sender.clone(), config.clone(), Arc::clone(&handshakes));
+            let (sender, config) = (sender.clone(), config.clone());
             let is_known = is_known.clone();
             tokio::spawn(async move {
                 let connection = match config {
                     None => Some(plain(stream, address, place)),
-                    Some(config) => secured(stream, address, place, config, &handshakes, is_known).await,
+                    Some(config) => secured(stream, address, place, config, is_known).await,
                 };
                 if let Some(connection) = connection {
                     let _ = sender.send(Ok(connection)).await;
@@ -95,17 +90,12 @@ async fn secured(
     address: SocketAddr,
     place: Place,
     config: Arc<ServerConfig>,
-    handshakes: &Handshakes,
     is_known: Option<IsKnown>,
 ) -> Option<Connection> {
-    let opening = begun(stream, address, &place).await?;
     let asks_for_certificate = config.alpn_protocols.len() == 1;
-    if asks_for_certificate && let Some(seat) = place.seat() {
-        // They are about to show who they are.
-        seat.keep();
-    }
-    let permit = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshakes.begin(address.ip())).await.ok()??;
-    let stream = finished(opening.into_stream(config), address, permit).await?;
+    let opening = unless_it_gives_way(&place, begun(stream, address)).await?;
+    let place = place.ranked(Rank::Handshake, Instant::now());
+    let stream = unless_it_gives_way(&place, finished(opening.into_stream(config), address)).await?;
     let certificates = stream.get_ref().1.peer_certificates();
     let certificate = certificates.and_then(|chain| chain.first()).and_then(|own| read_node_certificate(own));
     let certificate = certificate.map(Arc::new);
@@ -119,46 +109,34 @@ async fn secured(
     let is_known = own.is_some();
     let place = match own {
         Some(own) => own,
-        None if asks_for_certificate => place.of_stranger(),
-        None => place,
+        None => place.ranked(Rank::Stranger, Instant::now()),
     };
     let peer = Peer { address: Some(address), certificate, is_known, heard: Heard::at(clock::now()) };
     let limits = Limits::new(Some(place), asks_for_certificate && !is_known);
     Some(Connection { socket: Socket::Secured(Box::new(stream)), peer, limits })
 }
 
-/// Waits for the first message of a handshake. Whoever says nothing, or never comes to its end, waits here, where waiting
-/// costs a socket and no place among the handshakes, and gives way to newcomers.
-async fn begun(stream: TcpStream, address: SocketAddr, place: &Place) -> Option<StartHandshake<TcpStream>> {
-    let first_message = async {
-        let said = tokio::time::timeout(FIRST_BYTE, stream.peek(&mut [0; 1])).await;
-        if !matches!(said, Ok(Ok(1))) {
-            tracing::debug!(%address, "nobody has said anything");
-            return None;
-        }
-        let opening = LazyConfigAcceptor::new(Acceptor::default(), stream);
-        tokio::time::timeout(HANDSHAKE_TIMEOUT, opening).await.ok()?.ok()
-    };
+async fn unless_it_gives_way<T>(place: &Place, work: impl Future<Output = Option<T>>) -> Option<T> {
     match place.seat() {
-        Some(seat) => seat.gives_way().run_until_cancelled_owned(first_message).await?,
-        None => first_message.await,
+        Some(seat) => seat.gives_way().run_until_cancelled_owned(work).await?,
+        None => work.await,
     }
 }
 
+/// Waits for the first message of a handshake.
+async fn begun(stream: TcpStream, address: SocketAddr) -> Option<StartHandshake<TcpStream>> {
+    let said = tokio::time::timeout(FIRST_BYTE, stream.peek(&mut [0; 1])).await;
+    if !matches!(said, Ok(Ok(1))) {
+        tracing::debug!(%address, "nobody has said anything");
+        return None;
+    }
+    let opening = LazyConfigAcceptor::new(Acceptor::default(), stream);
+    tokio::time::timeout(HANDSHAKE_TIMEOUT, opening).await.ok()?.ok()
+}
+
 /// Works at a handshake to its end.
-async fn finished(
-    mut handshake: Accept<TcpStream>,
-    address: SocketAddr,
-    permit: handshakes::Place,
-) -> Option<TlsStream<TcpStream>> {
-    let finished = match tokio::time::timeout(PROMPT, &mut handshake).await {
-        Ok(finished) => Ok(finished),
-        Err(_) => {
-            drop(permit);
-            tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await
-        }
-    };
-    match finished {
+async fn finished(handshake: Accept<TcpStream>, address: SocketAddr) -> Option<TlsStream<TcpStream>> {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
             metrics::counter!("atoll_handshakes_failed_total").increment(1);

@@ -2,7 +2,6 @@
 
 mod accept;
 mod connection;
-mod handshakes;
 mod stranger;
 
 use std::sync::{Arc, RwLock};
@@ -23,7 +22,7 @@ use crate::error::{Error, Result};
 
 pub use self::accept::{IsKnown, accept};
 pub use self::connection::{Connection, Heard, Peer};
-pub use self::stranger::{Seat, network_of};
+pub use self::stranger::{Place, Seat, Strangers, network_of};
 
 /// The certificate that a port shows; replaced while running.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! What goes up: the outbox, oldest first, each report until the manager has stored it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,12 +39,12 @@ pub(super) async fn deliver(inner: &Arc<Inner>, mut client: NodeLinkClient<Chann
             continue;
         }
         let failure = match push(inner, &mut client, reports, &mut order).await {
-            Ok(true) => {
+            Ok(None) => {
                 attempt = 0;
                 delivery_failure(inner, None);
                 continue;
             }
-            Ok(false) => "the manager took none of the reports it was sent".to_owned(),
+            Ok(Some(failure)) => failure,
             Err(error) => match End::from(error) {
                 End::Failed(reason) => reason,
                 end => return end,
@@ -87,25 +88,32 @@ fn signed(inner: &Inner, number: u64, report: &Report) -> Option<atoll_proto::v1
     Some(atoll_proto::v1::Report { number, report: bytes, signature })
 }
 
-/// Sends a batch and settles what was answered. Whether anything moved.
+/// Sends a batch and settles what was answered. Says why nothing moved, where nothing did.
 async fn push(
     inner: &Arc<Inner>,
     client: &mut NodeLinkClient<Channel>,
     reports: Vec<atoll_proto::v1::Report>,
     order: &mut Order,
-) -> Result<bool, NodeError> {
+) -> Result<Option<String>, NodeError> {
     let address = inner.identity().manager_address.clone();
+    let sent: Vec<u64> = reports.iter().map(|report| report.number).collect();
     let request = PushRequest { incarnation: inner.identity().incarnation.to_string(), reports };
     let response = timeout(CALL_TIMEOUT, client.push(request)).await.map_err(|_| NodeError::Unreachable {
         address: address.clone(),
         reason: "it did not answer in time".to_owned(),
     })?;
     let answered = response.map_err(|status| refusal(&status, &address))?.into_inner();
+    let unanswered = answered.results.iter().find(|result| answer(result).is_none()).map(|result| result.text.clone());
+    let known: BTreeSet<u64> = answered.results.iter().filter_map(answer).map(|(number, _)| number).collect();
+    order.put_off(sent.into_iter().filter(|number| !known.contains(number)));
     let learned = std::mem::take(order);
     let (settled, learned) =
         blocking(inner, move |inner| settle(inner, &answered, &learned).map(|settled| (settled, learned))).await?;
     *order = learned;
-    Ok(order.learn(&settled))
+    match order.learn(&settled) {
+        true => Ok(None),
+        false => Ok(Some(unanswered.unwrap_or_else(|| "the manager took none of the reports it was sent".to_owned()))),
+    }
 }
 
 fn answer(result: &ReportResult) -> Option<(u64, Answer)> {

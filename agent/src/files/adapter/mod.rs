@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
 use atoll_node::domain::kind::Kind;
+use atoll_node::domain::kind::file_name::slug;
 use atoll_node::{AdapterState, EditBase, Rejected, Running};
 
 use crate::config::{FileFormat, FilesConfig};
@@ -18,7 +19,7 @@ use crate::files::content::{self, Form};
 use crate::files::disk::{self, Seen};
 use crate::files::environment;
 use crate::files::memory::{Entry, Memory};
-use crate::files::naming::{slug, stems};
+use crate::files::naming::stems;
 use crate::files::plan::{self, Content, Observed, Step, Target};
 
 /// The adapter with everything it knows between two ticks.

@@ -117,6 +117,9 @@ impl<H: Host> Adapter<H> {
         // Its resource may have left the node since.
         let entry = || self.memory.entries.get(path).map(|entry| (entry.resource, entry.revision));
         let left = || self.memory.left.get(path).map(|left| (left.owner.resource, left.revision));
+        // Another resource may have the name by now: the edit is of the one whose content stood there.
+        let is_anothers = entry().zip(target).is_some_and(|(entry, target)| entry.0 != target.0);
+        let target = target.filter(|_| !is_anothers);
         let Some((resource, revision)) = target.or_else(entry).or_else(left) else { return };
         let name = kept.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let whereabouts = match name {

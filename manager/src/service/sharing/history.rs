@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::kind::Kind;
+use atoll_domain::kind::file_name::slug;
 use atoll_domain::sharing::history::{History, HistoryError, Meeting};
 use atoll_domain::sharing::merge::{Conflict, ConflictReason, Merged};
 use atoll_domain::sharing::path::Path;
@@ -15,8 +16,8 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::sharing::{
-    KnownHistory, ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_named,
-    revision_made_here, revision_put, revisions_after, still_stands,
+    KnownHistory, ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_list,
+    resource_named, revision_made_here, revision_put, revisions_after, still_stands,
 };
 use crate::store::{Database, Store, Tx};
 
@@ -181,17 +182,16 @@ impl Loaded {
         };
         let Some(mut body) = outcome else { return Ok(meeting) };
         let name = body.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        if !self.is_taken(database, &name).await? {
-            return Ok(meeting);
-        }
+        let Some(in_the_way) = self.in_the_way(database, &name).await? else { return Ok(meeting) };
         let path = Path(vec!["Name".to_owned()]);
         // The order of every merge.
         let (left, right) = (self.body(database, one.min(other)).await?, self.body(database, one.max(other)).await?);
         let kept = Some(Value::String(self.record.name.clone()));
         path.put(&mut body, kept.clone());
         let message = format!(
-            "another {} is named \"{name}\"; take another name here, or rename that one first",
-            kind_word(self.record.kind)
+            "another {} is named \"{in_the_way}\"{}; take another name here, or rename that one first",
+            kind_word(self.record.kind),
+            if in_the_way == name { "" } else { ", and their files would have one name on servers" }
         );
         let conflict = Conflict {
             base: kept,
@@ -203,6 +203,22 @@ impl Loaded {
             message: Some(message),
         };
         Ok(Meeting::Open(Merged { body, conflicts: vec![conflict] }))
+    }
+
+    /// The name of another resource that is the same, or looks so much like it that servers would read one of them under
+    /// another file name than before. An administrator may call two resources so; nobody brings that about by an edit.
+    async fn in_the_way(&self, database: &impl Database, name: &str) -> Result<Option<String>> {
+        if self.is_taken(database, name).await? {
+            return Ok(Some(name.to_owned()));
+        }
+        if name == self.record.name {
+            return Ok(None);
+        }
+        let (kind, own, file) = (self.record.kind, self.record.id, slug(name));
+        let is_other = |other: &ResourceRecord| {
+            other.kind == kind && other.id != own && other.state != ResourceState::Deleted && slug(&other.name) == file
+        };
+        Ok(resource_list(database).await?.into_iter().find(is_other).map(|other| other.name))
     }
 
     /// Whether another resource of the kind has a name.

@@ -193,8 +193,9 @@ pub async fn warnings(services: &Services, set: Loaded) -> Result<Vec<String>> {
     let existing = Arc::new(secret_ids(&services.store).await?);
     let mut gets = Gets::of_sets(vec![set], publications, concerns(&existing));
     let mut by_name: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
+    let own = own_edits(&services.store).await?;
     for node in nodes.iter() {
-        for one in lacking(&mut gets, &services.store, &Receiver::from(&**node), &existing).await? {
+        for one in lacking(&mut gets, &services.store, &Receiver::with_edits(node, &own), &existing).await? {
             by_name.entry((one.name, one.is_lost)).or_default().push(node.name.to_string());
         }
     }

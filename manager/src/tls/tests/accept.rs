@@ -1,5 +1,7 @@
 //! Who gets in while others of the same address say nothing, or begin and never go on.
 
+use std::time::Instant;
+
 use futures::StreamExt as _;
 use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -40,11 +42,15 @@ impl Port {
     /// A node comes and says something; what the port then has of it.
     async fn node_calls(&mut self) -> (TlsStream<TcpStream>, Connection) {
         let calls = async {
-            let stream = TcpStream::connect(self.address).await.unwrap();
-            let connector = TlsConnector::from(Arc::clone(&self.node));
-            let mut stream = connector.connect("manager.atoll.internal".try_into().unwrap(), stream).await.unwrap();
-            stream.write_all(b"hello").await.unwrap();
-            stream
+            loop {
+                let stream = TcpStream::connect(self.address).await.unwrap();
+                let connector = TlsConnector::from(Arc::clone(&self.node));
+                let name = "manager.atoll.internal".try_into().unwrap();
+                // A node that is turned away comes again.
+                let Ok(mut stream) = connector.connect(name, stream).await else { continue };
+                stream.write_all(b"hello").await.unwrap();
+                return stream;
+            }
         };
         let (stream, connection) = tokio::time::timeout(SOON, async { tokio::join!(calls, self.connections.next()) })
             .await
@@ -78,11 +84,23 @@ async fn silent_connections_give_way_to_a_node_of_their_address() {
     assert!(matches!(first, Ok(0) | Err(_)), "the one that was silent for longest had to go");
 }
 
+/// They never get to where they would have to show who they are, and nobody waits for them.
 #[tokio::test]
 async fn handshakes_that_nobody_goes_on_with_hold_up_no_node_of_their_address() {
     let mut port = node_port_with_places(1_000).await;
     let mut begun = Vec::new();
-    for _ in 0..96 {
+    for _ in 0..600 {
+        begun.push(port.begins_only().await);
+    }
+    let came = Instant::now();
+    let (_node, connection) = port.node_calls().await;
+    assert!(connection.connect_info().is_known);
+    assert!(came.elapsed() < Duration::from_secs(1), "it waited {:?} for them", came.elapsed());
+
+    // Where there are as many as there are places, the oldest gives way once it had time enough.
+    let mut port = node_port_with_places(8).await;
+    let mut begun = Vec::new();
+    for _ in 0..8 {
         begun.push(port.begins_only().await);
     }
     let (_node, connection) = port.node_calls().await;

@@ -36,6 +36,28 @@ async fn move_to(manager: &TestManager, group: &str) {
     manager.work().await;
 }
 
+/// Otherwise servers that join anew would read another resource under the name, or neither.
+#[tokio::test]
+async fn a_node_gives_no_resource_a_name_that_looks_like_anothers() {
+    let manager = TestManager::start().await;
+    manager.written(TEMPLATE, &template("Deploy a", "1", "n")).await;
+    manager.written(TEMPLATE, &template("Other", "2", "n")).await;
+    let items = [(TEMPLATE, "Deploy a", None), (TEMPLATE, "Other", None)];
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &items).await;
+    let mut node = manager.node("node", "/", &[]).await;
+    node.sync(&manager).await;
+    edit(&mut node, "Other", |content| content["Name"] = json!("Deploy/A"));
+    node.sync(&manager).await;
+    assert_eq!(manager.released(TEMPLATE, "Other").await["Name"], "Other");
+    let conflict = manager.conflicts().await.remove(0);
+    let shown = get(&manager.services, &conflict.id.to_string()).await.unwrap();
+    let said = shown.places[0].conflict.message.clone().unwrap();
+    assert!(
+        said.contains("another step template is named \"Deploy a\", and their files would have one name"),
+        "{said}"
+    );
+}
+
 #[tokio::test]
 async fn a_name_that_is_taken_holds_up_nothing_else_that_a_node_says() {
     let manager = TestManager::start().await;
