@@ -1009,7 +1009,7 @@ export const LaneSchema: GenEnum<Lane> = /*@__PURE__*/
  */
 export enum ReportOutcome {
   /**
-   * Not an outcome.
+   * The manager failed at it and says nothing about it; the node keeps it, and sends it again after all others.
    *
    * @generated from enum value: REPORT_OUTCOME_UNSPECIFIED = 0;
    */
