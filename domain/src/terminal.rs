@@ -9,11 +9,11 @@ use std::fmt::Write as _;
 pub fn neutral(text: &str, is_field: bool) -> Cow<'_, str> {
     let is_active = |c: char| match c {
         '\n' | '\t' => is_field,
-        // Marks that change the direction of what follows (Unicode TR36 section 2.9), and separators of lines.
-        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        // Separators of lines and paragraphs.
+        '\u{2028}' | '\u{2029}' => true,
         // Which form of the sign before it is meant, of an emoji for one.
         '\u{fe0e}' | '\u{fe0f}' => false,
-        // Two names would look like one.
+        // Two names would look like one; some of them change the direction of what follows (Unicode TR36 section 2.9).
         unseen if is_unseen(unseen) => true,
         other => other.is_control(),
     };

@@ -54,12 +54,12 @@ impl Order {
     pub fn next(&self, replica: &Replica) -> Vec<u64> {
         let outbox = replica.outbox();
         let is_there = |number: &u64| outbox.contains_key(number) && !self.blocked.contains(number);
-        let urgent = self.first.iter().copied().filter(|number| outbox.contains_key(number));
-        let urgent: Vec<u64> = urgent.filter(|number| !self.put_off.contains(number)).collect();
+        let put_off: BTreeSet<u64> = self.put_off.iter().copied().collect();
+        let is_urgent = |number: &u64| outbox.contains_key(number) && !put_off.contains(number);
+        let urgent: Vec<u64> = self.first.iter().copied().filter(is_urgent).collect();
         if !urgent.is_empty() {
             return urgent;
         }
-        let put_off: BTreeSet<u64> = self.put_off.iter().copied().collect();
         let others = outbox.keys().copied().filter(|number| is_there(number) && !put_off.contains(number));
         let others: Vec<u64> = others.collect();
         // A report that fails fails with all that is sent along: those go by themselves.

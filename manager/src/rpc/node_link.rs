@@ -41,14 +41,6 @@ const FAILED_SUBJECT: &str = "reports";
 const FAILED_TEXT: &str = "the manager fails to take in a report of this node, which keeps it and sends it again; look for it \
                            in the manager's log";
 
-/// Reports of a node that could not be taken in.
-#[derive(Debug)]
-struct Failing {
-    /// The node has not sent anything since this process began: it may be listed from before.
-    began: bool,
-    numbers: BTreeSet<u64>,
-}
-
 /// The node port's service.
 #[derive(Debug)]
 pub struct Link {
@@ -58,8 +50,8 @@ pub struct Link {
     renewals: DefaultKeyedRateLimiter<NodeId>,
     /// Whose turn it is: a node that sends much waits for itself, and not others for it.
     turns: DashMap<NodeId, Arc<Mutex<()>>>,
-    /// What of each node could not be taken in.
-    failing: DashMap<NodeId, Failing>,
+    /// The reports of each node that could not be taken in, once it has sent any since this process began.
+    failing: DashMap<NodeId, BTreeSet<u64>>,
     cancel: CancellationToken,
 }
 
@@ -106,18 +98,18 @@ impl Link {
             let context = error.context();
             tracing::error!(node = %node.name, number, context, "a report could not be taken in: {}", error.text);
         }
-        let mut failing =
-            self.failing.entry(node.id).or_insert_with(|| Failing { began: true, numbers: BTreeSet::new() });
-        let was_failing = failing.began || !failing.numbers.is_empty();
-        failing.numbers.retain(|number| !answered.iter().any(|result| result.number == *number));
-        failing.numbers.extend(failed.iter().map(|(number, _)| *number));
-        failing.began = false;
+        let before = self.failing.remove(&node.id).map(|(_, numbers)| numbers);
+        // One that has not sent anything since this process began may be listed from before.
+        let was_failing = before.as_ref().is_none_or(|numbers| !numbers.is_empty());
+        let mut failing = before.unwrap_or_default();
+        failing.retain(|number| !answered.iter().any(|result| result.number == *number));
+        failing.extend(failed.iter().map(|(number, _)| *number));
         if !failed.is_empty() {
             notices.found(node.id, FAILED_SUBJECT, "REPORT_FAILED", FAILED_TEXT, now);
-        } else if was_failing && failing.numbers.is_empty() {
+        } else if was_failing && failing.is_empty() {
             notices.over(node.id, FAILED_SUBJECT);
         }
-        drop(failing);
+        self.failing.insert(node.id, failing);
         let unanswered = |(number, error): (u64, Error)| v1::ReportResult {
             number,
             text: error.text,

@@ -103,8 +103,9 @@ async fn push(
         reason: "it did not answer in time".to_owned(),
     })?;
     let answered = response.map_err(|status| refusal(&status, &address))?.into_inner();
-    let unanswered = answered.results.iter().find(|result| answer(result).is_none()).map(|result| result.text.clone());
     let known: BTreeSet<u64> = answered.results.iter().filter_map(answer).map(|(number, _)| number).collect();
+    let unanswered = answered.results.iter().find(|result| !known.contains(&result.number));
+    let unanswered = unanswered.map(|result| result.text.clone());
     order.put_off(sent.into_iter().filter(|number| !known.contains(number)));
     let learned = std::mem::take(order);
     let (settled, learned) =

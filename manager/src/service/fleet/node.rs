@@ -5,6 +5,7 @@ use std::sync::Arc;
 use atoll_domain::fleet::name::{GroupPath, NodeName, folded, mixes_scripts};
 use atoll_domain::fleet::node::NodeStanding;
 use atoll_domain::id::{Digest, NodeId};
+use atoll_domain::terminal::is_unseen;
 use serde_json::json;
 
 use super::act::{Act, in_fleet};
@@ -180,9 +181,6 @@ pub async fn act(services: &Services, caller: &Caller, node: &str, act: &Act) ->
     Ok(view(services, record))
 }
 
-/// Letters by their class that show as nothing: the fillers of Hangul.
-const INVISIBLE: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
-
 /// Refuses names that are made to be mistaken for another: of mixed scripts, or another name with a mark at its end, such
 /// as the dot with which DNS writes the same host. Of new names only: a node that has one keeps it.
 ///
@@ -197,7 +195,7 @@ pub fn check_script(name: &NodeName) -> Result<()> {
             ),
         ));
     }
-    if name.as_str().contains(INVISIBLE) {
+    if name.as_str().contains(is_unseen) {
         return Err(Error::invalid(
             "CONFUSABLE_NAME",
             format!("{name} contains invisible characters and could be mistaken for another name; remove them"),

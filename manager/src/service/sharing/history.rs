@@ -360,6 +360,13 @@ impl Loaded {
         self.expect(seen, self.shown()?, &format!("\"{}\"", self.record.name))
     }
 
+    /// What somebody has taken: the heads and what is released. They and all their ancestors are everybody's.
+    #[must_use]
+    pub fn tips(&self) -> BTreeSet<RevisionId> {
+        let released = self.record.released.map(|(_, revision)| revision);
+        self.record.heads.iter().copied().chain(released).collect()
+    }
+
     /// The one head, or what is released while there are several.
     ///
     /// # Errors

@@ -30,10 +30,8 @@ const NAMED: usize = 10;
 /// # Errors
 /// The database does not answer.
 pub(super) async fn agreed(tx: &Tx, loaded: &Loaded) -> Result<Vec<Value>> {
-    let released = loaded.record.released.map(|(_, revision)| revision);
-    let ids: BTreeSet<RevisionId> = loaded.record.heads.iter().copied().chain(released).collect();
     let mut bodies = Vec::new();
-    for id in ids {
+    for id in loaded.tips() {
         bodies.extend(loaded.body(tx, id).await?);
     }
     if bodies.is_empty()

@@ -144,8 +144,7 @@ pub(super) fn rests_on_what_is_lost(loaded: &Loaded, revision: RevisionId) -> bo
     if loaded.provenance.values().all(|record| record.graft.is_none()) {
         return false;
     }
-    let decided = loaded.record.heads.iter().copied().chain(loaded.record.released.map(|(_, revision)| revision));
-    let decided: BTreeSet<RevisionId> = decided.flat_map(|id| loaded.history.ancestry(id)).collect();
+    let decided: BTreeSet<RevisionId> = loaded.tips().into_iter().flat_map(|id| loaded.history.ancestry(id)).collect();
     let is_rootless = |id: &RevisionId| loaded.provenance.get(id).is_some_and(|record| record.graft.is_some());
     loaded.history.ancestry(revision).difference(&decided).any(is_rootless)
 }

@@ -152,9 +152,8 @@ fn too_many_places(loaded: &Loaded, edit: &Edit<'_>) -> bool {
         ids.iter().flat_map(|id| loaded.history.ancestry(*id)).collect()
     };
     let open = edit.before.iter().filter(|fork| !fork.state.is_closed()).map(|fork| fork.node_head);
-    let released = loaded.record.released.map(|(_, revision)| revision);
     let waiting = ancestries(&open.chain([edit.revision.id]).collect());
-    let decided = ancestries(&loaded.record.heads.iter().copied().chain(released).collect());
+    let decided = ancestries(&loaded.tips());
     places_of(loaded, waiting.difference(&decided).filter(|id| own.contains(id))) > PLACES_WAITING_LIMIT
 }
 

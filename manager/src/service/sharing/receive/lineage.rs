@@ -17,8 +17,7 @@ use crate::store::sharing::{ForkRecord, forks_about};
 /// # Errors
 /// The database does not answer.
 pub(super) async fn brings_along(tx: &Tx, loaded: &Loaded, revision: &Revision) -> Result<Option<&'static str>> {
-    let tips: Vec<RevisionId> =
-        loaded.record.heads.iter().copied().chain(loaded.record.released.map(|(_, revision)| revision)).collect();
+    let tips = loaded.tips();
     let is_shared = |id: &RevisionId| tips.iter().any(|tip| loaded.history.descends(*tip, *id));
     if revision.header.parents.iter().all(is_shared) {
         return Ok(None);

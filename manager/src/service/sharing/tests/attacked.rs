@@ -36,16 +36,23 @@ async fn move_to(manager: &TestManager, group: &str) {
     manager.work().await;
 }
 
-/// Otherwise servers that join anew would read another resource under the name, or neither.
-#[tokio::test]
-async fn a_node_gives_no_resource_a_name_that_looks_like_anothers() {
+/// A node to which two templates are published, whose edits are everybody's at once.
+async fn a_node_that_writes_through(names: [&str; 2]) -> (TestManager, TestNode) {
     let manager = TestManager::start().await;
-    manager.written(TEMPLATE, &template("Deploy a", "1", "n")).await;
-    manager.written(TEMPLATE, &template("Other", "2", "n")).await;
-    let items = [(TEMPLATE, "Deploy a", None), (TEMPLATE, "Other", None)];
+    for (name, script) in names.into_iter().zip(["1", "2"]) {
+        manager.written(TEMPLATE, &template(name, script, "n")).await;
+    }
+    let items = names.map(|name| (TEMPLATE, name, None));
     manager.publish("all", "/", 0, EditMode::WriteThrough, &items).await;
     let mut node = manager.node("node", "/", &[]).await;
     node.sync(&manager).await;
+    (manager, node)
+}
+
+/// Otherwise servers that join anew would read another resource under the name, or neither.
+#[tokio::test]
+async fn a_node_gives_no_resource_a_name_that_looks_like_anothers() {
+    let (manager, mut node) = a_node_that_writes_through(["Deploy a", "Other"]).await;
     edit(&mut node, "Other", |content| content["Name"] = json!("Deploy/A"));
     node.sync(&manager).await;
     assert_eq!(manager.released(TEMPLATE, "Other").await["Name"], "Other");
@@ -60,13 +67,7 @@ async fn a_node_gives_no_resource_a_name_that_looks_like_anothers() {
 
 #[tokio::test]
 async fn a_name_that_is_taken_holds_up_nothing_else_that_a_node_says() {
-    let manager = TestManager::start().await;
-    manager.written(TEMPLATE, &template("One", "1", "n")).await;
-    manager.written(TEMPLATE, &template("Two", "2", "n")).await;
-    let items = [(TEMPLATE, "One", None), (TEMPLATE, "Two", None)];
-    manager.publish("all", "/", 0, EditMode::WriteThrough, &items).await;
-    let mut node = manager.node("node", "/", &[]).await;
-    node.sync(&manager).await;
+    let (manager, mut node) = a_node_that_writes_through(["One", "Two"]).await;
     edit(&mut node, "One", |content| content["Name"] = json!("Two"));
     edit(&mut node, "Two", |content| content["Notes"] = json!("good"));
     node.sync(&manager).await;

@@ -29,6 +29,15 @@ fn opened(node: &TestNode) -> EditBase {
     EditBase::Revision(node.runs("T").unwrap().revision)
 }
 
+/// One editor saves, and then a second one a buffer that has never seen that: a hunk of the script stands again as before.
+async fn takes_back(manager: &TestManager, node: &mut TestNode) {
+    let base = opened(node);
+    for script in ["one\n2\nthree\n", "one\ntwo\nthree\nfour\n"] {
+        node.edit(KIND, base, &template("2", "1", script)).unwrap();
+        node.sync(manager).await;
+    }
+}
+
 #[tokio::test]
 async fn a_person_who_saves_several_times_never_conflicts_with_themself() {
     for mode in [EditMode::WriteThrough, EditMode::Propose, EditMode::Fork] {
@@ -106,12 +115,7 @@ async fn an_edit_of_what_was_put_together_on_the_node_is_the_edit_alone() {
 #[tokio::test]
 async fn what_takes_an_earlier_save_back_runs_here_and_asks_before_it_is_everybodys() {
     let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
-    let base = opened(&one);
-    one.edit(KIND, base, &template("2", "1", "one\n2\nthree\n")).unwrap();
-    one.sync(&manager).await;
-    // A second editor saves a buffer that has never seen that: the hunk of the script stands again as before.
-    one.edit(KIND, base, &template("2", "1", "one\ntwo\nthree\nfour\n")).unwrap();
-    one.sync(&manager).await;
+    takes_back(&manager, &mut one).await;
     other.sync(&manager).await;
     assert_eq!(one.content("T"), template("2", "1", "one\ntwo\nthree\nfour\n"));
     assert_eq!(other.content("T"), template("2", "1", "one\n2\nthree\n"));
@@ -137,11 +141,11 @@ async fn what_was_declined_reaches_nobody_with_the_next_edit_on_top_of_it() {
     // What takes something back, and what waited when its publication became write-through.
     for mode in [EditMode::WriteThrough, EditMode::Propose] {
         let (manager, mut one, mut other) = farm(mode).await;
-        let base = opened(&one);
-        one.edit(KIND, base, &template("2", "1", "one\n2\nthree\n")).unwrap();
-        one.sync(&manager).await;
         if mode == EditMode::WriteThrough {
-            one.edit(KIND, base, &template("2", "1", "one\ntwo\nthree\nfour\n")).unwrap();
+            takes_back(&manager, &mut one).await;
+        } else {
+            let base = opened(&one);
+            one.edit(KIND, base, &template("2", "1", "one\n2\nthree\n")).unwrap();
             one.sync(&manager).await;
         }
         let fork = manager.forks().await.into_iter().find(|fork| fork.state == ForkState::Proposed).unwrap();
@@ -167,11 +171,7 @@ async fn what_was_declined_reaches_nobody_with_the_next_edit_on_top_of_it() {
 #[tokio::test]
 async fn what_waits_for_a_person_reaches_nobody_with_an_edit_beside_it() {
     let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
-    let base = opened(&one);
-    one.edit(KIND, base, &template("2", "1", "one\n2\nthree\n")).unwrap();
-    one.sync(&manager).await;
-    one.edit(KIND, base, &template("2", "1", "one\ntwo\nthree\nfour\n")).unwrap();
-    one.sync(&manager).await;
+    takes_back(&manager, &mut one).await;
     other.sync(&manager).await;
     let shared = other.content("T");
     let written = one.written();
