@@ -10,16 +10,16 @@ use atoll_domain::link::feed::Feed;
 use atoll_domain::secret::{reference, references};
 use serde_json::Value;
 
-use super::gets::{Counts, Gets, Receiver, Resolved, carried, is_for_targets, is_required, own_edits, sets_among};
-use super::history::Loaded;
+use super::gets::{Counts, Gets, OwnEdits, Receiver, carried, own_edits, records_among};
+use super::history::{Loaded, load};
 use crate::clock;
 use crate::directory::Nodes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pulse::Pulse;
 use crate::service::Services;
 use crate::store::Database;
 use crate::store::secret::secret_ids;
-use crate::store::sharing::publication_list;
+use crate::store::sharing::{PublicationRecord, ResourceRecord, publication_list};
 
 /// Nodes that a warning names; the rest is counted.
 const NAMED: usize = 5;
@@ -71,13 +71,21 @@ impl Required {
     }
 
     /// Takes up what was found, and tells of the nodes for which it has changed.
-    fn found(&self, pulse: &Pulse, at: (u64, Looked), missing: BTreeMap<NodeId, Vec<Missing>>) {
+    fn found(&self, pulse: &Pulse, at: Option<(u64, Looked)>, missing: BTreeMap<NodeId, Vec<Missing>>) {
         let mut seen = self.seen();
         let before = std::mem::replace(&mut seen.missing, missing);
         let either: BTreeSet<&NodeId> = before.keys().chain(seen.missing.keys()).collect();
         let changed = either.into_iter().filter(|node| before.get(node) != seen.missing.get(node));
         changed.for_each(|node| pulse.changed(*node));
-        seen.at = Some(at);
+        seen.at = at;
+    }
+
+    /// What nodes lacked of a set when it was looked at last.
+    fn known_of(&self, set: ResourceId) -> BTreeMap<NodeId, Vec<Missing>> {
+        let mut known = self.seen().missing.clone();
+        known.values_mut().for_each(|missing| missing.retain(|one| one.set == set));
+        known.retain(|_, missing| !missing.is_empty());
+        known
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -102,31 +110,51 @@ pub async fn refresh(services: &Services) -> Result<()> {
         _ => {}
     }
     let publications = publication_list(&services.store).await?;
-    let sets = sets_among(&services.store, &carried(&publications)).await?;
+    let sets = records_among(&services.store, Kind::VariableSet, &carried(&publications)).await?;
     if sets.is_empty() {
-        services.required.found(&services.pulse, (sequence, Looked::Nobody), BTreeMap::new());
+        services.required.found(&services.pulse, Some((sequence, Looked::Nobody)), BTreeMap::new());
         return Ok(());
     }
     let existing = Arc::new(secret_ids(&services.store).await?);
-    let gets = Gets::of_sets(sets, publications, concerns(&existing));
-    let nodes = services.nodes().await?;
-    let missing = missing_at(services, gets, &nodes, &existing).await?;
-    services.required.found(&services.pulse, (sequence, Looked::Everybody(nodes)), missing);
-    Ok(())
+    let (nodes, own) = (services.nodes().await?, own_edits(&services.store).await?);
+    let (mut missing, mut failed) = (BTreeMap::<NodeId, Vec<Missing>>::new(), Ok(()));
+    for set in sets {
+        let (id, name) = (set.id, set.name.clone());
+        let found = match missing_of(services, set, &publications, &nodes, &own, &existing).await {
+            Ok(found) => found,
+            // What nodes lack of the others is seen all the same, and of this one it is what it was.
+            Err(error) => {
+                failed =
+                    Err(Error::internal(format!("{name} cannot be read: {}", error.context().unwrap_or(&error.text))));
+                services.required.known_of(id)
+            }
+        };
+        found.into_iter().for_each(|(node, lacking)| missing.entry(node).or_default().extend(lacking));
+    }
+    // Until all could be read, they are read again.
+    let at = failed.is_ok().then_some((sequence, Looked::Everybody(nodes)));
+    services.required.found(&services.pulse, at, missing);
+    failed
 }
 
-/// What each node lacks that lacks something.
-async fn missing_at(
+/// What each node lacks of a set that lacks something of it.
+async fn missing_of(
     services: &Services,
-    mut gets: Gets,
+    set: ResourceRecord,
+    publications: &[PublicationRecord],
     nodes: &Nodes,
-    existing: &BTreeSet<SecretId>,
+    own: &OwnEdits,
+    existing: &Arc<BTreeSet<SecretId>>,
 ) -> Result<BTreeMap<NodeId, Vec<Missing>>> {
+    let set = load(&services.store, set).await?;
+    let carries =
+        |publication: &&PublicationRecord| publication.items.iter().any(|item| item.resource == set.record.id);
+    let publications = publications.iter().filter(carries).cloned().collect();
+    let mut gets = Gets::of_sets(vec![set], publications, concerns(existing));
     let mut missing: BTreeMap<NodeId, Vec<Missing>> = BTreeMap::new();
-    let mut own = own_edits(&services.store).await?;
     for node in nodes.iter() {
         let known = services.required.missing(node.id);
-        let who = Receiver { own: own.remove(&node.id).unwrap_or_default(), ..Receiver::from(&**node) };
+        let who = Receiver::with_edits(node, own);
         let mut lacking = lacking(&mut gets, &services.store, &who, existing).await?;
         for one in &mut lacking {
             let before = known.iter().find(|before| before.set == one.set && before.name == one.name);
@@ -149,19 +177,14 @@ async fn lacking(
 ) -> Result<Vec<Missing>> {
     let mut missing = Vec::new();
     for resolved in gets.resolved(database, who).await? {
-        let Resolved { set, body, ref names, .. } = resolved;
-        for one in names {
-            let (mut is_missing, mut is_lost) = (one.outcome == Outcome::RequiredMissing, false);
-            if let Outcome::Value { key, value } = &one.outcome {
-                let version = reference(value);
-                // A restored manager may have what refers to a value and not the value.
-                is_lost = version.is_some_and(|own| !existing.contains(&own));
-                let is_gone = resolved.is_out_of_reach(value);
-                let is_held_back = !who.confirmed && is_for_targets(body, key, value);
-                is_missing = is_lost || (is_gone || is_held_back) && is_required(body, &one.name);
-            }
-            if is_missing {
-                missing.push(Missing { set: set.id, name: one.name.clone(), is_lost, since_ms: 0 });
+        for one in &resolved.names {
+            // A restored manager may have what refers to a value and not the value.
+            let is_lost = match &one.outcome {
+                Outcome::Value { value, .. } => reference(value).is_some_and(|own| !existing.contains(&own)),
+                _ => false,
+            };
+            if is_lost || resolved.lacks(who, one) {
+                missing.push(Missing { set: resolved.set.id, name: one.name.clone(), is_lost, since_ms: 0 });
             }
         }
     }

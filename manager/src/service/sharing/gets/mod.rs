@@ -180,6 +180,24 @@ impl Resolved<'_> {
         let readable = self.readable.as_ref();
         readable.zip(reference(value)).is_some_and(|(known, version)| !known.contains(&version))
     }
+
+    /// The value that a name stands for there, unless it is held back from the node or one that it cannot read.
+    #[must_use]
+    pub fn value<'v>(&self, who: &Receiver, one: &'v Effective) -> Option<&'v Value> {
+        let Outcome::Value { key, value } = &one.outcome else { return None };
+        let is_held_back = !who.confirmed && is_for_targets(self.body, key, value);
+        (!is_held_back && !self.is_out_of_reach(value)).then_some(value)
+    }
+
+    /// Whether a name is required there and stands for no value that the node gets.
+    #[must_use]
+    pub fn lacks(&self, who: &Receiver, one: &Effective) -> bool {
+        match &one.outcome {
+            Outcome::RequiredMissing => true,
+            Outcome::Value { .. } => self.value(who, one).is_none() && is_required(self.body, &one.name),
+            _ => false,
+        }
+    }
 }
 
 /// Which contents count.
@@ -275,17 +293,12 @@ impl Gets {
         for resolved in self.resolved(database, who).await? {
             for one in &resolved.names {
                 let name = (resolved.set.name.clone(), one.name.clone());
-                let Outcome::Value { key, value } = &one.outcome else {
-                    all.missing.extend((one.outcome == Outcome::RequiredMissing).then_some(name));
-                    continue;
-                };
-                let is_held_back = !who.confirmed && is_for_targets(resolved.body, key, value);
-                if is_held_back || resolved.is_out_of_reach(value) {
-                    all.missing.extend(is_required(resolved.body, &one.name).then_some(name));
-                    continue;
+                if let Some(value) = resolved.value(who, one) {
+                    all.readable.extend(reference(value).map(|version| (version, name.clone())));
+                    all.values.insert(name, Got { value: value.clone() });
+                } else if resolved.lacks(who, one) {
+                    all.missing.insert(name);
                 }
-                all.readable.extend(reference(value).map(|version| (version, name.clone())));
-                all.values.insert(name, Got { value: value.clone() });
             }
         }
         Ok(all)
@@ -365,12 +378,25 @@ pub(super) async fn loaded_among(
     resources: &BTreeSet<ResourceId>,
 ) -> Result<Vec<Loaded>> {
     let mut all = Vec::new();
-    for record in resource_list(database).await? {
-        let is_one = record.kind == kind && record.state != ResourceState::Deleted;
-        if is_one && resources.contains(&record.id) {
-            all.push(load(database, record).await?);
-        }
+    for record in records_among(database, kind, resources).await? {
+        all.push(load(database, record).await?);
     }
+    Ok(all)
+}
+
+/// The same without their history.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn records_among(
+    database: &impl Database,
+    kind: Kind,
+    resources: &BTreeSet<ResourceId>,
+) -> Result<Vec<ResourceRecord>> {
+    let mut all = resource_list(database).await?;
+    all.retain(|record| {
+        record.kind == kind && record.state != ResourceState::Deleted && resources.contains(&record.id)
+    });
     Ok(all)
 }
 

@@ -2,6 +2,7 @@
 
 use atoll_domain::kind::Kind;
 use atoll_domain::sharing::offer::EditMode;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use crate::service::fleet::act::Act;
@@ -10,6 +11,7 @@ use crate::service::fleet::selection::{freeze, preview};
 use crate::service::sharing::preview::{self, Planned, foresee};
 use crate::service::sharing::publication;
 use crate::service::sharing::required::{refresh, warnings};
+use crate::store::Database as _;
 use crate::testing::TestManager;
 
 const SET: Kind = Kind::VariableSet;
@@ -109,4 +111,32 @@ async fn it_is_said_beforehand_that_a_required_value_will_be_missing_and_who_is_
     assert_eq!(said.listed.iter().filter(|change| change.is_missing).count(), 1);
     manager.release(SET, "web").await.unwrap();
     assert!(lacks().await);
+}
+
+/// Otherwise nodes are green that lack what another set should bring.
+#[tokio::test]
+async fn a_set_that_cannot_be_read_hides_nothing_that_nodes_lack_of_another() {
+    let manager = TestManager::start().await;
+    let services = &manager.services;
+    let node = manager.node("n", "/", &[("environment", "test")]).await;
+    for name in ["damaged", "web"] {
+        let mut content = set(&[("test", "https://one")]);
+        content["Name"] = json!(name);
+        manager.written(SET, &content).await;
+    }
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "damaged", None), (SET, "web", None)]).await;
+    services.hub.refresh(&services.store).await.unwrap();
+    refresh(services).await.unwrap();
+    assert!(!services.required.is_missing(node.id));
+
+    let damaged = manager.loaded(SET, "damaged").await;
+    let body = damaged.history.get(damaged.shown().unwrap()).unwrap().header.body;
+    let tx = services.store.begin().await.unwrap();
+    tx.connection().execute_unprepared(&format!("DELETE FROM body WHERE hash = '{body}'")).await.unwrap();
+    tx.commit().await.unwrap();
+    manager.written(SET, &set(&[("production", "https://one")])).await;
+    services.hub.refresh(&services.store).await.unwrap();
+    assert!(refresh(services).await.is_err(), "it is said in the log for as long as it is so");
+    let missing = services.required.missing(node.id);
+    assert_eq!(missing.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["Url"]);
 }
