@@ -14,7 +14,7 @@ use super::gets::{Counts, Gets, OwnEdits, Receiver, carried, own_edits, records_
 use super::history::{Loaded, load};
 use crate::clock;
 use crate::directory::Nodes;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::pulse::Pulse;
 use crate::service::Services;
 use crate::store::Database;
@@ -121,13 +121,13 @@ pub async fn refresh(services: &Services) -> Result<()> {
     for set in sets {
         let (id, name) = (set.id, set.name.clone());
         let found = match missing_of(services, set, &publications, &nodes, &own, &existing).await {
-            Ok(found) => found,
             // What nodes lack of the others is seen all the same, and of this one it is what it was.
-            Err(error) => {
-                failed =
-                    Err(Error::internal(format!("{name} cannot be read: {}", error.context().unwrap_or(&error.text))));
+            Err(error) if error.kind == ErrorKind::Internal => {
+                let why = error.context().unwrap_or(&error.text);
+                failed = Err(Error::internal(format!("{name} cannot be read: {why}")));
                 services.required.known_of(id)
             }
+            found => found?,
         };
         found.into_iter().for_each(|(node, lacking)| missing.entry(node).or_default().extend(lacking));
     }
