@@ -119,6 +119,21 @@ fn a_node_that_comes_into_the_scope_gets_the_value_and_one_that_leaves_it_gets_n
     eventually("the value goes", || env_file(&fleet, "mover").filter(|text| !text.contains(PLAIN)));
 }
 
+/// The set is the same wherever the node stands, so that nothing is sent but where it stands.
+#[test]
+fn a_value_in_the_clear_follows_the_label_of_its_node() {
+    let fleet = Fleet::start();
+    let _node = agent_with_env_files(&fleet, "mover", &["environment=test"]);
+    fleet.publish("vars", &variables("Database"));
+    for (environment, value) in [("test", "at-test"), ("production", "at-production")] {
+        fleet.cli.run(&["vars", "set", "Database", "Place", value, "--environment", environment, "--publish"]);
+    }
+    fleet.cli.run(&["publication", "set", "everywhere", "--vars", "Database"]);
+    eventually("the value of the label", || env_file(&fleet, "mover").filter(|text| text.contains("at-test")));
+    fleet.cli.run(&["node", "label", "mover", "environment=production"]);
+    eventually("the value of the other", || env_file(&fleet, "mover").filter(|text| text.contains("at-production")));
+}
+
 #[test]
 fn a_sensitive_value_is_never_taken_from_an_argument_or_overwritten_in_the_clear() {
     let fleet = Fleet::start();

@@ -87,6 +87,13 @@ fn a_pinned_version_stays_and_the_higher_priority_wins() {
         .cli
         .attempt(&["publication", "set", "prod", "--group", "/eu/prod", "--template", "T@1.0.0"])
         .refused(6, "a higher or lower priority");
+    // No node has both labels, so neither of them wins over the other.
+    fleet.cli.run(&["publication", "set", "web", "--label", "role=web", "--priority", "5", "--template", "T"]);
+    fleet.cli.run(&["publication", "set", "db", "--label", "role=db", "--priority", "5", "--template", "T@1.0.0"]);
+    fleet
+        .cli
+        .attempt(&["publication", "set", "blue", "--label", "color=blue", "--priority", "5", "--template", "T"])
+        .refused(6, "a higher or lower priority");
     fleet.cli.run(&["publication", "set", "prod", "--group", "/eu/prod", "--priority", "10", "--template", "T@1.0.0"]);
     let mut newer = template("T");
     newer["Description"] = json!("newer");
@@ -97,6 +104,33 @@ fn a_pinned_version_stays_and_the_higher_priority_wins() {
     fleet.synced();
     assert_eq!(pinned.document("step_template", "T").unwrap()["Description"], template("T")["Description"]);
     fleet.cli.attempt(&["template", "publish", "T", "--version", "1.5.0"]).refused(6, "not higher");
+}
+
+/// More than one message to the manager may hold.
+#[test]
+fn edits_that_were_made_offline_arrive_however_much_they_are_together() {
+    let mut fleet = Fleet::start();
+    let node = fleet.join("n", "/eu", &[]);
+    let names: Vec<String> = (0..8).map(|number| format!("T{number}")).collect();
+    for name in &names {
+        fleet.publish("template", &template(name));
+        fleet.cli.run(&["publication", "set", &name.to_lowercase(), "--template", name]);
+    }
+    fleet.synced();
+    fleet.manager.stop();
+    let line = "echo 'as long as it is here'\n";
+    for (number, name) in names.iter().enumerate() {
+        let script = format!("echo {number}\n{}", line.repeat(900 * 1024 / line.len()));
+        node.edit("step_template", name, |document| document["Description"] = json!(script));
+    }
+    let waiting = || node.status()["status"]["node"]["outbox_length"].as_u64().unwrap();
+    eventually("all of them wait", || (waiting() >= names.len() as u64).then_some(()));
+    fleet.restart_manager();
+    eventually("all of them are listed", || {
+        let listed = fleet.cli.run(&["proposal", "list"]);
+        names.iter().all(|name| listed.contains(name.as_str())).then_some(())
+    });
+    eventually("nothing waits any more", || (waiting() == 0).then_some(()));
 }
 
 #[test]

@@ -15,6 +15,7 @@ const proposal = {
   differences: [{ path: "/Description", from: '"Writes a line"', to: '"Writes one line"' }],
 };
 
+/** What the manager knows of it may change while somebody looks. */
 function show(over: object, decided: object = {}) {
   const sent: DecideProposalRequest[] = [];
   const view = renderAt("/proposals/0190-p1", {
@@ -73,4 +74,17 @@ it("leads to publishing what was accepted and is not released", async () => {
   show({ state: "accepted", resource: { ...proposal.resource, hasDraft: true } });
   const link = await screen.findByRole("link", { name: "Publish it" });
   expect(link.getAttribute("href")).toContain("tab=publish");
+});
+
+it("decides about what its person was shown, though the node has gone on since", async () => {
+  const over: { revision?: object } = {};
+  const { sent, queries } = show(over);
+  fireEvent.click(await screen.findByRole("button", { name: "Accept" }));
+  const dialog = await screen.findByRole("dialog");
+  over.revision = { id: "newer", author: "files", message: "and another thing" };
+  await queries.invalidateQueries();
+  expect(await screen.findByText("and another thing")).toBeTruthy();
+  fireEvent.click(within(dialog).getByRole("button", { name: "Accept the edit" }));
+  await waitFor(() => expect(sent).toHaveLength(1));
+  expect(sent[0]).toMatchObject({ expectedRevision: "rev" });
 });
