@@ -181,8 +181,14 @@ impl History {
     /// The revision and everything it came from.
     #[must_use]
     pub fn ancestry(&self, id: RevisionId) -> BTreeSet<RevisionId> {
+        self.ancestry_of([id])
+    }
+
+    /// Several revisions and everything they came from.
+    #[must_use]
+    pub fn ancestry_of(&self, ids: impl IntoIterator<Item = RevisionId>) -> BTreeSet<RevisionId> {
         let mut seen = BTreeSet::new();
-        let mut open = vec![id];
+        let mut open: Vec<RevisionId> = ids.into_iter().collect();
         while let Some(next) = open.pop() {
             let Some(revision) = self.revisions.get(&next) else { continue };
             if seen.insert(next) {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use futures::future::BoxFuture;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, LazyConfigAcceptor, StartHandshake};
 use tokio_stream::wrappers::ReceiverStream;
@@ -22,12 +21,6 @@ use crate::authority::{NodeCertificate, read_node_certificate};
 use crate::clock;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Handshakes that are worked at beside each other: with more of them none ends sooner, and each holds memory meanwhile.
-const AT_ONCE: usize = 64;
-/// A handshake that has taken longer than this waits for the other side, and keeps nobody else waiting.
-const WORKED_AT: Duration = Duration::from_millis(20);
-/// However many others there are, a handshake begins after this time.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Says whether a certificate is that of a node which may call.
 pub type IsKnown = Arc<dyn Fn(Arc<NodeCertificate>) -> BoxFuture<'static, bool> + Send + Sync>;
@@ -54,7 +47,6 @@ pub(super) fn accept_among(
     let (sender, receiver) = mpsc::channel(64);
     tokio::spawn(async move {
         let strangers = Arc::new(strangers);
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
         loop {
             let accepted = tokio::select! {
                 () = cancel.cancelled() => return,
@@ -71,11 +63,11 @@ pub(super) fn accept_among(
             };
             let _ = stream.set_nodelay(true);
             let (sender, config) = (sender.clone(), config.clone());
-            let (is_known, turns) = (is_known.clone(), Arc::clone(&turns));
+            let is_known = is_known.clone();
             tokio::spawn(async move {
                 let connection = match config {
                     None => Some(plain(stream, address, place)),
-                    Some(config) => secured(stream, address, place, &turns, config, is_known).await,
+                    Some(config) => secured(stream, address, place, config, is_known).await,
                 };
                 if let Some(connection) = connection {
                     let _ = sender.send(Ok(connection)).await;
@@ -97,15 +89,15 @@ async fn secured(
     stream: TcpStream,
     address: SocketAddr,
     place: Place,
-    turns: &Semaphore,
     config: Arc<ServerConfig>,
     is_known: Option<IsKnown>,
 ) -> Option<Connection> {
     let asks_for_certificate = config.alpn_protocols.len() == 1;
-    let opening = unless_it_gives_way(&place, begun(stream, address)).await?;
+    // What handshakes need is in a place of its own, and what goes on after them is not mixed with what they leave behind.
+    let opening = unless_it_gives_way(&place, Box::pin(begun(stream, address))).await?;
     let place = place.ranked(Rank::Handshake, Instant::now());
-    let handshake = finished(opening.into_stream(config), address);
-    let stream = unless_it_gives_way(&place, in_turn(turns, handshake)).await?;
+    let handshake = Box::pin(finished(opening.into_stream(config), address));
+    let stream = unless_it_gives_way(&place, handshake).await?;
     let certificates = stream.get_ref().1.peer_certificates();
     let certificate = certificates.and_then(|chain| chain.first()).and_then(|own| read_node_certificate(own));
     let certificate = certificate.map(Arc::new);
@@ -123,25 +115,13 @@ async fn secured(
     };
     let peer = Peer { address: Some(address), certificate, is_known, heard: Heard::at(clock::now()) };
     let limits = Limits::new(Some(place), asks_for_certificate && !is_known);
-    Some(Connection { socket: Socket::Secured(Box::new(stream)), peer, limits })
+    Some(Connection { socket: Socket::Secured(stream), peer, limits })
 }
 
 async fn unless_it_gives_way<T>(place: &Place, work: impl Future<Output = Option<T>>) -> Option<T> {
     match place.seat() {
         Some(seat) => seat.gives_way().run_until_cancelled_owned(work).await?,
         None => work.await,
-    }
-}
-
-/// Works at something beside not too many others, unless it or they take long.
-async fn in_turn<T>(turns: &Semaphore, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    let turn = tokio::time::timeout(PATIENCE, turns.acquire()).await;
-    let begun = tokio::time::timeout(WORKED_AT, &mut work).await;
-    drop(turn);
-    match begun {
-        Ok(done) => done,
-        Err(_) => work.await,
     }
 }
 
@@ -157,9 +137,9 @@ async fn begun(stream: TcpStream, address: SocketAddr) -> Option<StartHandshake<
 }
 
 /// Works at a handshake to its end.
-async fn finished(handshake: Accept<TcpStream>, address: SocketAddr) -> Option<TlsStream<TcpStream>> {
+async fn finished(handshake: Accept<TcpStream>, address: SocketAddr) -> Option<Box<TlsStream<TcpStream>>> {
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
-        Ok(Ok(stream)) => Some(stream),
+        Ok(Ok(stream)) => Some(Box::new(stream)),
         Ok(Err(error)) => {
             metrics::counter!("atoll_handshakes_failed_total").increment(1);
             tracing::debug!(%address, %error, "handshake failed");

@@ -1,11 +1,12 @@
 //! One node with everything that is not as usual about it.
 
+use atoll_domain::fleet::name::NodeName;
 use atoll_domain::sharing::fork::ForkState;
 
 use super::node::{NodeView, find, view};
 use crate::error::Result;
 use crate::service::Services;
-use crate::service::sharing::required;
+use crate::service::sharing::required::{self, Lack, Missing};
 use crate::service::sharing::status::is_over;
 use crate::store::sharing::{ForkRecord, ResourceNames, exceptions_of, forks_of, publication_list, resource_names};
 
@@ -43,6 +44,23 @@ fn needs_a_look(fork: &ForkRecord, all: &[ForkRecord]) -> bool {
     }
 }
 
+fn text_of(missing: &Missing, node: &NodeName) -> String {
+    let name = &missing.name;
+    match missing.why {
+        Lack::Lost => format!(
+            "the value of {name} was lost when the manager's database was restored; set it again (atoll vars set \
+             --sensitive) and publish it"
+        ),
+        Lack::Unconfirmed => format!(
+            "the value of {name} is for the server of this name, and is held back until you confirm that this node is that \
+             server (atoll node confirm {node})"
+        ),
+        Lack::Required => {
+            format!("{name} is required but has no value for this node; set one (atoll vars set) and publish it")
+        }
+    }
+}
+
 /// # Errors
 /// There is no such node.
 pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
@@ -74,18 +92,8 @@ pub async fn get(services: &Services, name_or_id: &str) -> Result<NodeDetail> {
     }));
     exceptions.extend(services.required.missing(record.id).into_iter().map(|missing| ExceptionView {
         resource: named(&missing.set.to_string()),
-        code: if missing.is_lost { "VALUE_LOST" } else { "REQUIRED_MISSING" }.to_owned(),
-        text: match missing.is_lost {
-            true => format!(
-                "the value of {} was lost when the manager's database was restored; set it again (atoll vars set \
-                 --sensitive) and publish it",
-                missing.name
-            ),
-            false => format!(
-                "{} is required but has no value for this node; set one (atoll vars set) and publish it",
-                missing.name
-            ),
-        },
+        code: missing.why.code().to_owned(),
+        text: text_of(&missing, &record.name),
         since_ms: missing.since_ms,
     }));
     let publications = publication_list(database)

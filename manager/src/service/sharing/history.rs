@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::sharing::{
-    KnownHistory, ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, resource_get, resource_list,
-    resource_named, revision_made_here, revision_put, revisions_after, still_stands,
+    KnownHistory, ReportProof, ResourceRecord, ResourceState, RevisionRecord, body_get, release_list, resource_get,
+    resource_list, resource_named, revision_made_here, revision_put, revisions_after, still_stands,
 };
 use crate::store::{Database, Store, Tx};
 
@@ -310,7 +310,7 @@ impl Loaded {
     /// None or several fit.
     pub async fn resolve(&self, database: &impl Database, text: &str) -> Result<RevisionId> {
         if let Ok(version) = text.parse() {
-            let releases = crate::store::sharing::release_list(database, self.record.id).await?;
+            let releases = release_list(database, self.record.id).await?;
             let release = releases.iter().find(|release| release.version == version);
             return release.map(|release| release.revision).ok_or_else(|| Error::not_found("version", text));
         }
@@ -365,6 +365,16 @@ impl Loaded {
     pub fn tips(&self) -> BTreeSet<RevisionId> {
         let released = self.record.released.map(|(_, revision)| revision);
         self.record.heads.iter().copied().chain(released).collect()
+    }
+
+    /// Whatever was ever released, with all that it was made from.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn published(&self, database: &impl Database) -> Result<BTreeSet<RevisionId>> {
+        let released = self.record.released.map(|(_, revision)| revision);
+        let releases = release_list(database, self.record.id).await?.into_iter().map(|release| release.revision);
+        Ok(self.history.ancestry_of(releases.chain(released)))
     }
 
     /// The one head, or what is released while there are several.

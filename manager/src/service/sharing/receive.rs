@@ -3,7 +3,6 @@
 mod applied;
 mod check;
 mod judge;
-mod lineage;
 mod returned;
 #[cfg(test)]
 mod tests;

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use atoll_domain::id::{NodeId, ResourceId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::Outcome;
+use atoll_domain::kind::variable_set::scope::Scope;
 use atoll_domain::link::feed::Feed;
-use atoll_domain::secret::{reference, references};
-use serde_json::Value;
+use atoll_domain::secret::{reference, scoped_references};
 
-use super::gets::{Counts, Gets, OwnEdits, Receiver, carried, own_edits, records_among};
+use super::gets::{Counts, Gets, OwnEdits, Receiver, carried, own_edits, records_among, required_names};
 use super::history::{Loaded, load};
 use crate::clock;
 use crate::directory::Nodes;
@@ -24,13 +24,35 @@ use crate::store::sharing::{PublicationRecord, ResourceRecord, publication_list}
 /// Nodes that a warning names; the rest is counted.
 const NAMED: usize = 5;
 
-/// A required variable without a value for a node.
+/// Why a node has no value of a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// It is required, and none applies there.
+    Required,
+    /// It is for the server of this name, and nobody has confirmed that the node is that server.
+    Unconfirmed,
+    /// The manager's database was restored to before it was set.
+    Lost,
+}
+
+impl Lack {
+    /// The reason code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Required => "REQUIRED_MISSING",
+            Self::Unconfirmed => "UNCONFIRMED",
+            Self::Lost => "VALUE_LOST",
+        }
+    }
+}
+
+/// A variable without a value for a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     pub set: ResourceId,
     pub name: String,
-    /// It had one: the manager's database was restored to before that.
-    pub is_lost: bool,
+    pub why: Lack,
     /// Since when it is known.
     pub since_ms: i64,
 }
@@ -167,8 +189,7 @@ async fn missing_of(
     Ok(missing)
 }
 
-/// The required variables that have no value for a node, by set, and those whose value the manager has lost. One whose value is
-/// held back from it has none either.
+/// The required variables that have no value for a node, by set, and those whose value the manager has lost or holds back.
 async fn lacking(
     gets: &mut Gets,
     database: &impl Database,
@@ -183,24 +204,26 @@ async fn lacking(
                 Outcome::Value { value, .. } => reference(value).is_some_and(|own| !existing.contains(&own)),
                 _ => false,
             };
-            if is_lost || resolved.lacks(who, one) {
-                missing.push(Missing { set: resolved.set.id, name: one.name.clone(), is_lost, since_ms: 0 });
-            }
+            let why = match is_lost {
+                true => Lack::Lost,
+                false if resolved.is_held_back(who, one) => Lack::Unconfirmed,
+                false if resolved.lacks(who, one) => Lack::Required,
+                false => continue,
+            };
+            missing.push(Missing { set: resolved.set.id, name: one.name.clone(), why, since_ms: 0 });
         }
+        let taken_out = resolved.taken_out.iter().cloned();
+        missing.extend(taken_out.map(|name| Missing { set: resolved.set.id, name, why: Lack::Required, since_ms: 0 }));
     }
     Ok(missing)
 }
 
-fn requires_something(body: &Value) -> bool {
-    let variables = atoll_domain::kind::variable_set::variables(body);
-    variables.iter().any(|(_, variable)| variable.get("Required").and_then(Value::as_bool) == Some(true))
-}
-
-/// What is looked at: contents that require something, or that refer to a value which is not there.
+/// What is looked at: contents that require something, or that refer to a value which is not there or is for a server by its name.
 fn concerns(existing: &Arc<BTreeSet<SecretId>>) -> Counts {
     let existing = Arc::clone(existing);
     Box::new(move |body| {
-        requires_something(body) || references(body).iter().any(|(_, version)| !existing.contains(version))
+        let is_concern = |(scope, version): &(Scope, SecretId)| !scope.target.is_empty() || !existing.contains(version);
+        !required_names(body).is_empty() || scoped_references(Kind::VariableSet, body).iter().any(is_concern)
     })
 }
 
@@ -215,22 +238,23 @@ pub async fn warnings(services: &Services, set: Loaded) -> Result<Vec<String>> {
     let (nodes, publications) = (services.nodes().await?, publication_list(&services.store).await?);
     let existing = Arc::new(secret_ids(&services.store).await?);
     let mut gets = Gets::of_sets(vec![set], publications, concerns(&existing));
-    let mut by_name: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
+    let mut by_name: BTreeMap<(String, Lack), Vec<String>> = BTreeMap::new();
     let own = own_edits(&services.store).await?;
     for node in nodes.iter() {
         for one in lacking(&mut gets, &services.store, &Receiver::with_edits(node, &own), &existing).await? {
-            by_name.entry((one.name, one.is_lost)).or_default().push(node.name.to_string());
+            by_name.entry((one.name, one.why)).or_default().push(node.name.to_string());
         }
     }
-    let sentence = |((name, is_lost), nodes): ((String, bool), Vec<String>)| {
+    let sentence = |((name, why), nodes): ((String, Lack), Vec<String>)| {
         let more = match nodes.len().saturating_sub(NAMED) {
             0 => String::new(),
             count => format!(" and {count} more"),
         };
         let named = nodes.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        match is_lost {
-            true => format!("the value of {name} was lost when the manager was restored; {named}{more} get none"),
-            false => format!("{name} is required and has no value for {named}{more}"),
+        match why {
+            Lack::Lost => format!("the value of {name} was lost when the manager was restored; {named}{more} get none"),
+            Lack::Unconfirmed => format!("the value of {name} is held back until this is confirmed: {named}{more}"),
+            Lack::Required => format!("{name} is required and has no value for {named}{more}"),
         }
     };
     Ok(by_name.into_iter().map(sentence).collect())

@@ -197,6 +197,13 @@ async fn body_put(tx: &Tx, hash: BodyHash, content: &Value) -> Result<()> {
     Ok(())
 }
 
+/// What a damaged disk does.
+#[cfg(test)]
+pub(crate) async fn body_lost(tx: &Tx, hash: BodyHash) -> Result<()> {
+    body::Entity::delete_by_id(hash.to_string()).exec(tx.connection()).await?;
+    Ok(())
+}
+
 pub async fn body_get(database: &impl Database, hash: BodyHash) -> Result<Option<Value>> {
     let row = body::Entity::find_by_id(hash.to_string()).one(database.connection()).await?;
     row.map(|row| stored_json("body", &row.content)).transpose()

@@ -201,7 +201,11 @@ async fn settle_with(
                 return Ok(None);
             }
         } else {
-            fork.head = id;
+            // What the answer contains of others' drafts comes to the node with the release, as to everybody.
+            if stays_on_node || !holds_a_draft(tx, loaded, record, &fork).await? {
+                fork.head = id;
+            }
+            fork.through = false;
             fork.on(if stays_on_node { ForkEvent::Delivered(Delivery::Kept) } else { ForkEvent::Accepted })?;
             fork.message = format!("resolved by {}", caller.name);
             if stays_on_node {
@@ -231,6 +235,15 @@ async fn settle_with(
         return Ok(None);
     }
     release_in(services, caller, tx, loaded, None, head).await.map(Some)
+}
+
+/// Whether the other side of an edit was never released.
+async fn holds_a_draft(tx: &Tx, loaded: &Loaded, record: &ConflictRecord, fork: &ForkRecord) -> Result<bool> {
+    let published = loaded.published(tx).await?;
+    let is_draft = |side: &RevisionId| {
+        !published.contains(side) && loaded.history.get(*side).is_some_and(|revision| !revision.header.tombstone)
+    };
+    Ok(record.heads.iter().filter(|side| **side != fork.head).any(is_draft))
 }
 
 /// The body that an answer makes; `None` is a deletion.

@@ -101,6 +101,8 @@ async fn accept_into_heads(
     save::add_head(tx, loaded, fork.head, caller).await?;
     reach::check_heads(tx, loaded, &agreed, fork.head, &BTreeSet::new(), caller).await?;
     fork.on(ForkEvent::Accepted)?;
+    // Released is it by whoever publishes it, not by what its node writes next.
+    fork.through = false;
     fork.message = format!("accepted by {}; nodes that follow get it with the next release", caller.name);
     rebase(services, tx, loaded, fork.clone(), caller).await?;
     if let Some(after) = fork_get(tx, fork.id).await? {

@@ -1,6 +1,7 @@
 //! Nodes' own edits: held against what their node is offered, told to the node, listed, and decided.
 
 pub mod decide;
+mod lineage;
 pub mod list;
 mod offered;
 mod rebase;
@@ -15,6 +16,7 @@ use atoll_domain::sharing::fork::{Delivery, ForkClosed, ForkDecision, ForkEvent,
 use atoll_domain::sharing::revision::Revision;
 use serde_json::Value;
 
+pub(super) use lineage::brings_along;
 pub use list::{ProposalView, differences, list};
 pub(super) use offered::{Offered, delivery_of, mode_at, offered_among, offered_to};
 pub use rebase::rebase_all;

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use atoll_domain::id::RevisionId;
 use atoll_domain::secret::references;
-use atoll_domain::sharing::fork::ForkEvent;
+use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
 use atoll_domain::sharing::history::Meeting;
 
-use super::{close_question, is_contained, offered_to, open_question, rebase, tell, what_runs};
+use super::lineage::{brings_again, brings_along};
+use super::{close_question, is_contained, offered_to, open_question, rebase, said_of, tell, what_runs};
 use crate::error::Result;
 use crate::service::sharing::gets::OwnEdit;
 use crate::service::sharing::history::Loaded;
@@ -41,6 +42,9 @@ pub async fn write_through(
     let Some((_, release)) = loaded.record.released else {
         return rebase(services, tx, loaded, fork, caller).await;
     };
+    if let Some(why) = brings_along(tx, loaded, fork.node, fork.head).await? {
+        return waits(services, tx, loaded, fork, why, caller).await;
+    }
     let Some(released) = brought_together(tx, loaded, fork.head, release, caller).await? else {
         open_question(tx, &mut fork, release, "what is released", caller).await?;
         return tell_what_runs(services, tx, loaded, &fork, node).await;
@@ -50,9 +54,11 @@ pub async fn write_through(
         return tell_what_runs(services, tx, loaded, &fork, node).await;
     };
     if lets_others_read(tx, loaded, (released, next), caller).await? {
-        fork.through = false;
-        WAITS_FOR_THE_WORD.clone_into(&mut fork.message);
-        return rebase(services, tx, loaded, fork, caller).await;
+        return waits(services, tx, loaded, fork, WIDENS, caller).await;
+    }
+    let (before, after) = (loaded.body(tx, release).await?, loaded.body(tx, released).await?);
+    if let Some(why) = brings_again(tx, loaded, &fork, (before.as_ref(), after.as_ref())).await? {
+        return waits(services, tx, loaded, fork, why, caller).await;
     }
     settle::set_heads(tx, loaded, &BTreeSet::from([next]), caller).await?;
     let by = Caller { now: caller.now, ..Caller::node(&node.name, caller.now) };
@@ -75,7 +81,24 @@ pub async fn write_through(
 }
 
 /// A node learns neither which values nor which nodes it is about.
-const WAITS_FOR_THE_WORD: &str = "runs here and awaits approval: it would let more nodes read a sensitive value, which an administrator has to allow";
+const WIDENS: &str = "it would let more nodes read a sensitive value, which an administrator has to allow";
+
+/// An edit that is not released at once after all: a person decides.
+async fn waits(
+    services: &Services,
+    tx: &mut Tx,
+    loaded: &mut Loaded,
+    mut fork: ForkRecord,
+    why: &str,
+    caller: &Caller,
+) -> Result<String> {
+    fork.through = false;
+    // Of one that was accepted it is known already what it waits for.
+    if fork.state != ForkState::Accepted {
+        fork.message = format!("{}: {why}", said_of(Delivery::Proposed, ""));
+    }
+    rebase(services, tx, loaded, fork, caller).await
+}
 
 /// Whether releasing a revision, with another as the head, lets more nodes read sealed values. No node decides that.
 async fn lets_others_read(

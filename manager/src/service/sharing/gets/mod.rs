@@ -171,6 +171,8 @@ pub struct Resolved<'a> {
     /// The sealed values that a node can read of it; absent where it runs what is published, and so can read what applies.
     pub readable: Option<BTreeSet<SecretId>>,
     pub names: Vec<Effective>,
+    /// Names that are required of the node and that its own edit has taken out.
+    pub taken_out: Vec<String>,
 }
 
 impl Resolved<'_> {
@@ -181,12 +183,20 @@ impl Resolved<'_> {
         readable.zip(reference(value)).is_some_and(|(known, version)| !known.contains(&version))
     }
 
+    /// Whether the value that a name stands for is for the server of the node's name, which nobody has confirmed it is.
+    #[must_use]
+    pub fn is_held_back(&self, who: &Receiver, one: &Effective) -> bool {
+        match &one.outcome {
+            Outcome::Value { key, value } => !who.confirmed && is_for_targets(self.body, key, value),
+            _ => false,
+        }
+    }
+
     /// The value that a name stands for there, unless it is held back from the node or one that it cannot read.
     #[must_use]
     pub fn value<'v>(&self, who: &Receiver, one: &'v Effective) -> Option<&'v Value> {
-        let Outcome::Value { key, value } = &one.outcome else { return None };
-        let is_held_back = !who.confirmed && is_for_targets(self.body, key, value);
-        (!is_held_back && !self.is_out_of_reach(value)).then_some(value)
+        let Outcome::Value { value, .. } = &one.outcome else { return None };
+        (!self.is_held_back(who, one) && !self.is_out_of_reach(value)).then_some(value)
     }
 
     /// Whether a name is required there and stands for no value that the node gets.
@@ -267,19 +277,32 @@ impl Gets {
                     Some(readable_here(database, set, &self.publications, &mut self.sealed, who, runs).await?)
                 }
             };
+            if let Entry::Vacant(new) = self.bodies.entry(offered.revision) {
+                let body = set.body(database, offered.revision).await?;
+                new.insert(body.filter(|body| (self.counts)(body)));
+            }
             if let Entry::Vacant(new) = self.bodies.entry(revision) {
                 let body = match own_body {
                     Some(body) => Some(body),
                     None => set.body(database, revision).await?,
                 };
-                new.insert(body.filter(|body| (self.counts)(body)));
+                // What is required by what is published counts, whatever the edit has left of it.
+                new.insert(body);
             }
-            offers.push((&set.record, revision, readable));
+            offers.push((&set.record, offered.revision, revision, readable));
         }
         let place = who.place();
-        let resolved = offers.into_iter().filter_map(|(set, runs, readable)| {
-            let body = self.bodies.get(&runs)?.as_ref()?;
-            Some(Resolved { set, body, readable, names: effective(body, &place) })
+        let resolved = offers.into_iter().filter_map(|(set, offered, runs, readable)| {
+            let published = self.bodies.get(&offered)?.as_ref();
+            let body = self.bodies.get(&runs)?.as_ref().filter(|body| published.is_some() || (self.counts)(body))?;
+            let names = effective(body, &place);
+            let taken_out = match published.filter(|_| runs != offered) {
+                Some(published) => {
+                    required_names(published).into_iter().filter(|name| !has_name(&names, name)).collect()
+                }
+                None => Vec::new(),
+            };
+            Some(Resolved { set, body, readable, names, taken_out })
         });
         Ok(resolved.collect())
     }
@@ -300,6 +323,8 @@ impl Gets {
                     all.missing.insert(name);
                 }
             }
+            let taken_out = resolved.taken_out.iter().cloned();
+            all.missing.extend(taken_out.map(|name| (resolved.set.name.clone(), name)));
         }
         Ok(all)
     }
@@ -407,12 +432,18 @@ pub(super) fn is_for_targets(body: &Value, key: &str, value: &Value) -> bool {
         && found.any(|(_, variable)| Scope::of(variable).is_ok_and(|scope| !scope.target.is_empty()))
 }
 
+/// The names of the variables that are required, as they are written.
+pub(super) fn required_names(body: &Value) -> BTreeSet<String> {
+    let all = variables(body).into_iter().map(|(_, variable)| variable);
+    let required = all.filter(|variable| variable.get("Required").and_then(Value::as_bool) == Some(true));
+    required.filter_map(|variable| variable.get("Name")?.as_str().map(str::to_owned)).collect()
+}
+
 /// Whether a variable is required, by its name, in whatever case it is written.
 pub(super) fn is_required(body: &Value, name: &str) -> bool {
-    let all = variables(body).into_iter();
-    let named = |variable: &Value| {
-        variable.get("Name").and_then(Value::as_str).is_some_and(|own| own.to_lowercase() == name.to_lowercase())
-    };
-    all.map(|(_, variable)| variable)
-        .any(|variable| named(variable) && variable.get("Required").and_then(Value::as_bool) == Some(true))
+    required_names(body).iter().any(|own| own.to_lowercase() == name.to_lowercase())
+}
+
+fn has_name(names: &[Effective], name: &str) -> bool {
+    names.iter().any(|one| one.name.to_lowercase() == name.to_lowercase())
 }

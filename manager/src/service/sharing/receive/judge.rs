@@ -10,7 +10,6 @@ use atoll_domain::sharing::path::Path;
 use atoll_domain::sharing::revision::Revision;
 use atoll_domain::time::Timestamp;
 
-use super::lineage::brings_along;
 use crate::clock;
 use crate::error::Result;
 use crate::service::sharing::history::Loaded;
@@ -96,7 +95,7 @@ pub(super) async fn judge(
         false => fork::delivery_of(mode),
     };
     let brings = match mode {
-        EditMode::WriteThrough => brings_along(tx, loaded, edit.revision).await?,
+        EditMode::WriteThrough => fork::brings_along(tx, loaded, edit.node.id, edit.revision.id).await?,
         _ => None,
     };
     let mut fork = fork_of(tx, loaded, edit, delivery, (mode, brings.is_none()), caller).await?;

@@ -260,7 +260,10 @@ async fn a_value_that_a_restored_manager_has_lost_is_missed_whether_it_is_requir
     manager.services.hub.refresh(&manager.services.store).await.unwrap();
     required::refresh(&manager.services).await.unwrap();
     let missing = manager.services.required.missing(node.id);
-    assert_eq!(missing.iter().map(|one| (one.name.as_str(), one.is_lost)).collect::<Vec<_>>(), [("Password", true)]);
+    assert_eq!(
+        missing.iter().map(|one| (one.name.as_str(), one.why)).collect::<Vec<_>>(),
+        [("Password", required::Lack::Lost)]
+    );
 
     // Set again, nothing is missed any more.
     manager.written(SET, &set("three")).await;

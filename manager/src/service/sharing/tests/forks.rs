@@ -340,10 +340,12 @@ async fn what_was_declined_stays_declined_when_a_node_tells_all_of_it_again() {
         (one.content("T"), manager.released(KIND, "T").await),
         (template("1", "1", "1"), template("1", "1", "1"))
     );
-    // Made once more by a person, it is a new wish.
+    // Made once more by a person, it is a new wish; whether it is one, or an editor that was open since, is asked.
     one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
     one.sync(&manager).await;
-    assert_eq!(manager.released(KIND, "T").await, template("2", "1", "1"));
+    assert_eq!(manager.released(KIND, "T").await, template("1", "1", "1"));
+    let states: Vec<ForkState> = manager.forks().await.iter().map(|fork| fork.state).collect();
+    assert_eq!(states, [ForkState::Declined, ForkState::Proposed]);
 }
 
 #[tokio::test]

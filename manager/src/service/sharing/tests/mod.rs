@@ -8,6 +8,7 @@ mod forks;
 mod gets;
 mod history;
 mod hostile;
+mod lineage;
 mod pairs;
 mod proof;
 mod replicas;

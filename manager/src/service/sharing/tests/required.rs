@@ -1,17 +1,17 @@
 //! Required variables.
 
 use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::offer::EditMode;
-use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use crate::service::fleet::act::Act;
-use crate::service::fleet::node;
 use crate::service::fleet::selection::{freeze, preview};
+use crate::service::fleet::{detail, node};
 use crate::service::sharing::preview::{self, Planned, foresee};
 use crate::service::sharing::publication;
-use crate::service::sharing::required::{refresh, warnings};
-use crate::store::Database as _;
+use crate::service::sharing::required::{Lack, refresh, warnings};
+use crate::store::sharing::body_lost;
 use crate::testing::TestManager;
 
 const SET: Kind = Kind::VariableSet;
@@ -132,11 +132,64 @@ async fn a_set_that_cannot_be_read_hides_nothing_that_nodes_lack_of_another() {
     let damaged = manager.loaded(SET, "damaged").await;
     let body = damaged.history.get(damaged.shown().unwrap()).unwrap().header.body;
     let tx = services.store.begin().await.unwrap();
-    tx.connection().execute_unprepared(&format!("DELETE FROM body WHERE hash = '{body}'")).await.unwrap();
+    body_lost(&tx, body).await.unwrap();
     tx.commit().await.unwrap();
     manager.written(SET, &set(&[("production", "https://one")])).await;
     services.hub.refresh(&services.store).await.unwrap();
     assert!(refresh(services).await.is_err(), "it is said in the log for as long as it is so");
     let missing = services.required.missing(node.id);
     assert_eq!(missing.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["Url"]);
+}
+
+/// What a server lacks by its name alone looks like any other value that is not there.
+#[tokio::test]
+async fn a_node_from_which_values_are_held_back_is_not_green() {
+    let manager = TestManager::start().await;
+    let services = &manager.services;
+    let secret = |value: &str| {
+        json!({"Name": "web", "Variables": [
+            {"Id": "s", "Name": "Key", "Type": "Sensitive", "Value": value, "Scope": {"Target": ["n"]}},
+            {"Id": "d", "Name": "Key", "Value": "default"}]})
+    };
+    manager.written(SET, &secret("sealed")).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(SET, "web", None)]).await;
+    let (node, other) = (manager.unconfirmed("n", "/").await, manager.unconfirmed("other", "/").await);
+    services.hub.refresh(&services.store).await.unwrap();
+    refresh(services).await.unwrap();
+    assert!(!services.required.is_missing(other.id), "it is for another");
+    let detail = detail::get(services, "n").await.unwrap();
+    let [exception] = detail.exceptions.as_slice() else { panic!("{:?}", detail.exceptions) };
+    assert_eq!((exception.resource.as_str(), exception.code.as_str()), ("web", "UNCONFIRMED"));
+    assert!(exception.text.contains("atoll node confirm n"), "{}", exception.text);
+    node::confirm(services, &manager.caller.clone().widening(true), "n").await.unwrap();
+    assert!(detail::get(services, "n").await.unwrap().exceptions.is_empty());
+    assert!(!services.required.is_missing(node.id));
+}
+
+#[tokio::test]
+async fn a_required_variable_that_a_node_takes_out_of_its_own_edit_is_missing() {
+    let manager = TestManager::start().await;
+    let services = &manager.services;
+    let content = |variables: Value| json!({"Name": "web", "Variables": variables});
+    let url = json!({"Id": "d", "Name": "Url", "Required": true, "Value": "https://one"});
+    let other = json!({"Id": "o", "Name": "Other", "Value": "1"});
+    manager.written(SET, &content(json!([url, other]))).await;
+    for (group, mode) in [("/fork", EditMode::Fork), ("/propose", EditMode::Propose)] {
+        manager.publish(group.trim_start_matches('/'), group, 0, mode, &[(SET, "web", None)]).await;
+        let mut node = manager.node(&format!("n-{}", group.trim_start_matches('/')), group, &[]).await;
+        node.sync(&manager).await;
+        node.edit(SET, EditBase::Running, &content(json!([other]))).unwrap();
+        node.sync(&manager).await;
+        services.hub.refresh(&services.store).await.unwrap();
+        refresh(services).await.unwrap();
+        let missing = services.required.missing(node.id);
+        let missing: Vec<_> = missing.iter().map(|one| (one.name.as_str(), one.why)).collect();
+        assert_eq!(missing, [("Url", Lack::Required)], "{mode}");
+        // By another name it is the same, in whatever case it is written.
+        node.edit(SET, EditBase::Running, &content(json!([other, {"Id": "u", "Name": "URL", "Value": "here"}])))
+            .unwrap();
+        node.sync(&manager).await;
+        refresh(services).await.unwrap();
+        assert_eq!(services.required.missing(node.id), [], "{mode}");
+    }
 }

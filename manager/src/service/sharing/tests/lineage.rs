@@ -1,0 +1,159 @@
+//! A node's edit releases itself, and nothing beside it: no draft, nothing that was declined, and nothing that was accepted for a
+//! later release.
+
+use atoll_domain::kind::Kind;
+use atoll_domain::link::replica::EditBase;
+use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::offer::EditMode;
+use atoll_domain::sharing::revision::Revision;
+use serde_json::{Value, json};
+
+use crate::service::sharing::conflict::Take;
+use crate::service::sharing::publication;
+use crate::testing::{TestManager, TestNode};
+
+const KIND: Kind = Kind::StepTemplate;
+
+fn template(values: [&str; 4]) -> Value {
+    let [a, b, c, d] = values;
+    json!({"Name": "T", "ActionType": "Octopus.Script", "Properties": {"a": a, "b": b, "c": c, "d": d}})
+}
+
+async fn farm(mode: EditMode) -> (TestManager, TestNode, TestNode) {
+    let manager = TestManager::start().await;
+    manager.written(KIND, &template(["1", "1", "1", "1"])).await;
+    manager.publish("all", "/", 0, mode, &[(KIND, "T", None)]).await;
+    let (mut one, mut other) = (manager.node("one", "/", &[]).await, manager.node("other", "/", &[]).await);
+    one.sync(&manager).await;
+    other.sync(&manager).await;
+    (manager, one, other)
+}
+
+async fn everybody(manager: &TestManager, nodes: [&mut TestNode; 2]) {
+    for node in nodes {
+        node.sync(manager).await;
+        node.sync(manager).await;
+    }
+}
+
+fn edit(node: &mut TestNode, key: &str, value: &str) {
+    let mut content = node.content("T");
+    content["Properties"][key] = json!(value);
+    node.edit(KIND, EditBase::Running, &content).unwrap();
+}
+
+/// An administrator drafts two places, a node has changed one of them, and the question about that is answered without a release.
+async fn answered(manager: &TestManager, one: &mut TestNode) {
+    manager.write(KIND, &template(["draft", "1", "1", "draft"])).await.unwrap();
+    edit(one, "a", "2");
+    one.sync(manager).await;
+    let question = manager.conflicts().await.remove(0);
+    manager.resolve(&question, Take::Value(Some(json!("answer"))), false).await.unwrap();
+    one.sync(manager).await;
+    assert_eq!(one.content("T"), template(["2", "1", "1", "1"]), "the draft stays the administrator's");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_released_is_released_by_nothing_that_happens_beside_it() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    answered(&manager, &mut one).await;
+    manager.publish("more", "/", 1, EditMode::Fork, &[(KIND, "T", None)]).await;
+    publication::delete(&manager.services, &manager.caller, "more", "*").await.unwrap();
+    manager.work().await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]));
+
+    edit(&mut other, "b", "other");
+    other.sync(&manager).await;
+    manager.work().await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "other", "1", "1"]), "that edit alone");
+
+    edit(&mut one, "c", "one");
+    one.sync(&manager).await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "other", "1", "1"]));
+    let fork = manager.forks().await.into_iter().find(|fork| fork.state == ForkState::Proposed).unwrap();
+    assert!(fork.message.contains("accepted and is not released yet"), "{}", fork.message);
+
+    manager.decide(&fork, true, false).await.unwrap();
+    manager.release(KIND, "T").await.unwrap();
+    everybody(&manager, [&mut one, &mut other]).await;
+    let all = template(["answer", "other", "one", "draft"]);
+    assert_eq!((one.content("T"), other.content("T")), (all.clone(), all));
+}
+
+/// The id of a draft can be worked out by whoever can guess what it says.
+#[tokio::test]
+async fn a_node_releases_no_draft_by_naming_it() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    let first = manager.loaded(KIND, "T").await.shown().unwrap();
+    manager.written(KIND, &template(["2", "1", "1", "1"])).await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    let draft = manager.roll_back(KIND, "T", first).await.unwrap().revision;
+    let loaded = manager.loaded(KIND, "T").await;
+    let before = loaded.body(&manager.services.store, draft).await.unwrap().unwrap();
+    let mut body = before.clone();
+    body["Properties"]["b"] = json!("mine");
+    let revision = Revision::child(loaded.record.id, KIND, [draft].into(), Some(&before), &body);
+    one.send_revision(&manager, &revision, body).await;
+    other.sync(&manager).await;
+    assert_eq!(other.content("T"), template(["2", "1", "1", "1"]));
+    assert_eq!(manager.released(KIND, "T").await, template(["2", "1", "1", "1"]));
+    let fork = manager.forks().await.pop().unwrap();
+    assert_eq!(fork.state, ForkState::Proposed);
+    assert!(fork.message.contains("made from a draft"), "{}", fork.message);
+}
+
+/// An editor shows what was there before the decision, and names the release.
+#[tokio::test]
+async fn what_was_declined_reaches_nobody_with_what_an_editor_still_shows() {
+    let (manager, mut one, mut other) = farm(EditMode::Propose).await;
+    let opened = EditBase::Revision(one.runs("T").unwrap().revision);
+    one.edit(KIND, opened, &template(["no", "1", "1", "1"])).unwrap();
+    one.sync(&manager).await;
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+    manager.decide(&manager.forks().await.remove(0), false, false).await.unwrap();
+    one.sync(&manager).await;
+    assert_eq!(one.content("T"), template(["1", "1", "1", "1"]), "it is back at the release");
+    one.edit(KIND, opened, &template(["no", "new", "1", "1"])).unwrap();
+    one.sync(&manager).await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]));
+    assert_eq!(one.content("T"), template(["no", "new", "1", "1"]), "it runs where it was made");
+    let fork = manager.forks().await.pop().unwrap();
+    assert_eq!(fork.state, ForkState::Proposed);
+    assert!(fork.message.contains("declined before"), "{}", fork.message);
+    // What does not bring it is everybody's at once, though others have gone on since.
+    edit(&mut other, "c", "other");
+    other.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "other", "1"]));
+    manager.decide(&fork, false, false).await.unwrap();
+    everybody(&manager, [&mut one, &mut other]).await;
+    edit(&mut one, "d", "one");
+    one.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "other", "one"]));
+}
+
+#[tokio::test]
+async fn what_was_accepted_for_a_later_release_is_not_released_by_its_node() {
+    for is_undone in [false, true] {
+        let (manager, mut one, mut other) = farm(EditMode::Propose).await;
+        let first = manager.loaded(KIND, "T").await.shown().unwrap();
+        edit(&mut one, "a", "2");
+        one.sync(&manager).await;
+        manager.decide(&manager.forks().await.remove(0), true, false).await.unwrap();
+        if is_undone {
+            manager.roll_back(KIND, "T", first).await.unwrap();
+        }
+        manager.publish("all", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+        one.sync(&manager).await;
+        edit(&mut one, "b", "new");
+        one.sync(&manager).await;
+        everybody(&manager, [&mut one, &mut other]).await;
+        assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]), "{is_undone}");
+        let fork = manager.forks().await.pop().unwrap();
+        assert_eq!(fork.state, ForkState::Proposed, "{}", fork.message);
+        assert!(fork.message.contains("accepted and is not released yet"), "{}", fork.message);
+    }
+}
