@@ -75,10 +75,10 @@ pub fn to_value<T: Serialize>(thing: &T) -> Result<Value> {
     serde_json::to_value(thing).map_err(|error| Failure::usage(format!("the answer cannot be shown: {error}")))
 }
 
-/// Prints one line: what others wrote makes no second one of it. A reader that has gone, such as `head`, ends the command
-/// without a complaint.
+/// Prints one line: what others wrote makes no second one of it, neither at a terminal nor for a program that reads it. A
+/// reader that has gone, such as `head`, ends the command without a complaint.
 pub fn print_line(line: &str) -> Result<()> {
-    print(line, true)
+    print(&neutral(line, true), true)
 }
 
 /// Prints a text of several lines, or one line in which tabs stay.
@@ -121,9 +121,9 @@ fn table(rows: &[Value], columns: &[Column]) -> Result<()> {
 
 fn csv(rows: &[Value], columns: &[Column], wide: &[Column]) -> Result<()> {
     let columns = [columns, wide].concat();
-    print_line(&columns.iter().map(|(heading, _)| quoted(heading)).collect::<Vec<_>>().join(","))?;
+    print(&columns.iter().map(|(heading, _)| quoted(heading)).collect::<Vec<_>>().join(","), true)?;
     rows.iter().try_for_each(|row| {
-        print_line(&columns.iter().map(|(_, field)| quoted(&cell(row, field))).collect::<Vec<_>>().join(","))
+        print(&columns.iter().map(|(_, field)| quoted(&cell(row, field))).collect::<Vec<_>>().join(","), true)
     })
 }
 

@@ -92,7 +92,7 @@ pub enum ResourceCommand {
         #[arg(long, default_value = "*", value_name = "REVISION")]
         expect: String,
         /// Show what would change without changing anything.
-        #[arg(long, conflicts_with_all = ["to", "wait"])]
+        #[arg(long, conflicts_with_all = ["to", "wait", "expect"])]
         dry_run: bool,
     },
     /// The history, newest first.
@@ -139,7 +139,7 @@ pub enum ResourceCommand {
         #[arg(long, default_value = "*", value_name = "REVISION")]
         expect: String,
         /// Show what would change without changing anything.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "expect")]
         dry_run: bool,
     },
 }

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use atoll_domain::terminal::neutral;
 use atoll_proto::v1;
 use atoll_proto::v1::preview_change_request::Change;
 
@@ -128,8 +127,7 @@ async fn get(session: &mut Session, node: String) -> Result<()> {
     for exception in answer.exceptions {
         let since = time(exception.since_ms);
         let line = format!("{}  {}  since {since}  {}", exception.code, exception.resource, exception.text);
-        // Of its own making: read by a program too, none of it may look like a line of ours.
-        print_line(&neutral(&line, true))?;
+        print_line(&line)?;
     }
     Ok(())
 }

@@ -2,8 +2,6 @@
 
 use atoll_proto::v1;
 
-use atoll_domain::terminal::neutral;
-
 use super::{Session, pages};
 use crate::arguments::{ListArguments, ProposalCommand};
 use crate::failure::{CONFLICT, Failure, NOT_FOUND, Result};
@@ -48,7 +46,7 @@ pub async fn run(session: &mut Session, command: ProposalCommand) -> Result<()> 
                 ],
             )?;
             for path in &proposal.takes_back {
-                print_line(&neutral(&format!("reverts the previous save at {path}"), true))?;
+                print_line(&format!("reverts the previous save at {path}"))?;
             }
             show_differences(&proposal.differences)
         }

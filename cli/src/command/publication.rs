@@ -167,6 +167,13 @@ pub async fn check(session: &mut Session, name: &str) -> Result<()> {
     if name.is_empty() { Ok(()) } else { get(session, name).await.map(|_| ()) }
 }
 
+/// Whether a publication brings the newest version of a resource.
+pub async fn brings(session: &mut Session, publication: &str, kind: Kind, name: &str) -> Result<bool> {
+    let publication = get(session, publication).await?;
+    let is_it = |item: &v1::PublicationItem| item.kind == kind.to_string() && item.name.eq_ignore_ascii_case(name);
+    Ok(publication.items.iter().any(|item| is_it(item) && item.policy == "latest"))
+}
+
 /// Adds one resource to a publication.
 pub async fn add(session: &mut Session, publication: &str, kind: Kind, name: &str) -> Result<()> {
     let publication =

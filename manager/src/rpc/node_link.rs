@@ -36,6 +36,9 @@ const PUSH_LIMIT: usize = 64;
 /// Certificates that one node is given in a minute. It needs one in weeks, and each is a signature and a row.
 const RENEWALS_PER_MINUTE: u32 = 10;
 
+/// Rejected reports of one node that the log names in a minute. All of them are counted, and the newest are on the node's page.
+const REJECTIONS_LOGGED_PER_MINUTE: u32 = 10;
+
 /// What a node is listed with of which the manager fails to take in a report.
 const FAILED_SUBJECT: &str = "reports";
 const FAILED_TEXT: &str = "the manager fails to take in a report of this node, which keeps it and sends it again; look for it \
@@ -48,6 +51,7 @@ pub struct Link {
     joins: DefaultKeyedRateLimiter<IpAddr>,
     reports: DefaultKeyedRateLimiter<NodeId>,
     renewals: DefaultKeyedRateLimiter<NodeId>,
+    rejections_logged: DefaultKeyedRateLimiter<NodeId>,
     /// Whose turn it is: a node that sends much waits for itself, and not others for it.
     turns: DashMap<NodeId, Arc<Mutex<()>>>,
     /// The reports of each node that could not be taken in, once it has sent any since this process began.
@@ -62,6 +66,7 @@ impl Link {
             joins: RateLimiter::keyed(per_minute(services.settings.joins_per_minute)),
             reports: RateLimiter::keyed(per_minute(services.settings.reports_per_minute)),
             renewals: RateLimiter::keyed(per_minute(RENEWALS_PER_MINUTE)),
+            rejections_logged: RateLimiter::keyed(per_minute(REJECTIONS_LOGGED_PER_MINUTE)),
             turns: DashMap::new(),
             failing: DashMap::new(),
             services,
@@ -116,6 +121,15 @@ impl Link {
             ..v1::ReportResult::default()
         };
         failed.into_iter().map(unanswered).collect()
+    }
+
+    /// A node that is broken, or hostile, does not fill the log.
+    fn note_rejected(&self, node: &NodeRecord, outcome: &Outcome) {
+        let Outcome::Rejected(reason) = outcome else { return };
+        metrics::counter!("atoll_reports_rejected_total").increment(1);
+        if self.rejections_logged.check_key(&node.id).is_ok() {
+            tracing::warn!(node = %node.name, reason, "report rejected");
+        }
     }
 
     /// The node that calls, and the certificate that it shows.
@@ -266,7 +280,10 @@ impl NodeLink for Link {
             let number = report.number;
             let signed = SignedReport { number, report: report.report, signature: report.signature };
             match receive(&self.services, &node, &signed, now).await {
-                Ok(outcome) => results.push(result(number, outcome)),
+                Ok(outcome) => {
+                    self.note_rejected(&node, &outcome);
+                    results.push(result(number, outcome));
+                }
                 // What is wrong with one resource holds up nothing that the node says of others: it sends this again.
                 Err(error) if error.kind == ErrorKind::Internal => failed.push((number, error)),
                 Err(error) => return Err(status(error)),

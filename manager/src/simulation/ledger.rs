@@ -24,6 +24,10 @@ pub struct Entry {
     pub forgotten: bool,
     /// A person who saw it put something else in its place, decided against it, or it was lost as backups lose things.
     pub excused: Option<&'static str>,
+    /// An administrator made it everybody's, by a release or with an acceptance.
+    pub is_agreed: bool,
+    /// Somebody declined it, and nobody has agreed to it since.
+    pub is_declined: bool,
 }
 
 /// All edits, by their words.
@@ -43,6 +47,30 @@ impl Ledger {
         for word in words {
             if let Some(entry) = self.entries.get_mut(word) {
                 entry.excused.get_or_insert(why);
+            }
+        }
+    }
+
+    /// An administrator agreed to a content.
+    pub fn agree(&mut self, content: &BTreeSet<String>) {
+        for (word, entry) in &mut self.entries {
+            if content.contains(word) {
+                (entry.is_agreed, entry.is_declined) = (true, false);
+            }
+        }
+    }
+
+    /// An administrator took a content, which is not everybody's yet.
+    pub fn want(&mut self, content: &BTreeSet<String>) {
+        let wanted = self.entries.iter_mut().filter(|(word, _)| content.contains(*word));
+        wanted.for_each(|(_, entry)| entry.is_declined = false);
+    }
+
+    /// An administrator declined what a node made, but for what everybody had already.
+    pub fn decline(&mut self, node: NodeId, content: &BTreeSet<String>, known: &BTreeSet<String>) {
+        for word in content.difference(known) {
+            if let Some(entry) = self.entries.get_mut(word).filter(|entry| entry.node == Some(node)) {
+                entry.is_declined = true;
             }
         }
     }

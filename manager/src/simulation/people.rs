@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use atoll_domain::id::RevisionId;
 use atoll_domain::kind::Kind;
 use atoll_domain::link::replica::EditBase;
 use atoll_domain::sharing::offer::EditMode;
@@ -76,14 +77,7 @@ impl World {
         }
     }
 
-    fn written(
-        &mut self,
-        word: &str,
-        resource: usize,
-        node: Option<usize>,
-        revision: atoll_domain::id::RevisionId,
-        content: &Value,
-    ) {
+    fn written(&mut self, word: &str, resource: usize, node: Option<usize>, revision: RevisionId, content: &Value) {
         if words(content).contains(word) {
             let node = node.map(|at| self.nodes[at].node.id);
             let entry = Entry {
@@ -94,6 +88,8 @@ impl World {
                 acknowledged: node.is_none().then_some(self.step),
                 forgotten: false,
                 excused: None,
+                is_agreed: false,
+                is_declined: false,
             };
             self.ledger.entries.insert(word.to_owned(), entry);
         }
@@ -207,8 +203,12 @@ impl World {
     pub async fn release(&mut self) {
         let resource = self.any_resource();
         let ((kind, id), name) = (self.key(resource), RESOURCES[resource].1);
+        let heads = self.words_of_heads(resource).await;
         let said = match self.manager.release(kind, &id).await {
-            Ok(version) => version.to_string(),
+            Ok(version) => {
+                self.ledger.agree(&heads);
+                version.to_string()
+            }
             Err(error) => error.reason.to_owned(),
         };
         self.say(format!("{name} is released: {said}"));
@@ -220,13 +220,42 @@ impl World {
         let Some(fork) = forks.choose(&mut self.random).cloned() else { return };
         let (accept, release) = (self.random.random_bool(0.6), self.random.random_bool(0.5));
         let told = self.told_of(&fork).await;
+        let resource = self.ids.iter().position(|id| *id == fork.resource).unwrap();
+        let released = self.words_of_release(resource).await;
         let decided = self.manager.decide(&fork, accept, release).await;
         let said = decided.as_ref().map_or_else(|error| error.reason.to_owned(), |_| "done".to_owned());
         let id = fork.head.short();
         self.say(format!("proposal {id} of {:?} accepted: {accept}, released: {release}: {said}", fork.node));
         if decided.is_ok() && !accept {
             self.ledger.excuse(told.iter(), "declined");
+            self.ledger.decline(fork.node, &told, &released);
         }
+        if let Some(decided) = decided.ok().filter(|_| accept) {
+            // Accepted alone it is everybody's with the next release, which somebody makes who sees it.
+            self.ledger.want(&told);
+            if decided.release.is_some() {
+                let heads = self.words_of_heads(resource).await;
+                self.ledger.agree(&heads);
+            }
+        }
+    }
+
+    async fn words_of(&self, resource: usize, revisions: impl Iterator<Item = RevisionId>) -> BTreeSet<String> {
+        let (loaded, mut found) = (self.loaded(resource).await, BTreeSet::new());
+        for revision in revisions {
+            found.extend(loaded.body(&self.manager.services.store, revision).await.unwrap().iter().flat_map(words));
+        }
+        found
+    }
+
+    async fn words_of_heads(&self, resource: usize) -> BTreeSet<String> {
+        let heads = self.loaded(resource).await.record.heads;
+        self.words_of(resource, heads.into_iter()).await
+    }
+
+    async fn words_of_release(&self, resource: usize) -> BTreeSet<String> {
+        let released = self.loaded(resource).await.record.released;
+        self.words_of(resource, released.into_iter().map(|(_, revision)| revision)).await
     }
 
     /// The words that are in a node's edit and not in what everybody has.
@@ -266,6 +295,7 @@ impl World {
             let before = resolved.loaded.body(&store, side).await.unwrap().unwrap_or(Value::Null);
             self.ledger.replaced(&before, &after);
         }
+        self.ledger.want(&words(&after));
     }
 
     /// Another edit mode or pin for everybody, or a stronger publication for some.

@@ -83,6 +83,8 @@ impl World {
             held.extend(self.found(resource).await);
         }
         for (word, entry) in &mut self.ledger.entries {
+            // It has forgotten decisions too, and nodes do not tell of them.
+            entry.is_declined = false;
             entry.forgotten |= entry.acknowledged.is_some_and(|step| step > backup.step);
             if entry.forgotten && !held.contains(word) {
                 entry.excused = Some("lost with a backup");

@@ -240,6 +240,7 @@ impl World {
             }
         }
         self.no_edit_is_lost().await;
+        self.nobody_runs_what_nobody_agreed_to();
         self.everybody_runs_what_is_published().await;
         for node in &self.nodes {
             assert!(node.node.replica.outbox().is_empty(), "{} has delivered everything", node.name);
@@ -247,6 +248,25 @@ impl World {
                 assert_eq!(meant_for(&plaintext), Some(node.environment), "{} reads {plaintext}", node.name);
             }
             node.node.runs_what_it_should(&self.manager);
+        }
+    }
+
+    /// What was drafted and not released, or declined on another node, runs nowhere but where it was made.
+    fn nobody_runs_what_nobody_agreed_to(&self) {
+        for node in &self.nodes {
+            for (resource, id) in self.ids.iter().enumerate() {
+                let running = node.node.runs(&id.to_string()).and_then(|running| running.body);
+                for word in running.iter().flat_map(words) {
+                    let Some(entry) = self.ledger.entries.get(&word).filter(|entry| entry.resource == resource) else {
+                        continue;
+                    };
+                    let may_run = match entry.node {
+                        None => entry.is_agreed,
+                        Some(maker) => maker == node.node.id || !entry.is_declined,
+                    };
+                    assert!(may_run, "{} runs {word}, to which nobody agreed: {entry:?}", node.name);
+                }
+            }
         }
     }
 

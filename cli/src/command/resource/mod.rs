@@ -58,13 +58,18 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
         ResourceCommand::Publish { name, version, revision, to, wait, widen, expect, .. } => {
             session.widen = widen;
             session.expect = expect;
-            publication::check(session, &to).await?;
+            let is_new_there = !to.is_empty() && !publication::brings(session, &to, kind, &name).await?;
             let request = v1::ReleaseResourceRequest { version, revision, ..Default::default() };
             let released = release(session, kind, &name, request).await?;
             if !to.is_empty() {
                 publication::add(session, &to, kind, &name).await?;
             }
-            say(&released_words(&name, &released));
+            if released.changed || !is_new_there {
+                say(&released_words(&name, &released));
+            }
+            if is_new_there {
+                say(&format!("{name} is in publication {to} now, so the nodes that it selects get it"));
+            }
             if wait {
                 let resource = name.clone();
                 let question = v1::GetSyncStatusRequest { kind: kind.to_string(), resource, ..Default::default() };

@@ -168,7 +168,8 @@ async fn view(database: &impl Database, record: ConflictRecord, nodes: &Arc<Node
     })
 }
 
-/// The edit of a node that an open conflict is about, and whether it stays there: its publication keeps edits on their nodes.
+/// The edit of a node that an open conflict is about, and whether it stays there: its publication keeps edits on their nodes,
+/// and it is held against what the node is offered, and not, because it was accepted, against a draft.
 async fn edit_of(
     database: &impl Database,
     loaded: &Loaded,
@@ -181,7 +182,23 @@ async fn edit_of(
         return Ok(None);
     };
     let offered = fork::offered_to(database, loaded, &node).await?;
-    Ok(Some((fork, offered.is_some_and(|offered| offered.edit_mode == EditMode::Fork))))
+    let is_kept = offered.is_some_and(|offered| offered.edit_mode == EditMode::Fork);
+    let stays_on_node = is_kept && !holds_a_draft(database, loaded, record, &fork).await?;
+    Ok(Some((fork, stays_on_node)))
+}
+
+/// Whether the other side of a node's edit was never released.
+async fn holds_a_draft(
+    database: &impl Database,
+    loaded: &Loaded,
+    record: &ConflictRecord,
+    fork: &ForkRecord,
+) -> Result<bool> {
+    let published = loaded.published(database).await?;
+    let is_draft = |side: &RevisionId| {
+        !published.contains(side) && loaded.history.get(*side).is_some_and(|revision| !revision.header.tombstone)
+    };
+    Ok(record.heads.iter().filter(|side| **side != fork.head).any(is_draft))
 }
 
 fn waits_for_release(loaded: &Loaded, answer: RevisionId) -> bool {

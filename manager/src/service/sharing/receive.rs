@@ -124,7 +124,6 @@ async fn note_rejection(tx: &Tx, node: &NodeRecord, number: u64, reason: &str, n
     };
     exception_put(tx, &exception).await?;
     exceptions_trim(tx, node.id, REJECTED_REPORT, REJECTIONS_LIMIT).await?;
-    tracing::warn!(node = %node.name, reason, "report rejected");
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use atoll_domain::sharing::revision::{Origin, Revision};
 use atoll_domain::sharing::touched::difference;
 use serde_json::{Value, json};
 
-use super::{PlaceView, edit_of, etag, find, open_places, sides};
+use super::{PlaceView, edit_of, etag, find, holds_a_draft, open_places, sides};
 use crate::error::{Error, Result};
 use crate::service::sharing::history::{Loaded, load};
 use crate::service::sharing::release::{check_drafts_beside, release_in};
@@ -202,7 +202,7 @@ async fn settle_with(
             }
         } else {
             // What the answer contains of others' drafts comes to the node with the release, as to everybody.
-            if stays_on_node || !holds_a_draft(tx, loaded, record, &fork).await? {
+            if !holds_a_draft(tx, loaded, record, &fork).await? {
                 fork.head = id;
             }
             fork.through = false;
@@ -235,15 +235,6 @@ async fn settle_with(
         return Ok(None);
     }
     release_in(services, caller, tx, loaded, None, head).await.map(Some)
-}
-
-/// Whether the other side of an edit was never released.
-async fn holds_a_draft(tx: &Tx, loaded: &Loaded, record: &ConflictRecord, fork: &ForkRecord) -> Result<bool> {
-    let published = loaded.published(tx).await?;
-    let is_draft = |side: &RevisionId| {
-        !published.contains(side) && loaded.history.get(*side).is_some_and(|revision| !revision.header.tombstone)
-    };
-    Ok(record.heads.iter().filter(|side| **side != fork.head).any(is_draft))
 }
 
 /// The body that an answer makes; `None` is a deletion.
