@@ -9,46 +9,63 @@ use atoll_node::domain::secret::{self, Plaintext};
 use serde_json::Value;
 
 use crate::config::FilesConfig;
+use crate::files::plan::Content;
 
 /// How every file begins that was rendered here.
 pub const FIRST: &str = "# $revision: ";
 
-/// The text of a file of resolved variables. It may contain values in the clear.
+/// A file of resolved variables.
+#[derive(Debug)]
+pub struct Rendered {
+    pub text: Content,
+    /// Variables that have a value here and are not in the file, with the reason.
+    pub left_out: Vec<(String, String)>,
+}
+
 #[must_use]
 pub fn render(
     revision: RevisionId,
     variables: &[Effective],
     config: &FilesConfig,
     reveal: &dyn Fn(SecretId) -> Option<Plaintext>,
-) -> Vec<u8> {
+) -> Rendered {
+    let mut left_out = Vec::new();
     let mut text = format!("{FIRST}{revision}\n# Written by atoll-agent; edits of this file are not taken.\n");
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for variable in variables {
         let key = key(&variable.name);
-        if let Some(other) = taken.get(&key) {
-            comment(&mut text, &variable.name, &format!("left out, it would have the same key as {other}"));
+        let value = match value_of(&variable.outcome, reveal) {
+            Ok(value) => value,
+            Err(why) => {
+                comment(&mut text, &variable.name, &why);
+                continue;
+            }
+        };
+        let speaks_against = match taken.get(&key) {
+            Some(other) => Some(format!("it would have the same key as {other}")),
+            None => speaks_against(&key, &value, config).map(str::to_owned),
+        };
+        if let Some(why) = speaks_against {
+            comment(&mut text, &variable.name, &format!("left out, {why}"));
+            left_out.push((variable.name.clone(), why));
             continue;
         }
-        if decides_what_runs(&key) && !config.environment_allow.contains(&key) {
-            let why =
-                "left out, it decides what programs load or run; environment_allow in the agent's settings lets it in";
-            comment(&mut text, &variable.name, why);
-            continue;
-        }
-        match value_of(&variable.outcome, reveal) {
-            Ok(value) if value.contains(['\n', '\r']) && !config.environment_multiline => {
-                let why = "left out, it has several lines; environment_multiline in the agent's settings lets it in";
-                comment(&mut text, &variable.name, why);
-            }
-            Ok(value) => {
-                // Writing into a text cannot fail.
-                let _ = writeln!(text, "{key}={}", quoted(&value));
-                taken.insert(key, &variable.name);
-            }
-            Err(why) => comment(&mut text, &variable.name, &why),
-        }
+        // Writing into a text cannot fail.
+        let _ = writeln!(text, "{key}={}", quoted(&value));
+        taken.insert(key, &variable.name);
     }
-    text.into_bytes()
+    Rendered { text: Content(text.into_bytes()), left_out }
+}
+
+/// Why a value is not written, whatever else is in the file.
+fn speaks_against(key: &str, value: &str, config: &FilesConfig) -> Option<&'static str> {
+    if decides_what_runs(key) && !config.environment_allow.iter().any(|allowed| allowed == key) {
+        return Some("it decides what programs load or run; environment_allow in the agent's settings lets it in");
+    }
+    if value.contains(['\n', '\r']) && !config.environment_multiline {
+        return Some("it has several lines; environment_multiline in the agent's settings lets it in");
+    }
+    None
 }
 
 fn comment(text: &mut String, name: &str, why: &str) {
@@ -153,7 +170,7 @@ mod tests {
         let variables = effective(&body, &Place::default());
         let reveal = |wanted: SecretId| (wanted == version).then(|| Plaintext::new("hunter2 $".to_owned()));
         let config = FilesConfig { environment_multiline: true, ..FilesConfig::default() };
-        let text = String::from_utf8(render(Digest::of(b"r"), &variables, &config, &reveal)).unwrap();
+        let text = String::from_utf8(render(Digest::of(b"r"), &variables, &config, &reveal).text.0).unwrap();
         assert!(text.starts_with(&format!("# $revision: {}\n", Digest::of(b"r"))), "{text}");
         assert!(text.contains("# gone: required") && text.contains("left out"), "{text}");
 
@@ -164,7 +181,7 @@ mod tests {
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("hunter2 $|{hard}||7"));
 
-        let hidden = String::from_utf8(render(Digest::of(b"r"), &variables, &config, &|_| None)).unwrap();
+        let hidden = String::from_utf8(render(Digest::of(b"r"), &variables, &config, &|_| None).text.0).unwrap();
         assert!(hidden.contains("# password: sensitive") && !hidden.contains("hunter2"), "{hidden}");
     }
 
@@ -178,7 +195,7 @@ mod tests {
         let body = Kind::VariableSet.import(&set, None).unwrap().body;
         let variables = effective(&body, &Place::default());
         let lines = |config: &FilesConfig| {
-            let text = String::from_utf8(render(Digest::of(b"r"), &variables, config, &|_| None)).unwrap();
+            let text = String::from_utf8(render(Digest::of(b"r"), &variables, config, &|_| None).text.0).unwrap();
             let set = text.split(['\n', '\r']).filter(|line| !line.starts_with('#') && !line.is_empty());
             set.map(str::to_owned).collect::<Vec<_>>()
         };

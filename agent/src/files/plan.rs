@@ -20,6 +20,8 @@ pub struct Target {
     pub form: Form,
     pub content: Content,
     pub hash: Digest,
+    /// Required variables that have a value here and cannot stand in the file, with the reasons.
+    pub left_out: Option<String>,
 }
 
 /// What is written. It may hold values in the clear, so it does not print.
@@ -117,6 +119,7 @@ mod tests {
             form: Form::Json,
             content: Content(content.into()),
             hash: Digest::of(content.as_bytes()),
+            left_out: None,
         }
     }
 

@@ -51,7 +51,7 @@ pub async fn run(
             Handed::Nothing | Handed::FailedAgain => {}
             Handed::Failed(text) => report_all(&node, &batch, ApplyOutcome::Failed, &text).await,
             Handed::Done => {
-                report_all(&node, &batch, ApplyOutcome::Applied, "").await;
+                report_applied(&node, &adapter, &batch).await;
                 adapter = settle(adapter, batch).await?;
             }
         }
@@ -101,6 +101,17 @@ fn problems_of(adapter: &Adapter<NodeHost>, handover: &Handover) -> BTreeMap<Str
 async fn report_all(node: &Node, batch: &Batch, outcome: ApplyOutcome, text: &str) {
     for (_, resource, revision) in &batch.pending {
         report(node, (*resource, *revision), outcome, text).await;
+    }
+}
+
+/// The files stand as they should, and some of them lack what their server needs.
+async fn report_applied(node: &Node, adapter: &Adapter<NodeHost>, batch: &Batch) {
+    for (path, resource, revision) in &batch.pending {
+        let (outcome, text) = match adapter.left_out(path) {
+            None => (ApplyOutcome::Applied, String::new()),
+            Some(text) => (ApplyOutcome::Failed, text),
+        };
+        report(node, (*resource, *revision), outcome, &text).await;
     }
 }
 

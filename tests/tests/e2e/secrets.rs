@@ -119,6 +119,26 @@ fn a_node_that_comes_into_the_scope_gets_the_value_and_one_that_leaves_it_gets_n
     eventually("the value goes", || env_file(&fleet, "mover").filter(|text| !text.contains(PLAIN)));
 }
 
+/// The file stands as it should, and its server still lacks something.
+#[test]
+fn a_required_value_that_cannot_stand_in_an_environment_file_is_told_of() {
+    let fleet = Fleet::start();
+    let _node = agent_with_env_files(&fleet, "n", &[]);
+    let set = |value: &str| json!({"Name": "web", "Variables": [{"Name": "Banner", "Value": value, "Required": true}]});
+    fleet.publish("vars", &set("one\ntwo"));
+    fleet.cli.run(&["publication", "set", "all", "--vars", "web"]);
+    eventually("it is told of", || {
+        let told = fleet.cli.run(&["node", "get", "n"]);
+        (told.contains("APPLY_FAILED") && told.contains("Banner: it has several lines")).then_some(())
+    });
+    let file = fleet.write("web.json", &set("one"));
+    fleet.cli.run(&["vars", "import", &file, "--base", "head", "--publish"]);
+    eventually("nothing is wrong any more", || {
+        (!fleet.cli.run(&["node", "get", "n"]).contains("Banner")).then_some(())
+    });
+    assert!(env_file(&fleet, "n").unwrap().contains("Banner"));
+}
+
 /// The set is the same wherever the node stands, so that nothing is sent but where it stands.
 #[test]
 fn a_value_in_the_clear_follows_the_label_of_its_node() {

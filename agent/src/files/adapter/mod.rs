@@ -11,6 +11,7 @@ use std::time::Instant;
 use atoll_node::domain::id::{Digest, ResourceId, RevisionId};
 use atoll_node::domain::kind::Kind;
 use atoll_node::domain::kind::file_name::slug;
+use atoll_node::domain::kind::variable_set::required_names;
 use atoll_node::{AdapterState, EditBase, Rejected, Running};
 
 use crate::config::{FileFormat, FilesConfig};
@@ -144,6 +145,13 @@ impl<H: Host> Adapter<H> {
         &self.problems
     }
 
+    /// What a server needs and does not find in a file, with the reasons.
+    #[must_use]
+    pub fn left_out(&self, path: &str) -> Option<String> {
+        let reasons = self.targets.get(path)?.left_out.as_ref()?;
+        Some(format!("required variables cannot stand in the environment file: {reasons}"))
+    }
+
     /// Edits that were not taken and lie beside their files, until somebody removes them; not all where there are many.
     #[must_use]
     pub fn aside(&self) -> &BTreeSet<String> {
@@ -264,13 +272,18 @@ impl<H: Host> Adapter<H> {
     }
 
     fn target(&self, resource: &Running, body: &serde_json::Value, form: Form) -> Result<Target, String> {
-        let content = match form {
+        let (content, left_out) = match form {
             Form::Env => {
-                let variables = self.host.resolve(body);
-                environment::render(resource.revision, &variables, &self.config, &|version| self.host.reveal(version))
+                let (variables, reveal) = (self.host.resolve(body), |version| self.host.reveal(version));
+                let rendered = environment::render(resource.revision, &variables, &self.config, &reveal);
+                let required = required_names(body);
+                let left_out = rendered.left_out.into_iter().filter(|(name, _)| required.contains(name));
+                let reasons: Vec<String> = left_out.map(|(name, why)| format!("{name}: {why}")).collect();
+                (rendered.text, (!reasons.is_empty()).then(|| reasons.join("; ")))
             }
             Form::Json | Form::Yaml => {
-                content::render(resource.kind.export(body, &resource.metadata), resource.revision, form)?
+                let outside = resource.kind.export(body, &resource.metadata);
+                (Content(content::render(outside, resource.revision, form)?), None)
             }
         };
         Ok(Target {
@@ -279,8 +292,9 @@ impl<H: Host> Adapter<H> {
             name: resource.name.clone(),
             revision: resource.revision,
             form,
-            hash: Digest::of(&content),
-            content: Content(content),
+            hash: Digest::of(&content.0),
+            content,
+            left_out,
         })
     }
 

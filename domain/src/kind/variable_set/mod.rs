@@ -4,6 +4,8 @@ mod check;
 pub mod effective;
 pub mod scope;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::outside::Outside;
@@ -73,6 +75,14 @@ pub fn variables(body: &Value) -> Vec<(String, &Value)> {
         .into_iter()
         .filter_map(|key| items.and_then(|items| items.get(&key)).map(|variable| (key, variable)))
         .collect()
+}
+
+/// The names of the variables that are required, as they are written.
+#[must_use]
+pub fn required_names(body: &Value) -> BTreeSet<String> {
+    let all = variables(body).into_iter().map(|(_, variable)| variable);
+    let required = all.filter(|variable| variable.get("Required").and_then(Value::as_bool) == Some(true));
+    required.filter_map(|variable| variable.get("Name")?.as_str().map(str::to_owned)).collect()
 }
 
 /// Whether a variable is declared sensitive.

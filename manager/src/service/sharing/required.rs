@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use atoll_domain::id::{NodeId, ResourceId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::Outcome;
+use atoll_domain::kind::variable_set::required_names;
 use atoll_domain::kind::variable_set::scope::Scope;
 use atoll_domain::link::feed::Feed;
 use atoll_domain::secret::{reference, scoped_references};
 
-use super::gets::{Counts, Gets, OwnEdits, Receiver, carried, own_edits, records_among, required_names};
+use super::gets::{Counts, Gets, OwnEdits, Receiver, carried, own_edits, records_among};
 use super::history::{Loaded, load};
 use crate::clock;
 use crate::directory::Nodes;

@@ -14,7 +14,7 @@ use atoll_domain::id::{NodeId, ResourceId, RevisionId, SecretId};
 use atoll_domain::kind::Kind;
 use atoll_domain::kind::variable_set::effective::{Effective, Outcome, effective};
 use atoll_domain::kind::variable_set::scope::{Place, Scope};
-use atoll_domain::kind::variable_set::variables;
+use atoll_domain::kind::variable_set::{required_names, variables};
 use atoll_domain::secret::reference;
 use atoll_domain::sharing::fork::Delivery;
 use atoll_domain::sharing::offer::{EditMode, Version};
@@ -430,13 +430,6 @@ pub(super) fn is_for_targets(body: &Value, key: &str, value: &Value) -> bool {
     let mut found = variables(body).into_iter().filter(|(own, _)| own == key);
     reference(value).is_some()
         && found.any(|(_, variable)| Scope::of(variable).is_ok_and(|scope| !scope.target.is_empty()))
-}
-
-/// The names of the variables that are required, as they are written.
-pub(super) fn required_names(body: &Value) -> BTreeSet<String> {
-    let all = variables(body).into_iter().map(|(_, variable)| variable);
-    let required = all.filter(|variable| variable.get("Required").and_then(Value::as_bool) == Some(true));
-    required.filter_map(|variable| variable.get("Name")?.as_str().map(str::to_owned)).collect()
 }
 
 /// Whether a variable is required, by its name, in whatever case it is written.
