@@ -1,5 +1,6 @@
 //! Sharing: resources with history, merge, publications, and what runs where.
 
+pub mod carried;
 pub mod distance;
 pub mod fork;
 pub mod history;

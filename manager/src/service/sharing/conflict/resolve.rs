@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use atoll_domain::canonical;
 use atoll_domain::id::{RevisionId, SecretId};
 use atoll_domain::secret::typed_over;
+use atoll_domain::sharing::carried::carries;
 use atoll_domain::sharing::fork::{Delivery, ForkEvent};
 use atoll_domain::sharing::path::{Path, TouchedPaths};
 use atoll_domain::sharing::revision::{Origin, Revision};
@@ -149,7 +150,7 @@ async fn check_reach(
     reach::check(tx, loaded, &agreed, body, fresh, caller).await
 }
 
-/// Whether an answer takes nothing of a node's edit: it is what the other side had.
+/// Whether an answer takes nothing of a node's edit: nothing of what the node had over the other side is in it.
 async fn is_turned_down(
     tx: &Tx,
     loaded: &Loaded,
@@ -157,9 +158,15 @@ async fn is_turned_down(
     fork: &ForkRecord,
     answer: RevisionId,
 ) -> Result<bool> {
-    let answer = loaded.body(tx, answer).await?;
+    // Of an edit that has gone on since, nobody saw all.
+    if !record.heads.contains(&fork.head) {
+        return Ok(false);
+    }
+    let (own, answer) = (loaded.body(tx, fork.head).await?, loaded.body(tx, answer).await?);
     for side in record.heads.iter().filter(|side| **side != fork.head && loaded.history.contains(**side)) {
-        if loaded.body(tx, *side).await? == answer && loaded.body(tx, fork.head).await? != answer {
+        let other = loaded.body(tx, *side).await?;
+        let takes_something = carries((other.as_ref(), own.as_ref()), (other.as_ref(), answer.as_ref()));
+        if own != answer && !takes_something {
             return Ok(true);
         }
     }

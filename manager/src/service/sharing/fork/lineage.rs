@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use atoll_domain::id::{NodeId, RevisionId};
+use atoll_domain::sharing::carried::carries;
 use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::revision::Origin;
-use atoll_domain::sharing::take_back::taken_back;
+use atoll_domain::sharing::touched::difference;
 use serde_json::Value;
 
 use crate::error::Result;
@@ -14,48 +15,69 @@ use crate::service::sharing::history::Loaded;
 use crate::store::Database;
 use crate::store::sharing::{ForkRecord, forks_about, forks_between};
 
-/// Why an edit is not released at once, whoever made what it is made from and whatever became of its own node's data: it
-/// would release what somebody drafted, declined or has accepted for a later release, what waits for a person, or what was
-/// rejected.
+/// What holds back an edit that would be released at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// A person has to decide, and is told why.
+    Approval(&'static str),
+    /// What it was made from has to be released first.
+    Release,
+}
+
+/// What holds an edit back, whoever made what it is made from and whatever became of its own node's data: it would release
+/// what somebody drafted, declined or has accepted for a later release, what waits for a person, or what was rejected.
+/// `own` is what the node made, and `head` that or what was made of it.
 ///
 /// # Errors
 /// The database does not answer.
-pub(in crate::service::sharing) async fn brings_along(
+pub(in crate::service::sharing) async fn held_back(
     database: &impl Database,
     loaded: &Loaded,
     node: NodeId,
-    head: RevisionId,
-) -> Result<Option<&'static str>> {
+    (own, head): (RevisionId, RevisionId),
+) -> Result<Option<Hold>> {
     let released = loaded.record.released.map(|(_, revision)| loaded.history.ancestry(revision)).unwrap_or_default();
     let parents = loaded.history.get(head).map(|revision| &revision.header.parents);
-    let is_made_here = loaded.provenance.get(&head).is_some_and(|record| record.provenance.node == Some(node));
-    if is_made_here && parents.is_some_and(|parents| parents.is_subset(&released)) {
+    let is_drafted = loaded.record.heads.iter().any(|head| loaded.history.descends(*head, own));
+    if head == own && !is_drafted && parents.is_some_and(|parents| parents.is_subset(&released)) {
         return Ok(None);
     }
-    let known = loaded.published(database).await?;
+    let published = loaded.published(database).await?;
     let mut brought = loaded.history.ancestry(head);
-    brought.retain(|id| !known.contains(id));
-    if is_made_here {
-        brought.remove(&head);
-    }
-    if let Some(why) = brought.iter().find_map(|id| why_of_others(loaded, node, *id)) {
-        return Ok(Some(why));
-    }
+    brought.retain(|id| !published.contains(id));
     let forks = forks_about(database, loaded.record.id).await?;
-    let concerned = |fork: &&ForkRecord| covered(loaded, fork).iter().any(|id| brought.contains(id));
-    Ok(forks.iter().filter(concerned).find_map(|fork| why(fork)))
+    let mut made_here = made_on(loaded, node, &forks);
+    made_here.insert(own);
+    if brought.iter().any(|id| is_of_another_node(loaded, *id) && !made_here.contains(id)) {
+        return Ok(Some(Hold::Approval("it is made from an edit of another node that is not released")));
+    }
+    let waiting = |fork: &&ForkRecord| covered(loaded, fork).iter().any(|id| *id != own && brought.contains(id));
+    if let Some(why) = forks.iter().filter(waiting).find_map(decided_or_waits) {
+        return Ok(Some(Hold::Approval(why)));
+    }
+    // What is part of the heads is decided, and somebody will release it.
+    let drafted = loaded.history.ancestry_of(loaded.record.heads.iter().copied());
+    let is_draft = |id: &RevisionId| drafted.contains(id) || is_draft(loaded, *id);
+    Ok(brought.iter().any(is_draft).then_some(Hold::Release))
 }
 
-/// What speaks against a revision that nobody has released by whose it is. What rules put together is what it was put
-/// together from.
-fn why_of_others(loaded: &Loaded, node: NodeId, id: RevisionId) -> Option<&'static str> {
-    let provenance = &loaded.provenance.get(&id)?.provenance;
-    match provenance.node {
-        Some(maker) if maker == node => None,
-        Some(_) => Some("it is made from an edit of another node that is not released"),
-        None if provenance.origin == Origin::Merge => None,
-        None => Some("it is made from a draft that is not released"),
-    }
+/// Whatever a node made, though another had made the same before.
+fn made_on(loaded: &Loaded, node: NodeId, forks: &[ForkRecord]) -> BTreeSet<RevisionId> {
+    let own = forks.iter().filter(|fork| fork.node == node).flat_map(|fork| [fork.node_head, fork.head]);
+    let mut made = loaded.history.ancestry_of(own);
+    let records = loaded.provenance.iter().filter(|(_, record)| record.provenance.node == Some(node));
+    made.extend(records.map(|(id, _)| *id));
+    made
+}
+
+fn is_of_another_node(loaded: &Loaded, id: RevisionId) -> bool {
+    loaded.provenance.get(&id).is_some_and(|record| record.provenance.node.is_some())
+}
+
+/// Written by a person at the manager. What rules put together is what it was put together from.
+fn is_draft(loaded: &Loaded, id: RevisionId) -> bool {
+    let provenance = loaded.provenance.get(&id).map(|record| &record.provenance);
+    provenance.is_some_and(|provenance| provenance.node.is_none() && provenance.origin != Origin::Merge)
 }
 
 /// What was decided, or is to be decided, with an edit. A rejected one stops alone: what was delivered before it goes on.
@@ -66,22 +88,22 @@ fn covered(loaded: &Loaded, fork: &ForkRecord) -> BTreeSet<RevisionId> {
     }
 }
 
-fn why(fork: &ForkRecord) -> Option<&'static str> {
+fn decided_or_waits(fork: &ForkRecord) -> Option<&'static str> {
     match fork.state {
         ForkState::Declined => Some("it is made from an edit that was declined"),
         ForkState::Rejected => Some("it is made from an edit that was rejected"),
-        ForkState::Accepted => Some("it is made from an edit that was accepted and is not released yet"),
-        ForkState::Absorbed => None,
+        ForkState::Accepted | ForkState::Absorbed => None,
         _ if fork.through => None,
         _ => Some("it is made from an edit that awaits approval"),
     }
 }
 
-/// Earlier edits of a node that a new one is held against.
+/// Earlier edits of a node at the same places that a new one is held against in full; where there are more, it is asked.
 const EARLIER_LIMIT: usize = 16;
 
-/// Whether a node's edit, put together with what is released, brings what was declined of that node, or what waits for a
-/// person. An editor that was open over a decision saves what it shows, and names the release, to which its file was put back.
+/// Whether a node's edit, put together with what is released, brings what was declined of that node, what waits for a person, or
+/// what was accepted for a later release. An editor that was open over a decision saves what it shows, and names the release,
+/// to which its file was put back; so does one over data that was put back.
 ///
 /// # Errors
 /// The database does not answer.
@@ -92,17 +114,58 @@ pub(in crate::service::sharing) async fn brings_again(
     (release, merged): (Option<&Value>, Option<&Value>),
 ) -> Result<Option<&'static str>> {
     let mut earlier = forks_between(database, fork.node, loaded.record.id).await?;
-    earlier.retain(|other| other.id != fork.id && why(other).is_some() && loaded.history.contains(other.node_head));
-    earlier.sort_by_key(|other| std::cmp::Reverse(other.edit));
-    for other in earlier.iter().take(EARLIER_LIMIT).filter(|other| other.state != ForkState::Accepted) {
-        let before = loaded.body(database, other.node_head).await?;
-        if !taken_back(before.as_ref(), release, merged).is_empty() {
+    earlier.retain(|other| other.id != fork.id && !other.through && loaded.history.contains(other.node_head));
+    if earlier.is_empty() {
+        return Ok(None);
+    }
+    let (published, places) = (loaded.published(database).await?, difference(release, merged));
+    earlier.retain(|other| !published.contains(&other.node_head));
+    for (count, other) in earlier.iter().filter(|other| changes(loaded, &published, other, &places)).enumerate() {
+        if count >= EARLIER_LIMIT {
+            return Ok(Some("it may contain what was declined before"));
+        }
+        let base = match base_of(loaded, &published, other.node_head) {
+            Some(base) => loaded.body(database, base).await?,
+            None => release.cloned(),
+        };
+        let edit = loaded.body(database, other.node_head).await?;
+        if carries((base.as_ref(), edit.as_ref()), (release, merged)) {
             return Ok(Some(match other.state {
                 ForkState::Declined => "it contains what was declined before",
                 ForkState::Rejected => "it contains what was rejected before",
+                ForkState::Accepted => "it contains what was accepted and is not released yet",
                 _ => "it contains what awaits approval",
             }));
         }
     }
     Ok(None)
+}
+
+/// What a node made since what was released, for one of its edits.
+fn made_since(loaded: &Loaded, published: &BTreeSet<RevisionId>, head: RevisionId) -> BTreeSet<RevisionId> {
+    let mut made = loaded.history.ancestry(head);
+    made.retain(|id| !published.contains(id));
+    made
+}
+
+/// Whether an edit of a node wrote one of these places. Its revisions say which, so no content is read.
+fn changes(
+    loaded: &Loaded,
+    published: &BTreeSet<RevisionId>,
+    fork: &ForkRecord,
+    places: &atoll_domain::sharing::path::TouchedPaths,
+) -> bool {
+    let made = made_since(loaded, published, fork.node_head);
+    let revisions = made.iter().filter_map(|id| loaded.history.get(*id));
+    revisions.flat_map(|revision| revision.header.touched.iter()).any(|path| places.overlaps(path))
+}
+
+/// The newest released state that an edit was made from, if there is one.
+fn base_of(loaded: &Loaded, published: &BTreeSet<RevisionId>, head: RevisionId) -> Option<RevisionId> {
+    let made = made_since(loaded, published, head);
+    let revisions = made.iter().filter_map(|id| loaded.history.get(*id));
+    let parents = revisions.flat_map(|revision| revision.header.parents.iter().copied());
+    let released: BTreeSet<RevisionId> = parents.filter(|parent| published.contains(parent)).collect();
+    let newest = loaded.history.maximal(&released);
+    newest.first().copied().filter(|_| newest.len() == 1)
 }

@@ -16,7 +16,7 @@ use atoll_domain::sharing::fork::{Delivery, ForkClosed, ForkDecision, ForkEvent,
 use atoll_domain::sharing::revision::Revision;
 use serde_json::Value;
 
-pub(super) use lineage::brings_along;
+pub(super) use lineage::{Hold, held_back};
 pub use list::{ProposalView, differences, list};
 pub(super) use offered::{Offered, delivery_of, mode_at, offered_among, offered_to};
 pub use rebase::rebase_all;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use atoll_domain::id::RevisionId;
 use atoll_domain::secret::references;
-use atoll_domain::sharing::fork::{Delivery, ForkEvent, ForkState};
+use atoll_domain::sharing::fork::{Delivery, ForkEvent};
 use atoll_domain::sharing::history::Meeting;
 
-use super::lineage::{brings_again, brings_along};
+use super::lineage::{Hold, brings_again, held_back};
 use super::{close_question, is_contained, offered_to, open_question, rebase, said_of, tell, what_runs};
 use crate::error::Result;
 use crate::service::sharing::gets::OwnEdit;
@@ -42,8 +42,13 @@ pub async fn write_through(
     let Some((_, release)) = loaded.record.released else {
         return rebase(services, tx, loaded, fork, caller).await;
     };
-    if let Some(why) = brings_along(tx, loaded, fork.node, fork.head).await? {
-        return waits(services, tx, loaded, fork, why, caller).await;
+    match held_back(tx, loaded, fork.node, (fork.node_head, fork.head)).await? {
+        Some(Hold::Approval(why)) => return waits(services, tx, loaded, fork, why, caller).await,
+        Some(Hold::Release) => {
+            "runs here, and is released after what it is made from".clone_into(&mut fork.message);
+            return rebase(services, tx, loaded, fork, caller).await;
+        }
+        None => {}
     }
     let Some(released) = brought_together(tx, loaded, fork.head, release, caller).await? else {
         open_question(tx, &mut fork, release, "what is released", caller).await?;
@@ -93,10 +98,7 @@ async fn waits(
     caller: &Caller,
 ) -> Result<String> {
     fork.through = false;
-    // Of one that was accepted it is known already what it waits for.
-    if fork.state != ForkState::Accepted {
-        fork.message = format!("{}: {why}", said_of(Delivery::Proposed, ""));
-    }
+    fork.message = format!("{}: {why}", said_of(Delivery::Proposed, ""));
     rebase(services, tx, loaded, fork, caller).await
 }
 

@@ -12,8 +12,9 @@ use atoll_domain::time::Timestamp;
 
 use crate::clock;
 use crate::error::Result;
+use crate::service::sharing::fork::{self, Hold};
 use crate::service::sharing::history::Loaded;
-use crate::service::sharing::{fork, settle};
+use crate::service::sharing::settle;
 use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::fleet::NodeRecord;
@@ -95,7 +96,13 @@ pub(super) async fn judge(
         false => fork::delivery_of(mode),
     };
     let brings = match mode {
-        EditMode::WriteThrough => fork::brings_along(tx, loaded, edit.node.id, edit.revision.id).await?,
+        EditMode::WriteThrough => {
+            let own = edit.revision.id;
+            match fork::held_back(tx, loaded, edit.node.id, (own, own)).await? {
+                Some(Hold::Approval(why)) => Some(why),
+                Some(Hold::Release) | None => None,
+            }
+        }
         _ => None,
     };
     let mut fork = fork_of(tx, loaded, edit, delivery, (mode, brings.is_none()), caller).await?;

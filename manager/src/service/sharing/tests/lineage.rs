@@ -48,7 +48,7 @@ async fn answered(manager: &TestManager, one: &mut TestNode) {
     edit(one, "a", "2");
     one.sync(manager).await;
     let question = manager.conflicts().await.remove(0);
-    manager.resolve(&question, Take::Value(Some(json!("answer"))), false).await.unwrap();
+    manager.resolve(&question, Take::Value(Some(json!("2"))), false).await.unwrap();
     one.sync(manager).await;
     assert_eq!(one.content("T"), template(["2", "1", "1", "1"]), "the draft stays the administrator's");
 }
@@ -74,12 +74,12 @@ async fn an_answer_that_nobody_released_is_released_by_nothing_that_happens_besi
     everybody(&manager, [&mut one, &mut other]).await;
     assert_eq!(manager.released(KIND, "T").await, template(["1", "other", "1", "1"]));
     let fork = manager.forks().await.into_iter().find(|fork| fork.state == ForkState::Proposed).unwrap();
-    assert!(fork.message.contains("accepted and is not released yet"), "{}", fork.message);
+    assert!(fork.message.contains("released after what it is made from"), "{}", fork.message);
 
-    manager.decide(&fork, true, false).await.unwrap();
+    // Whoever publishes the answer lets the edit on top of it go on by itself.
     manager.release(KIND, "T").await.unwrap();
     everybody(&manager, [&mut one, &mut other]).await;
-    let all = template(["answer", "other", "one", "draft"]);
+    let all = template(["2", "other", "one", "draft"]);
     assert_eq!((one.content("T"), other.content("T")), (all.clone(), all));
 }
 
@@ -102,7 +102,9 @@ async fn a_node_releases_no_draft_by_naming_it() {
     assert_eq!(manager.released(KIND, "T").await, template(["2", "1", "1", "1"]));
     let fork = manager.forks().await.pop().unwrap();
     assert_eq!(fork.state, ForkState::Proposed);
-    assert!(fork.message.contains("made from a draft"), "{}", fork.message);
+    assert!(fork.message.contains("released after what it is made from"), "{}", fork.message);
+    manager.release(KIND, "T").await.unwrap();
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "mine", "1", "1"]));
 }
 
 /// An editor shows what was there before the decision, and names the release.
@@ -154,6 +156,87 @@ async fn what_was_accepted_for_a_later_release_is_not_released_by_its_node() {
         assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]), "{is_undone}");
         let fork = manager.forks().await.pop().unwrap();
         assert_eq!(fork.state, ForkState::Proposed, "{}", fork.message);
-        assert!(fork.message.contains("accepted and is not released yet"), "{}", fork.message);
+        manager.release(KIND, "T").await.unwrap();
+        let accepted = if is_undone { "1" } else { "2" };
+        assert_eq!(manager.released(KIND, "T").await, template([accepted, "new", "1", "1"]), "{is_undone}");
+        everybody(&manager, [&mut one, &mut other]).await;
+        assert_eq!(one.content("T"), other.content("T"));
+    }
+}
+
+/// Data that was put back has neither the edit nor the decision about it, and its file has both.
+#[tokio::test]
+async fn what_was_accepted_for_a_later_release_is_not_released_after_data_was_put_back() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    manager.publish("all", "/", 0, EditMode::Propose, &[(KIND, "T", None)]).await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    let (written, opened) = (one.written(), EditBase::Revision(one.runs("T").unwrap().revision));
+    one.edit(KIND, opened, &template(["later", "1", "1", "1"])).unwrap();
+    one.sync(&manager).await;
+    manager.decide(&manager.forks().await.remove(0), true, false).await.unwrap();
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+    one.put_back(written);
+    one.edit(KIND, opened, &template(["later", "new", "1", "1"])).unwrap();
+    one.push(&manager).await;
+    other.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]));
+    let messages: Vec<String> = manager.forks().await.into_iter().map(|fork| fork.message).collect();
+    assert!(messages.iter().any(|message| message.contains("accepted and is not released yet")), "{messages:?}");
+}
+
+/// What others have released since is no part of what was declined, and what was declined long ago counts as ever.
+#[tokio::test]
+async fn only_what_was_declined_itself_is_asked_about_again() {
+    let (manager, mut one, mut other) = farm(EditMode::Propose).await;
+    let declined = async |one: &mut TestNode, key: &str, value: &str| {
+        edit(one, key, value);
+        one.sync(&manager).await;
+        let fork = manager.forks().await.into_iter().find(|fork| fork.state == ForkState::Proposed).unwrap();
+        manager.decide(&fork, false, false).await.unwrap();
+        one.sync(&manager).await;
+    };
+    declined(&mut one, "a", "no").await;
+    for number in 0..20 {
+        declined(&mut one, "d", &format!("never {number}")).await;
+    }
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    edit(&mut other, "b", "2");
+    other.sync(&manager).await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    edit(&mut one, "b", "1");
+    one.sync(&manager).await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]), "it is put back by who saw it");
+    let mut content = one.content("T");
+    content["Properties"]["a"] = json!("no");
+    content["Properties"]["c"] = json!("new");
+    one.edit(KIND, EditBase::Running, &content).unwrap();
+    one.sync(&manager).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]), "though much was declined since");
+}
+
+/// A tool that rolls out the same change on all servers makes one revision of it.
+#[tokio::test]
+async fn the_same_edit_on_two_nodes_is_each_ones_own() {
+    for is_declined in [false, true] {
+        let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+        manager.publish("asks", "/", 5, EditMode::Propose, &[(KIND, "T", None)]).await;
+        one.sync(&manager).await;
+        edit(&mut one, "a", "2");
+        one.sync(&manager).await;
+        if is_declined {
+            manager.decide(&manager.forks().await.remove(0), false, false).await.unwrap();
+        }
+        publication::delete(&manager.services, &manager.caller, "asks", "*").await.unwrap();
+        manager.work().await;
+        other.sync(&manager).await;
+        edit(&mut other, "a", "2");
+        other.sync(&manager).await;
+        assert_eq!(manager.released(KIND, "T").await, template(["2", "1", "1", "1"]), "{is_declined}");
+        edit(&mut other, "b", "3");
+        other.sync(&manager).await;
+        everybody(&manager, [&mut one, &mut other]).await;
+        assert_eq!(manager.released(KIND, "T").await, template(["2", "3", "1", "1"]), "{is_declined}");
     }
 }

@@ -1,0 +1,163 @@
+//! Whether something of one edit stands in another content, however much was changed around it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+/// Whether `merged` brings anything over `shared` that `edit` had brought over `base`.
+///
+/// Told apart are values, by their places; the members of lists and whether they stand in another order; and the lines of texts,
+/// wherever they stand. So neither another letter beside it nor what others changed since makes something new of it.
+#[must_use]
+pub fn carries(
+    (base, edit): (Option<&Value>, Option<&Value>),
+    (shared, merged): (Option<&Value>, Option<&Value>),
+) -> bool {
+    if edit == base || merged == shared {
+        return false;
+    }
+    match (edit, merged) {
+        // Both took it away.
+        (None, None) => true,
+        (Some(Value::Object(edit)), Some(Value::Object(merged))) => {
+            in_objects((object(base), edit), (object(shared), merged))
+        }
+        (Some(Value::Array(edit)), Some(Value::Array(merged))) => {
+            let (base, shared) = (list(base), list(shared));
+            edit == merged || members((base, edit), (shared, merged)) || order((base, edit), (shared, merged))
+        }
+        (Some(Value::String(edit)), Some(Value::String(merged))) => {
+            edit == merged || lines((text(base), edit), (text(shared), merged))
+        }
+        (Some(edit), Some(merged)) => edit == merged,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+fn object(value: Option<&Value>) -> Option<&Map<String, Value>> {
+    value.and_then(Value::as_object)
+}
+
+fn list(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text(value: Option<&Value>) -> &str {
+    value.and_then(Value::as_str).unwrap_or("")
+}
+
+type Fields<'a> = &'a Map<String, Value>;
+
+fn in_objects((base, edit): (Option<Fields>, Fields), (shared, merged): (Option<Fields>, Fields)) -> bool {
+    let keys: BTreeSet<&String> = edit.keys().chain(base.into_iter().flat_map(Map::keys)).collect();
+    keys.into_iter().any(|key| {
+        let [base, shared] = [base, shared].map(|fields| fields.and_then(|fields| fields.get(key)));
+        carries((base, edit.get(key)), (shared, merged.get(key)))
+    })
+}
+
+/// Members that both brought, or that both took out.
+fn members((base, edit): (&[Value], &[Value]), (shared, merged): (&[Value], &[Value])) -> bool {
+    let of = |list: &[Value]| -> BTreeSet<String> { list.iter().map(Value::to_string).collect() };
+    let [base, edit, shared, merged] = [base, edit, shared, merged].map(of);
+    let brought = edit.iter().any(|one| !base.contains(one) && merged.contains(one) && !shared.contains(one));
+    brought || base.iter().any(|one| !edit.contains(one) && shared.contains(one) && !merged.contains(one))
+}
+
+/// Whether two that the edit put in another order stand in that order, and did not in what is shared.
+fn order((base, edit): (&[Value], &[Value]), (shared, merged): (&[Value], &[Value])) -> bool {
+    let places = |list: &[Value]| -> BTreeMap<String, usize> {
+        list.iter().enumerate().filter_map(|(at, one)| Some((one.as_str()?.to_owned(), at))).collect()
+    };
+    let [before, now, then] = [base, shared, merged].map(places);
+    let common: Vec<&str> = edit.iter().filter_map(Value::as_str).filter(|one| before.contains_key(*one)).collect();
+    let is_behind = |places: &BTreeMap<String, usize>, one: &str, other: &str| {
+        places.get(one).zip(places.get(other)).is_some_and(|(one, other)| one > other)
+    };
+    common.windows(2).any(|pair| {
+        let [one, other] = pair else { return false };
+        is_behind(&before, one, other) && is_behind(&now, one, other) && is_behind(&then, other, one)
+    })
+}
+
+/// Lines that both brought and that stand nowhere in what is shared, or that both took out of it altogether.
+fn lines((base, edit): (&str, &str), (shared, merged): (&str, &str)) -> bool {
+    if ![base, edit, shared, merged].iter().any(|text| text.contains('\n')) {
+        return false;
+    }
+    let of = |text: &str| -> BTreeSet<String> {
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    };
+    let [base, edit, shared, merged] = [base, edit, shared, merged].map(of);
+    let brought =
+        |from: &BTreeSet<String>, to: &BTreeSet<String>| -> BTreeSet<String> { to.difference(from).cloned().collect() };
+    if !brought(&base, &edit).is_disjoint(&brought(&shared, &merged)) {
+        return true;
+    }
+    // A line that is replaced by another is gone too, and whoever replaces it by a third does something else.
+    let only_takes_out = brought(&base, &edit).is_empty();
+    only_takes_out && !brought(&edit, &base).is_disjoint(&brought(&merged, &shared))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn carried(base: Value, edit: Value, shared: Value, merged: Value) -> bool {
+        carries((Some(&base), Some(&edit)), (Some(&shared), Some(&merged)))
+    }
+
+    #[test]
+    fn a_value_is_carried_where_it_stands_and_no_other_is() {
+        let (base, edit) = (json!({"a": "1", "b": "1", "c": "1"}), json!({"a": "2", "b": "1", "c": "1"}));
+        let of = |shared: Value, merged: Value| carried(base.clone(), edit.clone(), shared, merged);
+        assert!(of(base.clone(), json!({"a": "2", "b": "9", "c": "1"})));
+        assert!(!of(base.clone(), json!({"a": "3", "b": "9", "c": "1"})));
+        assert!(
+            !of(json!({"a": "2", "b": "1", "c": "1"}), json!({"a": "2", "b": "9", "c": "1"})),
+            "it is shared by now"
+        );
+        // Others have changed the second since, and it is put back to what it was.
+        assert!(!of(json!({"a": "1", "b": "7", "c": "1"}), json!({"a": "1", "b": "1", "c": "1"})));
+    }
+
+    #[test]
+    fn so_is_an_element_that_was_changed_a_little_and_one_that_was_taken_out() {
+        let (base, edit) = (json!({"list": {}}), json!({"list": {"p": {"label": "x", "value": "evil"}}}));
+        assert!(carried(base.clone(), edit, base.clone(), json!({"list": {"p": {"label": "y", "value": "evil"}}})));
+        let full = json!({"list": {"p": {"label": "x"}}});
+        assert!(carried(full.clone(), base.clone(), full.clone(), base.clone()));
+        assert!(!carried(full.clone(), base, full, json!({"list": {"p": {"label": "z"}}})));
+    }
+
+    #[test]
+    fn so_are_lines_wherever_they_stand_and_whatever_is_beside_them() {
+        let text = |text: &str| json!({ "script": text });
+        let (base, edit) = (text("a\nb\nc\n"), text("a\nevil 1\nevil 2\nb\nc\n"));
+        let of = |shared: &str, merged: &str| carried(base.clone(), edit.clone(), text(shared), text(merged));
+        assert!(of("a\nb\nc\n", "a\nevil 1\nevil 3\nb\nc\n"));
+        assert!(of("z\nb\nc\n", "z\nb\nevil 2\nc\n"));
+        assert!(!of("a\nb\nc\n", "a\nb\nc\nd\n"));
+        // What was to be replaced is replaced by something else.
+        let replaced = |merged: &str| carried(text("a\nb\n"), text("a\nno\n"), text("a\nb\n"), text(merged));
+        assert!(!replaced("a\nyes\n") && replaced("x\nno\n"));
+        // And what was to go is gone.
+        let gone = |merged: &str| carried(text("a\nb\n"), text("a\n"), text("a\nb\n"), text(merged));
+        assert!(gone("a\nz\n") && !gone("z\nb\n"));
+    }
+
+    #[test]
+    fn so_is_an_order_and_a_member_of_a_list() {
+        let of = |base: Value, edit: Value, shared: Value, merged: Value| {
+            carried(json!({ "o": base }), json!({ "o": edit }), json!({ "o": shared }), json!({ "o": merged }))
+        };
+        let (abc, cab) = (json!(["a", "b", "c"]), json!(["c", "a", "b"]));
+        assert!(of(abc.clone(), cab.clone(), abc.clone(), json!(["c", "a", "b", "d"])));
+        assert!(!of(abc.clone(), cab.clone(), abc.clone(), json!(["a", "b", "c", "d"])));
+        assert!(!of(abc.clone(), cab.clone(), cab, json!(["c", "a", "b", "d"])));
+        assert!(of(json!(["x"]), json!(["x", "y"]), json!(["x"]), json!(["x", "y", "z"])));
+        assert!(!of(json!(["x"]), json!(["x", "y"]), json!(["x"]), json!(["x", "z"])));
+    }
+}
