@@ -167,11 +167,21 @@ pub async fn check(session: &mut Session, name: &str) -> Result<()> {
     if name.is_empty() { Ok(()) } else { get(session, name).await.map(|_| ()) }
 }
 
-/// Whether a publication brings the newest version of a resource.
-pub async fn brings(session: &mut Session, publication: &str, kind: Kind, name: &str) -> Result<bool> {
-    let publication = get(session, publication).await?;
-    let is_it = |item: &v1::PublicationItem| item.kind == kind.to_string() && item.name.eq_ignore_ascii_case(name);
-    Ok(publication.items.iter().any(|item| is_it(item) && item.policy == "latest"))
+/// Whether a publication includes a resource already.
+///
+/// # Errors
+/// It pins the resource to a version, and whoever adds it does not say that the pin is to go.
+pub async fn includes(session: &mut Session, publication: &str, kind: Kind, name: &str) -> Result<bool> {
+    let found = get(session, publication).await?;
+    let is_it = |item: &&v1::PublicationItem| item.kind == kind.to_string() && item.name.eq_ignore_ascii_case(name);
+    match found.items.iter().find(is_it) {
+        Some(item) if item.policy == "pin" => Err(Failure::usage(format!(
+            "publication {publication} pins {name} to {}; to let it follow the newest version, say so first: \
+             atoll publication set",
+            item.version
+        ))),
+        item => Ok(item.is_some()),
+    }
 }
 
 /// Adds one resource to a publication.

@@ -73,7 +73,7 @@ pub fn sentence(status: &v1::GetSyncStatusResponse) -> String {
         (status.own_edits, "runs a local edit", "run local edits"),
         (status.pinned, "is pinned to another release", "are pinned to another release"),
         (status.applied, "applied it", "applied it"),
-        (status.incomplete, "lacks a required value", "lack a required value"),
+        (status.incomplete, "lacks a value", "lack a value"),
         (status.drifting, "has drifted", "have drifted"),
         (status.unknown, "does not report what it runs", "do not report what they run"),
         (status.failed, "failed to apply it", "failed to apply it"),

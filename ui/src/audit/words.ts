@@ -24,6 +24,7 @@ const WORDS: Record<string, string> = {
   "publication.save": "Publication saved",
   "publication.delete": "Publication deleted",
   "proposal.accept": "Proposal accepted",
+  "proposal.conflict": "Proposal found in conflict",
   "proposal.decline": "Proposal declined",
   "conflict.resolve": "Conflict resolved",
   "token.create": "Token created",

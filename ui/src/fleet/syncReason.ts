@@ -9,7 +9,7 @@ const FAILED = "APPLY_FAILED";
 export function syncReason(node: Seen, exceptions: Pick<NodeException, "code">[]): string {
   if (node.inSync && !node.connected) return "When last seen, it had proved that it runs the expected configuration.";
   if (node.inSync) return "It has proved that it runs the expected configuration.";
-  if (node.syncState === "incomplete") return "It runs what it should, but a required variable has no value for it. See below.";
+  if (node.syncState === "incomplete") return "It runs what it should, but lacks a value. See below.";
   if (node.syncState === "drift") return "It has drifted: it runs something other than what it should. See below.";
   if (node.syncState === "unknown") return "Its agent does not report what it runs.";
   if (node.state === "never_connected") return "It has not connected yet.";

@@ -125,12 +125,12 @@ function Shown({ proposal }: { proposal: Proposal }) {
           </dd>
         </dl>
       </Section>
-      <Section title="What differs from the release">
+      <Section title="What the edit changes">
         <Differences
           of={proposal.differences}
-          from={resource?.version ? `Released (${resource.version})` : "Released"}
+          from="Edited from"
           to="On the node"
-          empty={<Empty title="Nothing differs">What is released has the same content as this edit.</Empty>}
+          empty={<Empty title="Nothing">The edit has the same content as what it was made from.</Empty>}
         />
       </Section>
     </>

@@ -19,7 +19,7 @@ export function syncSentence(status: Status, what: "it" | "everything"): string 
     [status.pinned, "is pinned to another release", "are pinned to another release"],
     [status.applied, "applied it", "applied it"],
     [status.failed, "failed to apply it", "failed to apply it"],
-    [status.incomplete, "lacks a required value", "lack a required value"],
+    [status.incomplete, "lacks a value", "lack a value"],
     [status.drifting, "has drifted", "have drifted"],
     [status.unknown, "does not report what it runs", "do not report what they run"],
   ];
@@ -39,7 +39,7 @@ export function shares(status: Status): Share[] {
     { id: "have", label: "Have it", nodes: have },
     { id: "behind", label: "Connected, without it", nodes: waiting },
     { id: "offline", label: "Offline, without it", nodes: offline },
-    ...(lacking > 0n ? [{ id: "lacking" as const, label: "Without a required value", nodes: lacking }] : []),
+    ...(lacking > 0n ? [{ id: "lacking" as const, label: "Value missing", nodes: lacking }] : []),
     ...(apart > 0n ? [{ id: "apart" as const, label: "Cordoned, pinned or on a local edit", nodes: apart }] : []),
   ];
 }

@@ -27,7 +27,7 @@ const LOOKS: Record<string, Look> = {
   cordoned: { label: "Cordoned", icon: PauseCircle, color: "yellow" },
   removed: { label: "Removed", icon: CircleMinus, color: "gray" },
   in_sync: { label: "In sync", icon: CircleCheck, color: "teal" },
-  incomplete: { label: "Required value missing", icon: CircleX, color: "red" },
+  incomplete: { label: "Value missing", icon: CircleX, color: "red" },
   drift: { label: "Drifted", icon: CircleX, color: "red" },
   unknown: { label: "Unknown", icon: CircleHelp, color: "gray" },
   pinned: { label: "Pinned to another release", icon: Pin, color: "gray" },

@@ -58,7 +58,7 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
         ResourceCommand::Publish { name, version, revision, to, wait, widen, expect, .. } => {
             session.widen = widen;
             session.expect = expect;
-            let is_new_there = !to.is_empty() && !publication::brings(session, &to, kind, &name).await?;
+            let is_new_there = !to.is_empty() && !publication::includes(session, &to, kind, &name).await?;
             let request = v1::ReleaseResourceRequest { version, revision, ..Default::default() };
             let released = release(session, kind, &name, request).await?;
             if !to.is_empty() {
@@ -68,7 +68,7 @@ pub async fn run(session: &mut Session, kind: Kind, command: ResourceCommand) ->
                 say(&released_words(&name, &released));
             }
             if is_new_there {
-                say(&format!("{name} is in publication {to} now, so the nodes that it selects get it"));
+                say(&format!("publication {to} includes {name} now"));
             }
             if wait {
                 let resource = name.clone();

@@ -58,7 +58,7 @@ pub fn view(services: &Services, record: impl Into<Arc<NodeRecord>>) -> NodeView
 pub enum SyncState {
     /// It has proved to run just what it should.
     InSync,
-    /// It runs just what it should, and a required variable has no value for it.
+    /// It runs just what it should, and lacks a value: a required one, one that is held back from it, or one that was lost.
     Incomplete,
     /// Something is on its way to it, or being written there, or it has not been heard since.
     Behind,

@@ -83,8 +83,8 @@ fn needs_base(loaded: &Loaded) -> Error {
     Error::precondition(
         "BASE_REVISION_NEEDED",
         format!(
-            "\"{}\" already exists; specify the revision this content was edited from (the newest is {head}), \
-             so that nothing written since is lost",
+            "\"{}\" already exists; specify the revision this content was edited from (--base, or the $revision that an \
+             export holds; the newest is {head}), so that nothing written since is lost",
             loaded.record.name
         ),
     )

@@ -34,7 +34,7 @@ pub struct SyncStatus {
     pub drifting: usize,
     /// Nodes that do not tell what they run.
     pub unknown: usize,
-    /// Nodes that would have it, and lack a required value.
+    /// Nodes that would have it, and lack a value.
     pub incomplete: usize,
     /// Nodes that run an edit of their own.
     pub own_edits: usize,

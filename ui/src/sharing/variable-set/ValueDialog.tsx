@@ -76,7 +76,7 @@ function ValueFields({ wish, value, onChange }: FieldsProps & { value: Value | u
       ) : null}
       <Checkbox
         label="Required"
-        description="A node that gets no value for this name is shown as “Required value missing”. An explicit null counts as a value."
+        description="A node that gets no value for this name is shown as “Value missing”. An explicit null counts as a value."
         checked={wish.isRequired}
         onChange={(isRequired) => onChange({ isRequired })}
       />

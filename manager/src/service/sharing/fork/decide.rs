@@ -73,7 +73,11 @@ pub async fn decide(services: &Services, caller: &Caller, id: &str, decision: &D
             released = Some(release_in(services, caller, &mut tx, &mut loaded, None, head).await?);
         }
     }
-    let action = if decision.accept { "proposal.accept" } else { "proposal.decline" };
+    let action = match (decision.accept, conflict) {
+        (true, None) => "proposal.accept",
+        (true, Some(_)) => "proposal.conflict",
+        (false, _) => "proposal.decline",
+    };
     let detail = json!({ "node": fork.node, "revision": fork.head, "message": decision.message, "conflict": conflict });
     caller.record(&mut tx, action, &loaded.record.name, detail);
     tx.commit().await?;

@@ -444,6 +444,30 @@ async fn an_answer_that_takes_nothing_of_an_edit_turns_it_down() {
     }
 }
 
+/// Nobody is told that an edit is part of what is released of which nothing is.
+#[tokio::test]
+async fn an_answer_that_takes_neither_side_turns_the_edit_down_too() {
+    for take in [Take::Base, Take::Value(Some(json!("4")))] {
+        let (manager, mut one, mut other) = farm(EditMode::Propose).await;
+        one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
+        manager.written(KIND, &template("3", "1", "1")).await;
+        one.sync(&manager).await;
+        manager.resolve(&manager.conflicts().await.remove(0), take.clone(), false).await.unwrap();
+        assert_eq!(manager.forks().await.pop().unwrap().state, ForkState::Declined, "{take:?}");
+        manager.release(KIND, "T").await.unwrap();
+        one.sync(&manager).await;
+        other.sync(&manager).await;
+        assert_eq!(one.content("T"), other.content("T"));
+        assert_eq!(manager.forks().await.pop().unwrap().state, ForkState::Declined, "{take:?}");
+        // What was answered beside it is kept: another place of the edit makes it accepted.
+        one.edit(KIND, EditBase::Running, &template("5", "mine", "1")).unwrap();
+        manager.written(KIND, &template("6", "1", "1")).await;
+        one.sync(&manager).await;
+        manager.resolve(&manager.conflicts().await.remove(0), take.clone(), false).await.unwrap();
+        assert_eq!(manager.forks().await.pop().unwrap().state, ForkState::Accepted, "{take:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_edit_that_waits_says_where_it_does_not_run() {
     let (manager, mut one, _) = farm(EditMode::Propose).await;

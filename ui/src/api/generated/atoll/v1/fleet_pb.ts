@@ -128,7 +128,7 @@ export type Node = Message<"atoll.v1.Node"> & {
   identityFingerprint: string;
 
   /**
-   * Whether it runs what it should: `in_sync` (proved), `incomplete` (it does, and a required variable has no value for it),
+   * Whether it runs what it should: `in_sync` (proved), `incomplete` (it does, and lacks a value: required, held back or lost),
    * `behind`, `drift` (it goes on running something else) or `unknown` (it does not tell).
    *
    * @generated from field: string sync_state = 16;

@@ -2482,7 +2482,7 @@ export type GetSyncStatusResponse = Message<"atoll.v1.GetSyncStatusResponse"> & 
   unknown: bigint;
 
   /**
-   * Nodes that would have it, and lack a required value.
+   * Nodes that would have it, and lack a value: required, held back or lost.
    *
    * @generated from field: uint64 incomplete = 10;
    */
