@@ -1,6 +1,6 @@
 //! Whether something of one edit stands in another content, however much was changed around it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -85,18 +85,19 @@ fn lines((base, edit): (&str, &str), (shared, merged): (&str, &str)) -> bool {
     if ![base, edit, shared, merged].iter().any(|text| text.contains('\n')) {
         return false;
     }
-    let of = |text: &str| -> BTreeSet<String> {
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
-    };
-    let [base, edit, shared, merged] = [base, edit, shared, merged].map(of);
-    let brought =
-        |from: &BTreeSet<String>, to: &BTreeSet<String>| -> BTreeSet<String> { to.difference(from).cloned().collect() };
-    if !brought(&base, &edit).is_disjoint(&brought(&shared, &merged)) {
+    let (brought, taken) = (brought(shared, merged), brought(merged, shared));
+    let may_be_the_edits = edit.lines().map(str::trim).any(|line| brought.contains(line));
+    if may_be_the_edits && !brought.is_disjoint(&self::brought(base, edit)) {
         return true;
     }
     // A line that is replaced by another is gone too, and whoever replaces it by a third does something else.
-    let only_takes_out = brought(&base, &edit).is_empty();
-    only_takes_out && !brought(&edit, &base).is_disjoint(&brought(&merged, &shared))
+    !taken.is_empty() && self::brought(base, edit).is_empty() && !taken.is_disjoint(&self::brought(edit, base))
+}
+
+/// The lines of a text that stand nowhere in another. Blank ones say nothing.
+fn brought<'a>(from: &str, to: &'a str) -> HashSet<&'a str> {
+    let known: HashSet<&str> = from.lines().map(str::trim).collect();
+    to.lines().map(str::trim).filter(|line| !line.is_empty() && !known.contains(line)).collect()
 }
 
 #[cfg(test)]

@@ -98,8 +98,10 @@ fn decided_or_waits(fork: &ForkRecord) -> Option<&'static str> {
     }
 }
 
-/// Earlier edits of a node at the same places that a new one is held against in full; where there are more, it is asked.
+/// Earlier edits of a node at the same places that a new one is held against in full, and their size together: nobody else can
+/// write meanwhile. Where there is more, it is asked.
 const EARLIER_LIMIT: usize = 16;
+const EARLIER_SIZE_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 /// Whether a node's edit, put together with what is released, brings what was declined of that node, what waits for a person, or
 /// what was accepted for a later release. An editor that was open over a decision saves what it shows, and names the release,
@@ -120,15 +122,17 @@ pub(in crate::service::sharing) async fn brings_again(
     }
     let (published, places) = (loaded.published(database).await?, difference(release, merged));
     earlier.retain(|other| !published.contains(&other.node_head));
+    let mut size_bytes = 0;
     for (count, other) in earlier.iter().filter(|other| changes(loaded, &published, other, &places)).enumerate() {
-        if count >= EARLIER_LIMIT {
+        let edit = loaded.body(database, other.node_head).await?;
+        size_bytes += edit.as_ref().map_or(0, |edit| edit.to_string().len());
+        if count >= EARLIER_LIMIT || size_bytes > EARLIER_SIZE_LIMIT_BYTES {
             return Ok(Some("it may contain what was declined before"));
         }
         let base = match base_of(loaded, &published, other.node_head) {
             Some(base) => loaded.body(database, base).await?,
             None => release.cloned(),
         };
-        let edit = loaded.body(database, other.node_head).await?;
         if carries((base.as_ref(), edit.as_ref()), (release, merged)) {
             return Ok(Some(match other.state {
                 ForkState::Declined => "it contains what was declined before",
