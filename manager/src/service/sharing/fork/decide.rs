@@ -60,6 +60,9 @@ pub async fn decide(services: &Services, caller: &Caller, id: &str, decision: &D
             "" => format!("declined by {}", caller.name),
             message => message.to_owned(),
         };
+        if is_accepted_in_part(&tx, &loaded, &fork).await? {
+            fork.message.push_str("; what was accepted of it before stays in the draft");
+        }
         let head = fork.head;
         close_question(&tx, &mut fork, Some(head)).await?;
         tell(services, &mut tx, &loaded, &fork, None).await?;
@@ -83,6 +86,13 @@ pub async fn decide(services: &Services, caller: &Caller, id: &str, decision: &D
     tx.commit().await?;
     let nodes = services.nodes().await?;
     Ok(Decided { view: view(services, fork, &loaded, &nodes).await?, conflict, release: released })
+}
+
+/// Whether an edit goes on from one of its node that was accepted and is not released yet.
+async fn is_accepted_in_part(tx: &Tx, loaded: &Loaded, fork: &ForkRecord) -> Result<bool> {
+    let (own, published) = (loaded.history.ancestry(fork.node_head), loaded.published(tx).await?);
+    let drafted = loaded.history.ancestry_of(loaded.record.heads.iter().copied());
+    Ok(own.intersection(&drafted).any(|id| !published.contains(id)))
 }
 
 async fn accept_into_heads(

@@ -164,6 +164,24 @@ async fn what_was_accepted_for_a_later_release_is_not_released_by_its_node() {
     }
 }
 
+#[tokio::test]
+async fn declining_what_goes_on_from_an_accepted_edit_says_what_stays() {
+    let (manager, mut one, mut other) = farm(EditMode::Propose).await;
+    edit(&mut one, "a", "2");
+    one.sync(&manager).await;
+    manager.decide(&manager.forks().await.remove(0), true, false).await.unwrap();
+    edit(&mut one, "b", "no");
+    one.sync(&manager).await;
+    let fork = manager.forks().await.pop().unwrap();
+    manager.decide(&fork, false, false).await.unwrap();
+    let message = manager.forks().await.pop().unwrap().message;
+    assert!(message.contains("what was accepted of it before stays in the draft"), "{message}");
+    manager.release(KIND, "T").await.unwrap();
+    everybody(&manager, [&mut one, &mut other]).await;
+    let accepted = template(["2", "1", "1", "1"]);
+    assert_eq!((one.content("T"), other.content("T")), (accepted.clone(), accepted));
+}
+
 /// Data that was put back has neither the edit nor the decision about it, and its file has both.
 #[tokio::test]
 async fn what_was_accepted_for_a_later_release_is_not_released_after_data_was_put_back() {
