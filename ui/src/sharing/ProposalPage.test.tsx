@@ -56,6 +56,14 @@ it("says whether the edit runs, whatever its state is called", async () => {
   expect(await screen.findByText(/was declined.*turned down by ada/)).toBeTruthy();
 });
 
+it("says why an edit waits that would have been released at once", async () => {
+  show({ runs: true, message: "runs here and awaits approval: it contains what was declined before" });
+  expect(await screen.findByText(/not released at once, because it contains what was declined before/)).toBeTruthy();
+  cleanup();
+  show({ runs: true, message: "runs here, and is released after what it is made from" });
+  expect(await screen.findByText(/released by itself after what it was made from/)).toBeTruthy();
+});
+
 it("leads to the conflict that stands in the way", async () => {
   const { history } = show({}, { conflictId: "0190-c1" });
   fireEvent.click(await screen.findByRole("button", { name: "Accept" }));

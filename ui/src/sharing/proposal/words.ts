@@ -7,19 +7,19 @@ export function differenceCount(count: number): string {
 }
 
 export function stateWords(proposal: Proposal): string {
-  const told = proposal.message === "" ? "" : ` Its node was told: “${proposal.message}”.`;
+  const told = proposal.message === "" ? "" : ` For its node: “${proposal.message}”.`;
   if (whyNotDecided(proposal) === undefined && !proposal.runs) {
     return `The edit does not run on its node now. Accept it to share it, or decline it.${told}`;
   }
   switch (proposal.state) {
     case "proposed":
-      return "The edit runs on this node only. Accept it to share it, or decline it to return the node to the release.";
+      return `The edit runs on this node only. Accept it to share it, or decline it to return the node to the release.${because(proposal)}`;
     case "forked":
       return "The publication keeps edits on the node that made them. You can still accept this one to share it.";
     case "conflict":
       return "The edit does not merge with the shared resource. The node keeps its edit until the conflict is resolved.";
     case "declined":
-      return `The edit was declined: the node goes back to the release as soon as it is connected. The edit stays in the history.${told}`;
+      return `The edit was declined: the node goes back to the release once it hears of it, a cordoned one when it is uncordoned. The edit stays in the history.${told}`;
     case "accepted":
       return "The edit was accepted. It is in the draft, and nodes get it once the draft is released.";
     case "released":
@@ -29,6 +29,15 @@ export function stateWords(proposal: Proposal): string {
     default:
       return "";
   }
+}
+
+const AWAITS = "awaits approval: ";
+
+/** Why an edit waits that would be released at once. What it takes back is said by itself. */
+function because({ message, takesBack }: Proposal): string {
+  if (message.includes("is released after")) return " It is released by itself after what it was made from.";
+  const at = message.indexOf(AWAITS);
+  return at < 0 || takesBack.length > 0 ? "" : ` It was not released at once, because ${message.slice(at + AWAITS.length)}.`;
 }
 
 /** Why it cannot be decided; the manager has the last word. */
