@@ -50,6 +50,15 @@ type Fields<'a> = &'a Map<String, Value>;
 
 fn in_objects((base, edit): (Option<Fields>, Fields), (shared, merged): (Option<Fields>, Fields)) -> bool {
     let keys: BTreeSet<&String> = edit.keys().chain(base.into_iter().flat_map(Map::keys)).collect();
+    // An element is the same under another key, which may follow from the case of its name.
+    let added = |from: Option<Fields>, to: Fields| -> BTreeSet<String> {
+        let is_new = |key: &str| from.is_none_or(|from| !from.contains_key(key));
+        let elements = to.iter().filter(|(key, value)| value.is_object() && is_new(key));
+        elements.map(|(_, value)| value.to_string()).collect()
+    };
+    if !added(base, edit).is_disjoint(&added(shared, merged)) {
+        return true;
+    }
     keys.into_iter().any(|key| {
         let [base, shared] = [base, shared].map(|fields| fields.and_then(|fields| fields.get(key)));
         carries((base, edit.get(key)), (shared, merged.get(key)))
@@ -80,24 +89,60 @@ fn order((base, edit): (&[Value], &[Value]), (shared, merged): (&[Value], &[Valu
     })
 }
 
-/// Lines that both brought and that stand nowhere in what is shared, or that both took out of it altogether.
+/// Lines that both brought and that stand nowhere in what is shared, that both put beside each other, or that both took out of
+/// it altogether.
 fn lines((base, edit): (&str, &str), (shared, merged): (&str, &str)) -> bool {
     if ![base, edit, shared, merged].iter().any(|text| text.contains('\n')) {
         return false;
     }
-    let (brought, taken) = (brought(shared, merged), brought(merged, shared));
-    let may_be_the_edits = edit.lines().map(str::trim).any(|line| brought.contains(line));
-    if may_be_the_edits && !brought.is_disjoint(&self::brought(base, edit)) {
+    let brought_now = brought(shared, merged);
+    if !brought_now.is_empty() && !brought_now.is_disjoint(&brought(base, edit)) {
         return true;
     }
     // A line that is replaced by another is gone too, and whoever replaces it by a third does something else.
-    !taken.is_empty() && self::brought(base, edit).is_empty() && !taken.is_disjoint(&self::brought(edit, base))
+    let alone =
+        |features: HashSet<Feature<'_>>| features.into_iter().all(|feature| !matches!(feature, Feature::Line(_)));
+    let gone = |from: &str, to: &str| -> HashSet<String> {
+        let known: HashSet<&str> = to.lines().collect();
+        from.lines().filter(|line| says_something(line) && !known.contains(line)).map(str::to_owned).collect()
+    };
+    let taken = gone(shared, merged);
+    !taken.is_empty() && alone(brought(base, edit)) && !taken.is_disjoint(&gone(base, edit))
 }
 
-/// The lines of a text that stand nowhere in another. Blank ones say nothing.
-fn brought<'a>(from: &str, to: &'a str) -> HashSet<&'a str> {
-    let known: HashSet<&str> = from.lines().map(str::trim).collect();
-    to.lines().map(str::trim).filter(|line| !line.is_empty() && !known.contains(line)).collect()
+/// What of a text is told apart: a line, and two that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Feature<'a> {
+    Line(&'a str),
+    Pair(&'a str, &'a str),
+}
+
+/// The end of a block, or a bracket, stands in half of all texts.
+fn says_something(line: &str) -> bool {
+    line.chars().filter(|c| c.is_alphanumeric()).count() > 3
+}
+
+fn features(text: &str) -> HashSet<Feature<'_>> {
+    let mut all = HashSet::new();
+    let mut before = "";
+    for line in text.lines().filter(|line| !line.trim().is_empty()).chain([""]) {
+        if says_something(line) {
+            all.insert(Feature::Line(line));
+        }
+        if says_something(before) || says_something(line) {
+            all.insert(Feature::Pair(before, line));
+        }
+        before = line;
+    }
+    all
+}
+
+/// What of a text is nowhere in another.
+fn brought<'a>(from: &str, to: &'a str) -> HashSet<Feature<'a>> {
+    let known = features(from);
+    let mut brought = features(to);
+    brought.retain(|feature| !known.contains(feature));
+    brought
 }
 
 #[cfg(test)]
@@ -142,11 +187,33 @@ mod tests {
         assert!(of("z\nb\nc\n", "z\nb\nevil 2\nc\n"));
         assert!(!of("a\nb\nc\n", "a\nb\nc\nd\n"));
         // What was to be replaced is replaced by something else.
-        let replaced = |merged: &str| carried(text("a\nb\n"), text("a\nno\n"), text("a\nb\n"), text(merged));
-        assert!(!replaced("a\nyes\n") && replaced("x\nno\n"));
+        let replaced =
+            |merged: &str| carried(text("a\nbefore\n"), text("a\nnot this\n"), text("a\nbefore\n"), text(merged));
+        assert!(!replaced("a\nbut this\n") && replaced("x\nnot this\n"));
+        // Lines that were moved, or are there once more, or stand deeper.
+        let moved = |merged: &str| {
+            carried(
+                text("a line\nb line\nc line\n"),
+                text("c line\na line\nb line\n"),
+                text("a line\nb line\nc line\n"),
+                text(merged),
+            )
+        };
+        assert!(moved("c line\na line\nb line\nnote\n") && !moved("a line\nb line\nc line\nnote\n"));
+        let deeper = |merged: &str| {
+            carried(
+                text("if x\n  exit 1\nfi\n"),
+                text("if x\nexit 1\nfi\n"),
+                text("if x\n  exit 1\nfi\n"),
+                text(merged),
+            )
+        };
+        assert!(deeper("# note\nif x\nexit 1\nfi\n") && !deeper("# note\nif x\n  exit 1\nfi\n"));
+        // The end of a block is nobody's.
+        assert!(!carried(text("start\n"), text("start\nif no\nfi\n"), text("start\n"), text("start\nif yes\nfi\n")));
         // And what was to go is gone.
-        let gone = |merged: &str| carried(text("a\nb\n"), text("a\n"), text("a\nb\n"), text(merged));
-        assert!(gone("a\nz\n") && !gone("z\nb\n"));
+        let gone = |merged: &str| carried(text("a\nlogin\n"), text("a\n"), text("a\nlogin\n"), text(merged));
+        assert!(gone("a\nother\n") && !gone("z\nlogin\n"));
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use atoll_domain::canonical;
 use atoll_domain::id::{RevisionId, SecretId};
 use atoll_domain::secret::typed_over;
-use atoll_domain::sharing::carried::carries;
 use atoll_domain::sharing::fork::{Delivery, ForkEvent};
 use atoll_domain::sharing::path::{Path, TouchedPaths};
 use atoll_domain::sharing::revision::{Origin, Revision};
@@ -150,12 +149,14 @@ async fn check_reach(
     reach::check(tx, loaded, &agreed, body, fresh, caller).await
 }
 
-/// Whether an answer takes nothing of a node's edit: nothing of what the node had over the other side is in it.
+/// Whether an answer takes nothing of a node's edit: wherever the edit differs from the other side there stands what the other side
+/// has, or what both were made from. One that stays on its node is turned down only by the other side itself: anything else is
+/// what the node is to run.
 async fn is_turned_down(
     tx: &Tx,
     loaded: &Loaded,
     record: &ConflictRecord,
-    fork: &ForkRecord,
+    (fork, stays_on_node): (&ForkRecord, bool),
     answer: RevisionId,
 ) -> Result<bool> {
     // Of an edit that has gone on since, nobody saw all.
@@ -165,8 +166,13 @@ async fn is_turned_down(
     let (own, answer) = (loaded.body(tx, fork.head).await?, loaded.body(tx, answer).await?);
     for side in record.heads.iter().filter(|side| **side != fork.head && loaded.history.contains(**side)) {
         let other = loaded.body(tx, *side).await?;
-        let takes_something = carries((other.as_ref(), own.as_ref()), (other.as_ref(), answer.as_ref()));
-        if own != answer && !takes_something {
+        let mut left = vec![other.clone()];
+        for origin in loaded.history.common_origins(fork.head, *side).into_iter().filter(|_| !stays_on_node) {
+            left.push(loaded.body(tx, origin).await?);
+        }
+        let places = difference(other.as_ref(), own.as_ref());
+        let at = |body: &Option<Value>, path: &Path| body.as_ref().and_then(|body| path.get(body)).cloned();
+        if own != answer && places.iter().all(|path| left.iter().any(|left| at(left, path) == at(&answer, path))) {
             return Ok(true);
         }
     }
@@ -200,8 +206,9 @@ async fn settle_with(
             ));
         }
         fork.conflict = None;
-        if is_turned_down(tx, loaded, record, &fork, id).await? {
+        if is_turned_down(tx, loaded, record, (&fork, stays_on_node), id).await? {
             fork.on(ForkEvent::Declined)?;
+            fork.through = false;
             fork.message = format!("declined by {}, who resolved the conflict without it", caller.name);
             fork::tell(services, tx, loaded, &fork, None).await?;
             if stays_on_node {
@@ -254,6 +261,11 @@ fn answered(loaded: &Loaded, places: &[PlaceView], merged: &Value, answer: &Answ
             .map_err(|problem| Error::invalid("BAD_CONTENT", problem))?;
         return Ok(Some(imported.body));
     }
+    let is_open = |path: &String| places.iter().any(|place| is_named(place, path));
+    if let Some((path, _)) = answer.choices.iter().find(|(path, _)| !is_open(path)) {
+        let text = format!("{path} is no open place of this conflict; give the whole content to change anything else");
+        return Err(Error::invalid("NO_SUCH_PLACE", text));
+    }
     let mut body = Some(merged.clone());
     for place in places {
         let value = chosen(place, answer)?;
@@ -267,9 +279,14 @@ fn answered(loaded: &Loaded, places: &[PlaceView], merged: &Value, answer: &Answ
     Ok(body)
 }
 
+/// Whether a path is that of a place, as people read it or by key.
+fn is_named(place: &PlaceView, path: &str) -> bool {
+    place.readable.to_string() == path || place.conflict.path.to_string() == path
+}
+
 fn chosen(place: &PlaceView, answer: &Answer) -> Result<Option<Value>> {
-    let (readable, key) = (place.readable.to_string(), place.conflict.path.to_string());
-    let own = answer.choices.iter().find(|(path, _)| *path == readable || *path == key).map(|(_, take)| take);
+    let readable = place.readable.to_string();
+    let own = answer.choices.iter().find(|(path, _)| is_named(place, path)).map(|(_, take)| take);
     let take = own.or(answer.take.as_ref()).ok_or_else(|| {
         Error::invalid(
             "PLACE_LEFT_OPEN",

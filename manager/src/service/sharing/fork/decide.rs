@@ -56,6 +56,7 @@ pub async fn decide(services: &Services, caller: &Caller, id: &str, decision: &D
     let (mut conflict, mut released) = (None, None);
     if !decision.accept {
         fork.on(ForkEvent::Declined)?;
+        fork.through = false;
         fork.message = match decision.message.as_str() {
             "" => format!("declined by {}", caller.name),
             message => message.to_owned(),

@@ -116,7 +116,9 @@ pub(in crate::service::sharing) async fn brings_again(
     (release, merged): (Option<&Value>, Option<&Value>),
 ) -> Result<Option<&'static str>> {
     let mut earlier = forks_between(database, fork.node, loaded.record.id).await?;
-    earlier.retain(|other| other.id != fork.id && !other.through && loaded.history.contains(other.node_head));
+    // What goes through by itself needs nobody, unless it was turned down.
+    let is_on_its_way = |other: &ForkRecord| other.through && !other.state.is_closed();
+    earlier.retain(|other| other.id != fork.id && !is_on_its_way(other) && loaded.history.contains(other.node_head));
     if earlier.is_empty() {
         return Ok(None);
     }

@@ -257,6 +257,13 @@ async fn rebase_one(
         write_through(services, tx, loaded, fork, &node, caller).await?;
         return Ok(());
     }
+    // Where nothing is written through any more a person decides, also once it is again.
+    if fork.through && offered.is_some_and(|offered| offered.edit_mode != EditMode::WriteThrough) {
+        fork.through = false;
+        if fork.state == ForkState::Proposed {
+            fork.message = said_of(fork.delivery, &fork.takes_back_text());
+        }
+    }
     let together = held_against(tx, loaded, &mut fork, offered, caller).await?;
     say_where_it_runs(loaded, &mut fork, offered);
     tell(services, tx, loaded, &fork, together).await

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::service::fleet::group;
 use crate::service::list::Options;
-use crate::service::sharing::conflict::{Take, get};
+use crate::service::sharing::conflict::{Answer, Take, get, resolve};
 use crate::service::sharing::fork::decide::{Decision, decide};
 use crate::service::sharing::fork::list;
 use crate::service::sharing::{release, save};
@@ -444,21 +444,21 @@ async fn an_answer_that_takes_nothing_of_an_edit_turns_it_down() {
     }
 }
 
-/// Nobody is told that an edit is part of what is released of which nothing is.
+/// Nobody is told that an edit is part of what is released of which nothing is; what somebody put together is not turned down.
 #[tokio::test]
 async fn an_answer_that_takes_neither_side_turns_the_edit_down_too() {
-    for take in [Take::Base, Take::Value(Some(json!("4")))] {
+    for (take, state) in [(Take::Base, ForkState::Declined), (Take::Value(Some(json!("2 and 3"))), ForkState::Accepted)]
+    {
         let (manager, mut one, mut other) = farm(EditMode::Propose).await;
         one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
         manager.written(KIND, &template("3", "1", "1")).await;
         one.sync(&manager).await;
         manager.resolve(&manager.conflicts().await.remove(0), take.clone(), false).await.unwrap();
-        assert_eq!(manager.forks().await.pop().unwrap().state, ForkState::Declined, "{take:?}");
+        assert_eq!(manager.forks().await.pop().unwrap().state, state, "{take:?}");
         manager.release(KIND, "T").await.unwrap();
         one.sync(&manager).await;
         other.sync(&manager).await;
         assert_eq!(one.content("T"), other.content("T"));
-        assert_eq!(manager.forks().await.pop().unwrap().state, ForkState::Declined, "{take:?}");
         // What was answered beside it is kept: another place of the edit makes it accepted.
         one.edit(KIND, EditBase::Running, &template("5", "mine", "1")).unwrap();
         manager.written(KIND, &template("6", "1", "1")).await;
@@ -466,6 +466,39 @@ async fn an_answer_that_takes_neither_side_turns_the_edit_down_too() {
         manager.resolve(&manager.conflicts().await.remove(0), take.clone(), false).await.unwrap();
         assert_eq!(manager.forks().await.pop().unwrap().state, ForkState::Accepted, "{take:?}");
     }
+}
+
+/// It is said that it applies there, so it does.
+#[tokio::test]
+async fn an_answer_that_stays_on_a_node_is_what_that_node_runs() {
+    for (take, a) in [(Take::Base, "1"), (Take::Value(Some(json!("2 and 3"))), "2 and 3")] {
+        let (manager, mut one, mut other) = farm(EditMode::Fork).await;
+        one.edit(KIND, EditBase::Running, &template("2", "mine", "1")).unwrap();
+        manager.written(KIND, &template("3", "1", "1")).await;
+        one.sync(&manager).await;
+        manager.resolve(&manager.conflicts().await.remove(0), take, false).await.unwrap();
+        one.sync(&manager).await;
+        other.sync(&manager).await;
+        assert_eq!(one.content("T"), template(a, "mine", "1"));
+        assert_eq!(other.content("T"), template("3", "1", "1"));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_names_open_places_only() {
+    let (manager, mut one, _) = farm(EditMode::Propose).await;
+    one.edit(KIND, EditBase::Running, &template("2", "mine", "1")).unwrap();
+    manager.written(KIND, &template("3", "1", "1")).await;
+    one.sync(&manager).await;
+    let record = manager.conflicts().await.remove(0);
+    let answer = Answer {
+        take: Some(Take::Ours),
+        choices: vec![("/Properties/b".to_owned(), Take::Ours)],
+        expected: "*".to_owned(),
+        ..Answer::default()
+    };
+    let refused = resolve(&manager.services, &manager.caller, &record.id.to_string(), answer).await;
+    assert_eq!(reason(refused), "NO_SUCH_PLACE");
 }
 
 #[tokio::test]

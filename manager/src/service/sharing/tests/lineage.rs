@@ -222,16 +222,56 @@ async fn only_what_was_declined_itself_is_asked_about_again() {
     edit(&mut other, "b", "2");
     other.sync(&manager).await;
     everybody(&manager, [&mut one, &mut other]).await;
-    edit(&mut one, "b", "1");
+    let mut content = one.content("T");
+    (content["Properties"]["a"], content["Properties"]["b"]) = (json!("yes"), json!("1"));
+    one.edit(KIND, EditBase::Running, &content).unwrap();
     one.sync(&manager).await;
     everybody(&manager, [&mut one, &mut other]).await;
-    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]), "it is put back by who saw it");
+    assert_eq!(manager.released(KIND, "T").await, template(["yes", "1", "1", "1"]), "it is put back by who saw it");
     let mut content = one.content("T");
     content["Properties"]["a"] = json!("no");
     content["Properties"]["c"] = json!("new");
     one.edit(KIND, EditBase::Running, &content).unwrap();
     one.sync(&manager).await;
-    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]), "though much was declined since");
+    assert_eq!(manager.released(KIND, "T").await, template(["yes", "1", "1", "1"]), "though much was declined since");
+}
+
+/// It was on its way to everybody by itself, until somebody declined it.
+#[tokio::test]
+async fn what_was_declined_while_it_was_written_through_reaches_nobody_either() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    manager.write(KIND, &template(["1", "draft", "1", "1"])).await.unwrap();
+    let opened = EditBase::Revision(one.runs("T").unwrap().revision);
+    one.edit(KIND, opened, &template(["1", "no", "no", "1"])).unwrap();
+    one.sync(&manager).await;
+    manager.decide(&manager.forks().await.remove(0), false, false).await.unwrap();
+    one.sync(&manager).await;
+    one.edit(KIND, opened, &template(["new", "1", "no", "1"])).unwrap();
+    one.sync(&manager).await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]));
+}
+
+/// Whoever changes the mode of a publication decides from then on.
+#[tokio::test]
+async fn what_waits_for_a_release_waits_for_a_person_where_nothing_is_written_through_any_more() {
+    let (manager, mut one, mut other) = farm(EditMode::Propose).await;
+    edit(&mut one, "a", "2");
+    one.sync(&manager).await;
+    manager.decide(&manager.forks().await.remove(0), true, false).await.unwrap();
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+    one.sync(&manager).await;
+    edit(&mut one, "b", "new");
+    one.sync(&manager).await;
+    for mode in [EditMode::Propose, EditMode::WriteThrough] {
+        manager.publish("all", "/", 0, mode, &[(KIND, "T", None)]).await;
+        everybody(&manager, [&mut one, &mut other]).await;
+    }
+    manager.release(KIND, "T").await.unwrap();
+    everybody(&manager, [&mut one, &mut other]).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["2", "1", "1", "1"]));
+    let fork = manager.forks().await.pop().unwrap();
+    assert_eq!((fork.state, fork.message.as_str()), (ForkState::Proposed, "runs here and awaits approval"));
 }
 
 /// A tool that rolls out the same change on all servers makes one revision of it.
