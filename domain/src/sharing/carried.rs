@@ -50,11 +50,15 @@ type Fields<'a> = &'a Map<String, Value>;
 
 fn in_objects((base, edit): (Option<Fields>, Fields), (shared, merged): (Option<Fields>, Fields)) -> bool {
     let keys: BTreeSet<&String> = edit.keys().chain(base.into_iter().flat_map(Map::keys)).collect();
-    // An element is the same under another key, which may follow from the case of its name.
+    // An element is the same under another key and id, which may follow from the case of its name.
+    let content = |element: &Map<String, Value>| -> String {
+        let fields = element.iter().filter(|(name, _)| *name != "Id");
+        fields.map(|(name, value)| format!("{name}:{value},")).collect::<String>().to_lowercase()
+    };
     let added = |from: Option<Fields>, to: Fields| -> BTreeSet<String> {
         let is_new = |key: &str| from.is_none_or(|from| !from.contains_key(key));
-        let elements = to.iter().filter(|(key, value)| value.is_object() && is_new(key));
-        elements.map(|(_, value)| value.to_string()).collect()
+        let elements = to.iter().filter(|(key, _)| is_new(key)).filter_map(|(_, value)| value.as_object());
+        elements.map(content).collect()
     };
     if !added(base, edit).is_disjoint(&added(shared, merged)) {
         return true;
@@ -119,7 +123,10 @@ enum Feature<'a> {
 
 /// The end of a block, or a bracket, stands in half of all texts.
 fn says_something(line: &str) -> bool {
-    line.chars().filter(|c| c.is_alphanumeric()).count() > 3
+    const WORDS: [&str; 10] = ["begin", "break", "done", "else", "end", "endif", "esac", "finally", "then", "try"];
+    let word = line.trim_matches(|c: char| !c.is_alphanumeric());
+    line.chars().filter(|c| c.is_alphanumeric()).count() > 2
+        && !WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 fn features(text: &str) -> HashSet<Feature<'_>> {
@@ -173,6 +180,9 @@ mod tests {
     fn so_is_an_element_that_was_changed_a_little_and_one_that_was_taken_out() {
         let (base, edit) = (json!({"list": {}}), json!({"list": {"p": {"label": "x", "value": "evil"}}}));
         assert!(carried(base.clone(), edit, base.clone(), json!({"list": {"p": {"label": "y", "value": "evil"}}})));
+        let (edit, other) =
+            (json!({"list": {"p": {"Id": "1", "name": "N"}}}), json!({"list": {"q": {"Id": "2", "name": "n"}}}));
+        assert!(carried(base.clone(), edit, base.clone(), other), "under another key");
         let full = json!({"list": {"p": {"label": "x"}}});
         assert!(carried(full.clone(), base.clone(), full.clone(), base.clone()));
         assert!(!carried(full.clone(), base, full, json!({"list": {"p": {"label": "z"}}})));
@@ -209,6 +219,9 @@ mod tests {
             )
         };
         assert!(deeper("# note\nif x\nexit 1\nfi\n") && !deeper("# note\nif x\n  exit 1\nfi\n"));
+        let beside =
+            |merged: &str| carried(text("login\nrun\n"), text("run\nlog 1\n"), text("login\nrun\n"), text(merged));
+        assert!(beside("run\nlog 2\n") && !beside("login\nrun\nlog 2\n"));
         // The end of a block is nobody's.
         assert!(!carried(text("start\n"), text("start\nif no\nfi\n"), text("start\n"), text("start\nif yes\nfi\n")));
         // And what was to go is gone.

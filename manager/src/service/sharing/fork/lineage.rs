@@ -123,7 +123,8 @@ pub(in crate::service::sharing) async fn brings_again(
         return Ok(None);
     }
     let (published, places) = (loaded.published(database).await?, difference(release, merged));
-    earlier.retain(|other| !published.contains(&other.node_head));
+    // The answer to a conflict has both sides as its parents, also the one that it turned down.
+    earlier.retain(|other| other.state == ForkState::Declined || !published.contains(&other.node_head));
     let mut size_bytes = 0;
     for (count, other) in earlier.iter().filter(|other| changes(loaded, &published, other, &places)).enumerate() {
         let edit = loaded.body(database, other.node_head).await?;
@@ -147,8 +148,11 @@ pub(in crate::service::sharing) async fn brings_again(
     Ok(None)
 }
 
-/// What a node made since what was released, for one of its edits.
+/// What a node made since what was released, for one of its edits; one that is part of that itself stands alone.
 fn made_since(loaded: &Loaded, published: &BTreeSet<RevisionId>, head: RevisionId) -> BTreeSet<RevisionId> {
+    if published.contains(&head) {
+        return BTreeSet::from([head]);
+    }
     let mut made = loaded.history.ancestry(head);
     made.retain(|id| !published.contains(id));
     made

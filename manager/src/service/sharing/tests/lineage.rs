@@ -252,6 +252,28 @@ async fn what_was_declined_while_it_was_written_through_reaches_nobody_either() 
     assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]));
 }
 
+/// The answer has the edit among its parents, so it is part of what is released from then on.
+#[tokio::test]
+async fn what_an_answer_turned_down_reaches_nobody_later() {
+    let (manager, mut one, mut other) = farm(EditMode::WriteThrough).await;
+    let first = manager.loaded(KIND, "T").await.shown().unwrap();
+    manager.write(KIND, &template(["1", "draft", "1", "1"])).await.unwrap();
+    let opened = EditBase::Revision(one.runs("T").unwrap().revision);
+    one.edit(KIND, opened, &template(["1", "no", "1", "1"])).unwrap();
+    one.sync(&manager).await;
+    manager.resolve(&manager.conflicts().await.remove(0), Take::Value(Some(json!("draft"))), false).await.unwrap();
+    assert_eq!(manager.forks().await[0].state, ForkState::Declined);
+    manager.roll_back(KIND, "T", first).await.unwrap();
+    manager.release(KIND, "T").await.unwrap();
+    one.sync(&manager).await;
+    let mut content = one.content("T");
+    (content["Properties"]["a"], content["Properties"]["b"]) = (json!("new"), json!("no"));
+    one.edit(KIND, EditBase::Running, &content).unwrap();
+    one.sync(&manager).await;
+    everybody(&manager, [&mut one, &mut other]).await;
+    assert_eq!(manager.released(KIND, "T").await, template(["1", "1", "1", "1"]));
+}
+
 /// Whoever changes the mode of a publication decides from then on.
 #[tokio::test]
 async fn what_waits_for_a_release_waits_for_a_person_where_nothing_is_written_through_any_more() {
