@@ -473,13 +473,13 @@ async fn an_answer_that_takes_neither_side_turns_the_edit_down_too() {
 async fn an_answer_that_stays_on_a_node_is_what_that_node_runs() {
     for (take, a) in [(Take::Base, "1"), (Take::Value(Some(json!("2 and 3"))), "2 and 3")] {
         let (manager, mut one, mut other) = farm(EditMode::Fork).await;
-        one.edit(KIND, EditBase::Running, &template("2", "mine", "1")).unwrap();
+        one.edit(KIND, EditBase::Running, &template("2", "1", "1")).unwrap();
         manager.written(KIND, &template("3", "1", "1")).await;
         one.sync(&manager).await;
         manager.resolve(&manager.conflicts().await.remove(0), take, false).await.unwrap();
         one.sync(&manager).await;
         other.sync(&manager).await;
-        assert_eq!(one.content("T"), template(a, "mine", "1"));
+        assert_eq!(one.content("T"), template(a, "1", "1"));
         assert_eq!(other.content("T"), template("3", "1", "1"));
     }
 }
