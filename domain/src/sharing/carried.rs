@@ -104,14 +104,14 @@ fn lines((base, edit): (&str, &str), (shared, merged): (&str, &str)) -> bool {
         return true;
     }
     // A line that is replaced by another is gone too, and whoever replaces it by a third does something else.
-    let alone =
-        |features: HashSet<Feature<'_>>| features.into_iter().all(|feature| !matches!(feature, Feature::Line(_)));
-    let gone = |from: &str, to: &str| -> HashSet<String> {
-        let known: HashSet<&str> = to.lines().collect();
-        from.lines().filter(|line| says_something(line) && !known.contains(line)).map(str::to_owned).collect()
-    };
-    let taken = gone(shared, merged);
-    !taken.is_empty() && alone(brought(base, edit)) && !taken.is_disjoint(&gone(base, edit))
+    let taken = lines_gone(shared, merged);
+    let brings_none = || brought(base, edit).into_iter().all(|feature| matches!(feature, Feature::Pair(..)));
+    !taken.is_empty() && brings_none() && !taken.is_disjoint(&lines_gone(base, edit))
+}
+
+fn lines_gone<'a>(from: &'a str, to: &str) -> HashSet<&'a str> {
+    let known: HashSet<&str> = to.lines().collect();
+    from.lines().filter(|line| says_something(line) && !known.contains(line)).collect()
 }
 
 /// What of a text is told apart: a line, and two that follow each other.

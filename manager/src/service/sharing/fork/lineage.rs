@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use atoll_domain::id::{NodeId, RevisionId};
 use atoll_domain::sharing::carried::carries;
 use atoll_domain::sharing::fork::ForkState;
+use atoll_domain::sharing::path::TouchedPaths;
 use atoll_domain::sharing::revision::Origin;
 use atoll_domain::sharing::touched::difference;
-use serde_json::Value;
 
 use crate::error::Result;
 use crate::service::sharing::history::Loaded;
@@ -48,7 +48,7 @@ pub(in crate::service::sharing) async fn held_back(
     let forks = forks_about(database, loaded.record.id).await?;
     let mut made_here = made_on(loaded, node, &forks);
     made_here.insert(own);
-    if brought.iter().any(|id| is_of_another_node(loaded, *id) && !made_here.contains(id)) {
+    if brought.iter().any(|id| is_of_a_node(loaded, *id) && !made_here.contains(id)) {
         return Ok(Some(Hold::Approval("it is made from an edit of another node that is not released")));
     }
     let waiting = |fork: &&ForkRecord| covered(loaded, fork).iter().any(|id| *id != own && brought.contains(id));
@@ -70,7 +70,7 @@ fn made_on(loaded: &Loaded, node: NodeId, forks: &[ForkRecord]) -> BTreeSet<Revi
     made
 }
 
-fn is_of_another_node(loaded: &Loaded, id: RevisionId) -> bool {
+fn is_of_a_node(loaded: &Loaded, id: RevisionId) -> bool {
     loaded.provenance.get(&id).is_some_and(|record| record.provenance.node.is_some())
 }
 
@@ -113,26 +113,36 @@ pub(in crate::service::sharing) async fn brings_again(
     database: &impl Database,
     loaded: &Loaded,
     fork: &ForkRecord,
-    (release, merged): (Option<&Value>, Option<&Value>),
+    (release, merged): (RevisionId, RevisionId),
 ) -> Result<Option<&'static str>> {
     let mut earlier = forks_between(database, fork.node, loaded.record.id).await?;
     // What goes through by itself needs nobody, unless it was turned down.
     let is_on_its_way = |other: &ForkRecord| other.through && !other.state.is_closed();
     earlier.retain(|other| other.id != fork.id && !is_on_its_way(other) && loaded.history.contains(other.node_head));
+    // Nearly always all of them were released.
+    earlier.retain(|other| other.state != ForkState::Absorbed);
     if earlier.is_empty() {
         return Ok(None);
     }
-    let (published, places) = (loaded.published(database).await?, difference(release, merged));
+    let published = loaded.published(database).await?;
     // The answer to a conflict has both sides as its parents, also the one that it turned down.
     earlier.retain(|other| other.state == ForkState::Declined || !published.contains(&other.node_head));
-    let mut size_bytes = 0;
-    for (count, other) in earlier.iter().filter(|other| changes(loaded, &published, other, &places)).enumerate() {
+    let (release, merged) = (loaded.body(database, release).await?, loaded.body(database, merged).await?);
+    let (release, merged) = (release.as_ref(), merged.as_ref());
+    let places = difference(release, merged);
+    let (mut count, mut size_bytes) = (0, 0);
+    for other in &earlier {
+        let made = made_since(loaded, &published, other.node_head);
+        if !wrote(loaded, &made, &places) {
+            continue;
+        }
         let edit = loaded.body(database, other.node_head).await?;
+        count += 1;
         size_bytes += edit.as_ref().map_or(0, |edit| edit.to_string().len());
-        if count >= EARLIER_LIMIT || size_bytes > EARLIER_SIZE_LIMIT_BYTES {
+        if count > EARLIER_LIMIT || size_bytes > EARLIER_SIZE_LIMIT_BYTES {
             return Ok(Some("it may contain what was declined before"));
         }
-        let base = match base_of(loaded, &published, other.node_head) {
+        let base = match base_of(loaded, &published, &made) {
             Some(base) => loaded.body(database, base).await?,
             None => release.cloned(),
         };
@@ -158,21 +168,14 @@ fn made_since(loaded: &Loaded, published: &BTreeSet<RevisionId>, head: RevisionI
     made
 }
 
-/// Whether an edit of a node wrote one of these places. Its revisions say which, so no content is read.
-fn changes(
-    loaded: &Loaded,
-    published: &BTreeSet<RevisionId>,
-    fork: &ForkRecord,
-    places: &atoll_domain::sharing::path::TouchedPaths,
-) -> bool {
-    let made = made_since(loaded, published, fork.node_head);
+/// Whether one of these revisions wrote one of these places. They say so themselves, so no content is read.
+fn wrote(loaded: &Loaded, made: &BTreeSet<RevisionId>, places: &TouchedPaths) -> bool {
     let revisions = made.iter().filter_map(|id| loaded.history.get(*id));
     revisions.flat_map(|revision| revision.header.touched.iter()).any(|path| places.overlaps(path))
 }
 
-/// The newest released state that an edit was made from, if there is one.
-fn base_of(loaded: &Loaded, published: &BTreeSet<RevisionId>, head: RevisionId) -> Option<RevisionId> {
-    let made = made_since(loaded, published, head);
+/// The newest released state that these revisions were made from, if there is one.
+fn base_of(loaded: &Loaded, published: &BTreeSet<RevisionId>, made: &BTreeSet<RevisionId>) -> Option<RevisionId> {
     let revisions = made.iter().filter_map(|id| loaded.history.get(*id));
     let parents = revisions.flat_map(|revision| revision.header.parents.iter().copied());
     let released: BTreeSet<RevisionId> = parents.filter(|parent| published.contains(parent)).collect();

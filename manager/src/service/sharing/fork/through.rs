@@ -61,8 +61,7 @@ pub async fn write_through(
     if lets_others_read(tx, loaded, (released, next), caller).await? {
         return waits(services, tx, loaded, fork, WIDENS, caller).await;
     }
-    let (before, after) = (loaded.body(tx, release).await?, loaded.body(tx, released).await?);
-    if let Some(why) = brings_again(tx, loaded, &fork, (before.as_ref(), after.as_ref())).await? {
+    if let Some(why) = brings_again(tx, loaded, &fork, (release, released)).await? {
         return waits(services, tx, loaded, fork, why, caller).await;
     }
     settle::set_heads(tx, loaded, &BTreeSet::from([next]), caller).await?;
