@@ -70,6 +70,9 @@ fn the_story(options: FleetOptions) {
     let conflict =
         eventually("the conflict is listed", || cli.json(&["conflict", "list"]).as_array()?.first().cloned());
     assert_eq!(conflict["node"], "oct-1");
+    let sides = conflict["revisions"].as_array().unwrap();
+    let on: Vec<&str> = sides.iter().filter_map(|side| side["node"].as_str()).filter(|node| !node.is_empty()).collect();
+    assert_eq!(on, ["oct-1"], "where a side was made is said by name");
     let id = conflict["id"].as_str().unwrap();
     let shown = cli.run(&["conflict", "show", id]);
     for says in [

@@ -158,7 +158,7 @@ pub fn conflict(view: ConflictView) -> v1::Conflict {
         etag: crate::service::sharing::conflict::etag(&view.record),
         id: view.record.id.to_string(),
         resource: Some(resource(ResourceView::bare(view.resource))),
-        revisions: view.revisions.iter().map(|record| bare_revision(record)).collect(),
+        revisions: view.revisions.iter().map(|record| named_revision(record, &view.nodes)).collect(),
         node: view.node,
         opened_ms: view.record.opened_ms,
         places: view.places.iter().map(|place| self::place(place, &view.nodes)).collect(),
@@ -170,11 +170,19 @@ pub fn conflict(view: ConflictView) -> v1::Conflict {
     }
 }
 
+/// A revision with the name of the node that it was made on.
+fn named_revision(record: &RevisionRecord, nodes: &Nodes) -> v1::Revision {
+    v1::Revision { node: node_name(record, nodes), ..bare_revision(record) }
+}
+
+fn node_name(record: &RevisionRecord, nodes: &Nodes) -> String {
+    record.provenance.node.map(|node| nodes.name(node).unwrap_or_else(|| node.to_string())).unwrap_or_default()
+}
+
 fn place_author(record: &RevisionRecord, nodes: &Nodes) -> v1::PlaceAuthor {
-    let node = record.provenance.node;
     v1::PlaceAuthor {
         author: record.provenance.author.clone(),
-        node: node.map(|node| nodes.name(node).unwrap_or_else(|| node.to_string())).unwrap_or_default(),
+        node: node_name(record, nodes),
         at_ms: record.provenance.at.0,
         message: record.provenance.message.clone(),
     }
