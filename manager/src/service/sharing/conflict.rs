@@ -147,16 +147,23 @@ async fn view(database: &impl Database, record: ConflictRecord, nodes: &Arc<Node
     let resource = resource_get(database, record.resource).await?;
     let resource = resource.ok_or_else(|| Error::internal("a conflict is about a resource that is not there"))?;
     let loaded = load(database, resource).await?;
+    let forks = match record.node {
+        Some(node) => forks_between(database, node, record.resource).await?,
+        None => Vec::new(),
+    };
     let revisions: Vec<Arc<RevisionRecord>> =
-        sides(&record).iter().filter_map(|id| loaded.provenance.get(id).cloned()).collect();
-    let (places, merged) = match (record.closed_by, open_places(database, &loaded, &record).await?) {
+        sides(&record).iter().filter_map(|id| loaded.provenance.get(id)).map(|side| told(&forks, side)).collect();
+    let (mut places, merged) = match (record.closed_by, open_places(database, &loaded, &record).await?) {
         (None, Some((places, body))) => (places, body),
         _ => (Vec::new(), Value::Null),
     };
+    for by in places.iter_mut().flat_map(|place| [&mut place.left_by, &mut place.right_by]) {
+        *by = by.as_ref().map(|revision| told(&forks, revision));
+    }
     let metadata = loaded.metadata(loaded.shown()?);
     Ok(ConflictView {
         merged: if merged.is_null() { merged } else { loaded.record.kind.export(&merged, &metadata) },
-        node_side: node_side(&loaded, &record),
+        node_side: node_side(&loaded, &record, &forks),
         stays_on_node: edit_of(database, &loaded, &record).await?.is_some_and(|(_, stays)| stays),
         waits_for_release: record.closed_by.is_some_and(|answer| waits_for_release(&loaded, answer)),
         resource: loaded.record,
@@ -208,21 +215,27 @@ fn waits_for_release(loaded: &Loaded, answer: RevisionId) -> bool {
 }
 
 /// The side that carries the node's edits and that the shared heads do not contain.
-fn node_side(loaded: &Loaded, record: &ConflictRecord) -> Option<usize> {
+fn node_side(loaded: &Loaded, record: &ConflictRecord, forks: &[ForkRecord]) -> Option<usize> {
     let node = record.node?;
+    // The same edit made on two nodes is one revision, which names the first.
+    let is_own = |id: &RevisionId| {
+        let made = loaded.provenance.get(id).is_some_and(|revision| revision.provenance.node == Some(node));
+        made || forks.iter().any(|fork| fork.node_head == *id)
+    };
     let own = |id: &RevisionId, other: &RevisionId| {
-        let seen = loaded.history.ancestry(*other);
-        loaded
-            .history
-            .ancestry(*id)
-            .difference(&seen)
-            .any(|id| loaded.provenance.get(id).is_some_and(|revision| revision.provenance.node == Some(node)))
+        loaded.history.ancestry(*id).difference(&loaded.history.ancestry(*other)).any(is_own)
     };
     match sides(record)[..] {
         [left, right] if own(&left, &right) => Some(0),
         [left, right] if own(&right, &left) => Some(1),
         _ => None,
     }
+}
+
+/// A revision as the node that is asked about has made it.
+fn told(forks: &[ForkRecord], revision: &Arc<RevisionRecord>) -> Arc<RevisionRecord> {
+    let own = forks.iter().find(|fork| fork.node_head == revision.revision.id);
+    own.map_or_else(|| Arc::clone(revision), |fork| fork.told_by_its_node(revision))
 }
 
 /// The revision that wrote a place last on a side, among those that the other side has not seen.

@@ -62,7 +62,7 @@ pub async fn decide(services: &Services, caller: &Caller, id: &str, decision: &D
             message => message.to_owned(),
         };
         if is_accepted_in_part(&tx, &loaded, &fork).await? {
-            fork.message.push_str("; what was accepted of it before stays in the draft");
+            fork.message.push_str("; what was accepted of it before stays accepted");
         }
         let head = fork.head;
         close_question(&tx, &mut fork, Some(head)).await?;
@@ -91,7 +91,9 @@ pub async fn decide(services: &Services, caller: &Caller, id: &str, decision: &D
 
 /// Whether an edit goes on from one of its node that was accepted and is not released yet.
 async fn is_accepted_in_part(tx: &Tx, loaded: &Loaded, fork: &ForkRecord) -> Result<bool> {
-    let (own, published) = (loaded.history.ancestry(fork.node_head), loaded.published(tx).await?);
+    let (mut own, published) = (loaded.history.ancestry(fork.node_head), loaded.published(tx).await?);
+    // The same edit may have been accepted from another node.
+    own.remove(&fork.node_head);
     let drafted = loaded.history.ancestry_of(loaded.record.heads.iter().copied());
     Ok(own.intersection(&drafted).any(|id| !published.contains(id)))
 }

@@ -1,19 +1,15 @@
-//! What an edit would bring to everybody beside itself: what it was made from and nobody has released, and what was declined
-//! before and stands in it again.
+//! What an edit was made from and nobody has released: it would bring that to everybody beside itself.
 
 use std::collections::BTreeSet;
 
 use atoll_domain::id::{NodeId, RevisionId};
-use atoll_domain::sharing::carried::carries;
 use atoll_domain::sharing::fork::ForkState;
-use atoll_domain::sharing::path::TouchedPaths;
 use atoll_domain::sharing::revision::Origin;
-use atoll_domain::sharing::touched::difference;
 
 use crate::error::Result;
 use crate::service::sharing::history::Loaded;
 use crate::store::Database;
-use crate::store::sharing::{ForkRecord, forks_about, forks_between};
+use crate::store::sharing::{ForkRecord, forks_about};
 
 /// What holds back an edit that would be released at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,89 +92,4 @@ fn decided_or_waits(fork: &ForkRecord) -> Option<&'static str> {
         _ if fork.through => None,
         _ => Some("it is made from an edit that awaits approval"),
     }
-}
-
-/// Earlier edits of a node at the same places that a new one is held against in full, and their size together: nobody else can
-/// write meanwhile. Where there is more, it is asked.
-const EARLIER_LIMIT: usize = 16;
-const EARLIER_SIZE_LIMIT_BYTES: usize = 2 * 1024 * 1024;
-
-/// Whether a node's edit, put together with what is released, brings what was declined of that node, what waits for a person, or
-/// what was accepted for a later release. An editor that was open over a decision saves what it shows, and names the release,
-/// to which its file was put back; so does one over data that was put back.
-///
-/// # Errors
-/// The database does not answer.
-pub(in crate::service::sharing) async fn brings_again(
-    database: &impl Database,
-    loaded: &Loaded,
-    fork: &ForkRecord,
-    (release, merged): (RevisionId, RevisionId),
-) -> Result<Option<&'static str>> {
-    let mut earlier = forks_between(database, fork.node, loaded.record.id).await?;
-    // What goes through by itself needs nobody, unless it was turned down.
-    let is_on_its_way = |other: &ForkRecord| other.through && !other.state.is_closed();
-    earlier.retain(|other| other.id != fork.id && !is_on_its_way(other) && loaded.history.contains(other.node_head));
-    // Nearly always all of them were released.
-    earlier.retain(|other| other.state != ForkState::Absorbed);
-    if earlier.is_empty() {
-        return Ok(None);
-    }
-    let published = loaded.published(database).await?;
-    // The answer to a conflict has both sides as its parents, also the one that it turned down.
-    earlier.retain(|other| other.state == ForkState::Declined || !published.contains(&other.node_head));
-    let (release, merged) = (loaded.body(database, release).await?, loaded.body(database, merged).await?);
-    let (release, merged) = (release.as_ref(), merged.as_ref());
-    let places = difference(release, merged);
-    let (mut count, mut size_bytes) = (0, 0);
-    for other in &earlier {
-        let made = made_since(loaded, &published, other.node_head);
-        if !wrote(loaded, &made, &places) {
-            continue;
-        }
-        let edit = loaded.body(database, other.node_head).await?;
-        count += 1;
-        size_bytes += edit.as_ref().map_or(0, |edit| edit.to_string().len());
-        if count > EARLIER_LIMIT || size_bytes > EARLIER_SIZE_LIMIT_BYTES {
-            return Ok(Some("it may contain what was declined before"));
-        }
-        let base = match base_of(loaded, &published, &made) {
-            Some(base) => loaded.body(database, base).await?,
-            None => release.cloned(),
-        };
-        if carries((base.as_ref(), edit.as_ref()), (release, merged)) {
-            return Ok(Some(match other.state {
-                ForkState::Declined => "it contains what was declined before",
-                ForkState::Rejected => "it contains what was rejected before",
-                ForkState::Accepted => "it contains what was accepted and is not released yet",
-                _ => "it contains what awaits approval",
-            }));
-        }
-    }
-    Ok(None)
-}
-
-/// What a node made since what was released, for one of its edits; one that is part of that itself stands alone.
-fn made_since(loaded: &Loaded, published: &BTreeSet<RevisionId>, head: RevisionId) -> BTreeSet<RevisionId> {
-    if published.contains(&head) {
-        return BTreeSet::from([head]);
-    }
-    let mut made = loaded.history.ancestry(head);
-    made.retain(|id| !published.contains(id));
-    made
-}
-
-/// Whether one of these revisions wrote one of these places. They say so themselves, so no content is read.
-fn wrote(loaded: &Loaded, made: &BTreeSet<RevisionId>, places: &TouchedPaths) -> bool {
-    let revisions = made.iter().filter_map(|id| loaded.history.get(*id));
-    revisions.flat_map(|revision| revision.header.touched.iter()).any(|path| places.overlaps(path))
-}
-
-/// The newest released state that these revisions were made from, if there is one.
-fn base_of(loaded: &Loaded, published: &BTreeSet<RevisionId>, made: &BTreeSet<RevisionId>) -> Option<RevisionId> {
-    let revisions = made.iter().filter_map(|id| loaded.history.get(*id));
-    let parents = revisions.flat_map(|revision| revision.header.parents.iter().copied());
-    let released: BTreeSet<RevisionId> = parents.filter(|parent| published.contains(parent)).collect();
-    let newest = loaded.history.maximal(&released);
-    newest.first().copied().filter(|_| newest.len() == 1)
 }

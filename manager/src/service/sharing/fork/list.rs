@@ -1,18 +1,18 @@
 //! What administrators see of nodes' own edits.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use atoll_domain::id::{ResourceId, RevisionId};
 use atoll_domain::sharing::fork::Delivery;
 use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::path::Path;
-use atoll_domain::sharing::revision::Origin;
 use atoll_domain::sharing::three_way::readable;
 use atoll_domain::sharing::touched::difference;
 use serde_json::Value;
 
+use super::taken::made_from;
 use crate::directory::Nodes;
 use crate::error::{Error, Result};
 use crate::service::Services;
@@ -104,7 +104,7 @@ pub(super) async fn view(
     let revision = loaded
         .provenance
         .get(&shown)
-        .cloned()
+        .map(|revision| record.told_by_its_node(revision))
         .ok_or_else(|| Error::internal(format!("the revision {shown} of a fork is missing")))?;
     let own = loaded.body(&services.store, shown).await?;
     let released = match loaded.record.released {
@@ -151,24 +151,12 @@ async fn changes(
             Meeting::Open(_) => {}
         }
     }
-    let base = match made_from(loaded, record) {
+    let base = match made_from(database, loaded, record).await? {
         Some(base) => loaded.body(database, base).await?,
         // What it was made from is lost.
         None => released,
     };
     Ok(differences(base.as_ref(), own.as_ref()))
-}
-
-/// The newest state beneath a node's edits that somebody else made.
-fn made_from(loaded: &Loaded, record: &ForkRecord) -> Option<RevisionId> {
-    let is_others = |id: &RevisionId| {
-        let known = loaded.provenance.get(id).map(|known| &known.provenance);
-        known.is_some_and(|made| made.node != Some(record.node) && made.origin != Origin::Merge)
-    };
-    let beneath: BTreeSet<RevisionId> =
-        loaded.history.ancestry(record.node_head).into_iter().filter(is_others).collect();
-    let newest = loaded.history.maximal(&beneath);
-    newest.into_iter().max_by_key(|id| loaded.provenance.get(id).map(|known| (known.provenance.at, *id)))
 }
 
 fn takes_back(record: &ForkRecord, bodies: &[Option<&Value>]) -> Vec<Path> {

@@ -1,19 +1,23 @@
 //! Nodes' own edits: held against what their node is offered, told to the node, listed, and decided.
 
+mod again;
 pub mod decide;
 mod lineage;
 pub mod list;
 mod offered;
 mod rebase;
+mod taken;
 mod through;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use atoll_domain::document::{Audience, Document, DocumentKind};
 use atoll_domain::id::{ConflictId, NodeId, ResourceId, RevisionId};
 use atoll_domain::link::feed::RowKey;
 use atoll_domain::sharing::fork::{Delivery, ForkClosed, ForkDecision, ForkEvent, ForkState, MergedFork};
 use atoll_domain::sharing::revision::Revision;
+use atoll_domain::time::Timestamp;
 use serde_json::Value;
 
 pub(super) use lineage::{Hold, held_back};
@@ -31,8 +35,8 @@ use crate::service::{Caller, Services};
 use crate::store::Tx;
 use crate::store::feed::document_get;
 use crate::store::sharing::{
-    ConflictRecord, ForkRecord, conflict_get, conflict_put, fork_put, forks_between, forks_of, resource_get,
-    resource_lock,
+    ConflictRecord, ForkRecord, RevisionRecord, conflict_get, conflict_put, fork_put, forks_between, forks_of,
+    resource_get, resource_lock,
 };
 
 impl ForkRecord {
@@ -44,6 +48,20 @@ impl ForkRecord {
         let after = self.state.after(event);
         self.state = after.map_err(|error: ForkClosed| Error::precondition("DECIDED_ALREADY", error.to_string()))?;
         Ok(())
+    }
+
+    /// A revision as this fork's node has made it. The same edit made on two nodes is one revision, which names the first.
+    #[must_use]
+    pub(super) fn told_by_its_node(&self, revision: &Arc<RevisionRecord>) -> Arc<RevisionRecord> {
+        if revision.revision.id != self.node_head || revision.provenance.node == Some(self.node) {
+            return Arc::clone(revision);
+        }
+        let mut own = RevisionRecord::clone(revision);
+        own.provenance.node = Some(self.node);
+        own.provenance.author.clear();
+        own.provenance.message.clear();
+        own.provenance.at = Timestamp(self.made_ms.unwrap_or(self.since_ms));
+        Arc::new(own)
     }
 }
 
@@ -189,6 +207,9 @@ async fn kept(tx: &Tx, loaded: &Loaded, revision: RevisionId) -> Result<Option<M
     let (header, provenance) = (record.revision.header.clone(), record.provenance.clone());
     Ok(Some(MergedFork { revision, header, provenance, body: loaded.body(tx, revision).await? }))
 }
+
+/// The side of a question that nobody has released.
+const A_DRAFT: &str = "a draft that is not released yet";
 
 /// Opens the question about a fork, or brings it up to date: the fork's state and the revision that it clashes with.
 pub(super) async fn open_question(

@@ -9,15 +9,15 @@ use atoll_domain::sharing::history::Meeting;
 use atoll_domain::sharing::offer::EditMode;
 
 use super::offered::offered_among;
-use super::{Offered, Together, close_question, offered_to, open_question, tell, write_through};
+use super::{A_DRAFT, Offered, Together, close_question, offered_to, open_question, taken, tell, write_through};
 use crate::error::Result;
 use crate::service::sharing::gets::OwnEdit;
 use crate::service::sharing::history::{Loaded, load, read_ahead};
 use crate::service::{Caller, Services};
 use crate::store::fleet::{NodeRecord, node_get};
 use crate::store::sharing::{
-    ForkRecord, PublicationRecord, ReleaseRecord, ResourceState, fork_get, forks_between, forks_open, publication_list,
-    release_list, resource_get, resource_lock,
+    ForkRecord, PublicationRecord, ReleaseRecord, ResourceState, conflict_get, fork_get, forks_between, forks_open,
+    publication_list, release_list, resource_get, resource_lock,
 };
 use crate::store::{Database, Store, Tx};
 
@@ -89,8 +89,7 @@ async fn held_against_target(
 ) -> Result<Option<Together>> {
     let edit = OwnEdit { head: fork.head, node_head: fork.node_head };
     if is_contained(loaded, edit, target) && loaded.record.state != ResourceState::Deleted {
-        fork.on(ForkEvent::Released)?;
-        "now part of what is released".clone_into(&mut fork.message);
+        taken::close(tx, loaded, fork).await?;
         close_question(tx, fork, Some(target)).await?;
         return Ok(None);
     }
@@ -99,10 +98,22 @@ async fn held_against_target(
     if fork.delivery != Delivery::Kept && loaded.record.state != ResourceState::Deleted {
         meeting = loaded.with_free_name(tx, meeting, fork.head, target).await?;
     }
+    if let (Some(head), Meeting::FastForward(_) | Meeting::Settled { .. }) =
+        (clashing_draft(tx, loaded, fork).await?, &meeting)
+    {
+        open_question(tx, fork, head, A_DRAFT, caller).await?;
+        return what_runs(tx, loaded, fork.head, target).await;
+    }
     match meeting {
         Meeting::FastForward(_) if loaded.record.state == ResourceState::Deleted => {
             fork.on(ForkEvent::Declined)?;
             "the resource was deleted, knowing this edit".clone_into(&mut fork.message);
+            close_question(tx, fork, Some(target)).await?;
+            Ok(None)
+        }
+        Meeting::FastForward(_) if taken::is_undone(tx, loaded, fork, target).await? => {
+            fork.on(ForkEvent::Released)?;
+            "undone on its node; nothing of it is left".clone_into(&mut fork.message);
             close_question(tx, fork, Some(target)).await?;
             Ok(None)
         }
@@ -128,6 +139,24 @@ async fn held_against_target(
             Ok(None)
         }
     }
+}
+
+/// The draft that an edit is asked about and still clashes with, whatever the release says: the question is not answered by
+/// looking at it again.
+async fn clashing_draft(tx: &Tx, loaded: &Loaded, fork: &ForkRecord) -> Result<Option<RevisionId>> {
+    let question = match fork.conflict.filter(|_| fork.state == ForkState::Conflict && fork.delivery != Delivery::Kept)
+    {
+        Some(id) => conflict_get(tx, id).await?.filter(|question| question.closed_by.is_none()),
+        None => None,
+    };
+    let (Some(question), ResourceState::Ok) = (question, loaded.record.state) else { return Ok(None) };
+    let (published, head) = (loaded.published(tx).await?, loaded.shown()?);
+    let drafted = loaded.history.ancestry(head);
+    if !question.heads.iter().any(|side| drafted.contains(side) && !published.contains(side)) {
+        return Ok(None);
+    }
+    let clashes = matches!(loaded.put_together(tx, fork.head, head).await?, Meeting::Open(_));
+    Ok(clashes.then_some(head))
 }
 
 /// Whether an edit is part of a revision.

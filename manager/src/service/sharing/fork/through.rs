@@ -8,8 +8,9 @@ use atoll_domain::secret::references;
 use atoll_domain::sharing::fork::{Delivery, ForkEvent};
 use atoll_domain::sharing::history::Meeting;
 
-use super::lineage::{Hold, brings_again, held_back};
-use super::{close_question, is_contained, offered_to, open_question, rebase, said_of, tell, what_runs};
+use super::again::brings_again;
+use super::lineage::{Hold, held_back};
+use super::{A_DRAFT, close_question, is_contained, offered_to, open_question, rebase, said_of, tell, what_runs};
 use crate::error::Result;
 use crate::service::sharing::gets::OwnEdit;
 use crate::service::sharing::history::Loaded;
@@ -55,7 +56,7 @@ pub async fn write_through(
         return tell_what_runs(services, tx, loaded, &fork, node).await;
     };
     let Some(next) = brought_together(tx, loaded, released, head, caller).await? else {
-        open_question(tx, &mut fork, head, "a draft that is not released yet", caller).await?;
+        open_question(tx, &mut fork, head, A_DRAFT, caller).await?;
         return tell_what_runs(services, tx, loaded, &fork, node).await;
     };
     if lets_others_read(tx, loaded, (released, next), caller).await? {

@@ -175,7 +175,7 @@ async fn declining_what_goes_on_from_an_accepted_edit_says_what_stays() {
     let fork = manager.forks().await.pop().unwrap();
     manager.decide(&fork, false, false).await.unwrap();
     let message = manager.forks().await.pop().unwrap().message;
-    assert!(message.contains("what was accepted of it before stays in the draft"), "{message}");
+    assert!(message.contains("what was accepted of it before stays accepted"), "{message}");
     manager.release(KIND, "T").await.unwrap();
     everybody(&manager, [&mut one, &mut other]).await;
     let accepted = template(["2", "1", "1", "1"]);

@@ -1,6 +1,7 @@
 //! What the sharing of templates and variables promises, told with real services and real replicas.
 
 mod access;
+mod again;
 mod attacked;
 mod drafts;
 mod edits;
