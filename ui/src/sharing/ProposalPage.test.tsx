@@ -56,6 +56,19 @@ it("says whether the edit runs, whatever its state is called", async () => {
   expect(await screen.findByText(/was declined.*turned down by ada/)).toBeTruthy();
 });
 
+it("calls nothing released that was taken back, left out or undone", async () => {
+  for (const [state, message, shown] of [
+    ["declined", "taken back before it was released", /what is released contains none of it/],
+    ["released", "released in part: without /Properties/b", /not all of it: without \/Properties\/b/],
+    ["released", "undone on its node; nothing of it is left", /was undone on its node/],
+    ["released", "now part of what is released", /is part of what is released\./],
+  ] as const) {
+    show({ state, message });
+    expect(await screen.findByText(shown)).toBeTruthy();
+    cleanup();
+  }
+});
+
 it("says why an edit waits that would have been released at once", async () => {
   show({ runs: true, message: "runs here and awaits approval: it contains what was declined before" });
   expect(await screen.findByText(/not released at once, because it contains what was declined before/)).toBeTruthy();

@@ -19,16 +19,24 @@ export function stateWords(proposal: Proposal): string {
     case "conflict":
       return "The edit does not merge with the shared resource. The node keeps its edit until the conflict is resolved.";
     case "declined":
+      if (proposal.message.startsWith("taken back")) return "The edit was taken back before it was released: what is released contains none of it. It stays in the history.";
       return `The edit was declined: the node goes back to the release once it hears of it, a cordoned one when it is uncordoned. The edit stays in the history.${told}`;
     case "accepted":
       return "The edit was accepted. It is in the draft, and nodes get it once the draft is released.";
     case "released":
-      return "The edit is part of what is released.";
+      return endOf(proposal);
     case "rejected":
       return `The edit was rejected: the node runs the release. Its content stays in the history.${told}`;
     default:
       return "";
   }
+}
+
+/** A release may contain an edit in part, and an edit may be undone where it was made. */
+function endOf({ message }: Proposal): string {
+  if (message.startsWith("undone")) return "The edit was undone on its node. Nothing of it is left to decide.";
+  if (message.startsWith("released in part")) return `The edit is part of what is released, but not all of it: ${message.slice("released in part: ".length)}.`;
+  return "The edit is part of what is released.";
 }
 
 const AWAITS = "awaits approval: ";

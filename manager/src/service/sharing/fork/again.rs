@@ -39,17 +39,20 @@ pub(in crate::service::sharing) async fn brings_again(
     (release, merged): (RevisionId, RevisionId),
 ) -> Result<Option<&'static str>> {
     let mut earlier = forks_between(database, fork.node, loaded.record.id).await?;
-    let drafted = loaded.history.ancestry_of(loaded.record.heads.iter().copied());
-    let answered = answered(loaded);
+    let answers = answers(loaded);
     earlier.retain(|other| other.id != fork.id && loaded.history.contains(other.node_head));
     // Nearly always all of them were released.
-    earlier.retain(|other| other.state != ForkState::Absorbed || is_answered(other, &answered));
+    earlier.retain(|other| other.state != ForkState::Absorbed || answers.iter().any(|answer| is_about(answer, other)));
     if earlier.is_empty() {
         return Ok(None);
     }
-    let published = loaded.published(database).await?;
-    let edits = edits(database, loaded, &published, earlier).await?;
-    let edits: Vec<Earlier> = edits.into_iter().filter(|edit| edit.may_be_unwanted(&drafted, &published)).collect();
+    let (drafted, published) =
+        (loaded.history.ancestry_of(loaded.record.heads.iter().copied()), loaded.published(database).await?);
+    let releases = release_list(database, loaded.record.id).await?;
+    let releases: Vec<RevisionId> = releases.into_iter().map(|release| release.revision).collect();
+    earlier.retain(|other| other.state != ForkState::Absorbed || is_by_answer(loaded, other, &answers, &releases));
+    let edits = earlier.into_iter().map(|other| Earlier::before(loaded, other, &published, &releases));
+    let edits: Vec<Earlier> = edits.filter(|edit| edit.may_be_unwanted(&drafted, &published)).collect();
     let (release, merged) = (loaded.body(database, release).await?, loaded.body(database, merged).await?);
     let (release, merged) = (release.as_ref(), merged.as_ref());
     let places = difference(release, merged);
@@ -79,38 +82,24 @@ pub(in crate::service::sharing) async fn brings_again(
     Ok(None)
 }
 
-/// The sides of all conflicts that a person has answered, and the answers.
-fn answered(loaded: &Loaded) -> BTreeSet<RevisionId> {
+/// What persons have answered to conflicts.
+fn answers(loaded: &Loaded) -> Vec<&Revision> {
     let answers = loaded.provenance.values().filter(|record| record.provenance.origin == Origin::Resolution);
-    answers.flat_map(|record| record.revision.header.parents.iter().copied().chain([record.revision.id])).collect()
+    answers.map(|record| &*record.revision).collect()
 }
 
-/// What is released with an answer is not all of the edit.
-fn is_answered(fork: &ForkRecord, answered: &BTreeSet<RevisionId>) -> bool {
-    answered.contains(&fork.node_head) || answered.contains(&fork.head)
+fn is_about(answer: &Revision, fork: &ForkRecord) -> bool {
+    let is_side = |id: &RevisionId| answer.header.parents.contains(id) || answer.id == *id;
+    [fork.node_head, fork.head].iter().any(is_side)
 }
 
-/// The earlier edits, each with what its node made since what was released then.
-async fn edits(
-    database: &impl Database,
-    loaded: &Loaded,
-    published: &BTreeSet<RevisionId>,
-    forks: Vec<ForkRecord>,
-) -> Result<Vec<Earlier>> {
-    let mut releases = Vec::new();
-    if forks.iter().any(|fork| published.contains(&fork.node_head)) {
-        releases = release_list(database, loaded.record.id).await?.into_iter().map(|one| one.revision).collect();
-    }
-    let edit = |fork: ForkRecord| match published.contains(&fork.node_head) {
-        false => Earlier::of(loaded, fork, published),
-        // The answer to a conflict has both sides as its parents, also the one that it turned down.
-        true => {
-            let before = releases.iter().copied().filter(|one| !loaded.history.descends(*one, fork.node_head));
-            let before = loaded.history.ancestry_of(before);
-            Earlier::of(loaded, fork, &before)
-        }
+/// Whether an edit was released with an answer and never without: then not all of it need be released.
+fn is_by_answer(loaded: &Loaded, fork: &ForkRecord, answers: &[&Revision], releases: &[RevisionId]) -> bool {
+    let contains = |release: RevisionId, id: RevisionId| loaded.history.descends(release, id);
+    let is_with = |answer: &Revision| {
+        releases.iter().all(|release| !contains(*release, fork.node_head) || contains(*release, answer.id))
     };
-    Ok(forks.into_iter().map(edit).collect())
+    answers.iter().any(|answer| is_about(answer, fork) && is_with(answer))
 }
 
 /// An earlier edit of a node.
@@ -127,6 +116,17 @@ impl Earlier {
         let lineage = loaded.history.ancestry_of([fork.node_head, fork.head]);
         let made = lineage.difference(released).copied().collect();
         Self { fork, lineage, made }
+    }
+
+    /// The same for one that may be part of a release: the answer to a conflict has both sides as its parents, also the one that
+    /// it turned down.
+    fn before(loaded: &Loaded, fork: ForkRecord, published: &BTreeSet<RevisionId>, releases: &[RevisionId]) -> Self {
+        if !published.contains(&fork.node_head) {
+            return Self::of(loaded, fork, published);
+        }
+        let before = releases.iter().copied().filter(|release| !loaded.history.descends(*release, fork.node_head));
+        let before = loaded.history.ancestry_of(before);
+        Self::of(loaded, fork, &before)
     }
 
     /// Whether anything of it is neither released nor on its way there.

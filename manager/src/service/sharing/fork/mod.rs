@@ -46,7 +46,12 @@ impl ForkRecord {
     /// It is closed already.
     pub(super) fn on(&mut self, event: ForkEvent) -> Result<()> {
         let after = self.state.after(event);
-        self.state = after.map_err(|error: ForkClosed| Error::precondition("DECIDED_ALREADY", error.to_string()))?;
+        let after = after.map_err(|error: ForkClosed| Error::precondition("DECIDED_ALREADY", error.to_string()))?;
+        // A fork is in its first state from when it began.
+        if after != self.state && self.state != ForkState::Local {
+            self.since_ms = clock::now().0;
+        }
+        self.state = after;
         Ok(())
     }
 

@@ -16,3 +16,4 @@ mod replicas;
 mod required;
 mod returning;
 mod secrets;
+mod taken;
