@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
+use super::standing::{changed, count, lines_of};
+
 /// Whether `merged` brings anything over `shared` that `edit` had brought over `base`.
 ///
 /// Told apart are values, by their places; the members of lists and whether they stand in another order; and the lines of texts,
@@ -32,6 +34,16 @@ pub fn carries(
         (Some(edit), Some(merged)) => edit == merged,
         (Some(_), None) | (None, Some(_)) => false,
     }
+}
+
+/// Whether a text is changed by all lines by which another was, be they ever so short.
+fn says_all((base, edit): (&str, &str), (shared, merged): (&str, &str)) -> bool {
+    let (once, now) = (changed(&lines_of(base), &lines_of(edit)), changed(&lines_of(shared), &lines_of(merged)));
+    let is_again = |(one, by): (&String, &i64)| {
+        let now = count(&now, one);
+        if *by > 0 { now >= *by } else { now <= *by }
+    };
+    !once.is_empty() && once.iter().all(is_again)
 }
 
 fn object(value: Option<&Value>) -> Option<&Map<String, Value>> {
@@ -98,6 +110,9 @@ fn order((base, edit): (&[Value], &[Value]), (shared, merged): (&[Value], &[Valu
 fn lines((base, edit): (&str, &str), (shared, merged): (&str, &str)) -> bool {
     if ![base, edit, shared, merged].iter().any(|text| text.contains('\n')) {
         return false;
+    }
+    if says_all((base, edit), (shared, merged)) {
+        return true;
     }
     let brought_now = brought(shared, merged);
     if !brought_now.is_empty() && !brought_now.is_disjoint(&brought(base, edit)) {
@@ -196,6 +211,9 @@ mod tests {
         assert!(of("a\nb\nc\n", "a\nevil 1\nevil 3\nb\nc\n"));
         assert!(of("z\nb\nc\n", "z\nb\nevil 2\nc\n"));
         assert!(!of("a\nb\nc\n", "a\nb\nc\nd\n"));
+        // What says little is told where all of it is said again.
+        let short = |merged: &str| carried(text("a=1\nb=2\n"), text("a=9\nb=2\n"), text("a=1\nb=2\n"), text(merged));
+        assert!(short("a=9\nb=2\ne=5\n") && !short("a=8\nb=2\ne=5\n"));
         // What was to be replaced is replaced by something else.
         let replaced =
             |merged: &str| carried(text("a\nbefore\n"), text("a\nnot this\n"), text("a\nbefore\n"), text(merged));

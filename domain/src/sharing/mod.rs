@@ -11,6 +11,7 @@ mod order;
 pub mod path;
 pub mod places;
 pub mod revision;
+pub mod standing;
 pub mod take_back;
 pub mod text;
 pub mod three_way;

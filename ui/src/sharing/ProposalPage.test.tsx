@@ -59,7 +59,7 @@ it("says whether the edit runs, whatever its state is called", async () => {
 it("calls nothing released that was taken back, left out or undone", async () => {
   for (const [state, message, shown] of [
     ["declined", "taken back before it was released", /what is released contains none of it/],
-    ["released", "released in part: without /Properties/b", /not all of it: without \/Properties\/b/],
+    ["released", "released in part: /Properties/b differs", /not all of it: \/Properties\/b differs/],
     ["released", "undone on its node; nothing of it is left", /was undone on its node/],
     ["released", "now part of what is released", /is part of what is released\./],
   ] as const) {

@@ -9,7 +9,7 @@ use atoll_domain::sharing::carried::carries;
 use atoll_domain::sharing::fork::ForkState;
 use atoll_domain::sharing::keyed_list::ITEMS;
 use atoll_domain::sharing::path::{Path, TouchedPaths};
-use atoll_domain::sharing::revision::{Origin, Revision};
+use atoll_domain::sharing::revision::Revision;
 use atoll_domain::sharing::touched::difference;
 use serde_json::Value;
 
@@ -39,10 +39,9 @@ pub(in crate::service::sharing) async fn brings_again(
     (release, merged): (RevisionId, RevisionId),
 ) -> Result<Option<&'static str>> {
     let mut earlier = forks_between(database, fork.node, loaded.record.id).await?;
-    let answers = answers(loaded);
     earlier.retain(|other| other.id != fork.id && loaded.history.contains(other.node_head));
     // Nearly always all of them were released.
-    earlier.retain(|other| other.state != ForkState::Absorbed || answers.iter().any(|answer| is_about(answer, other)));
+    earlier.retain(|other| other.state != ForkState::Absorbed || other.is_released_in_part());
     if earlier.is_empty() {
         return Ok(None);
     }
@@ -50,7 +49,6 @@ pub(in crate::service::sharing) async fn brings_again(
         (loaded.history.ancestry_of(loaded.record.heads.iter().copied()), loaded.published(database).await?);
     let releases = release_list(database, loaded.record.id).await?;
     let releases: Vec<RevisionId> = releases.into_iter().map(|release| release.revision).collect();
-    earlier.retain(|other| other.state != ForkState::Absorbed || is_by_answer(loaded, other, &answers, &releases));
     let edits = earlier.into_iter().map(|other| Earlier::before(loaded, other, &published, &releases));
     let edits: Vec<Earlier> = edits.filter(|edit| edit.may_be_unwanted(&drafted, &published)).collect();
     let (release, merged) = (loaded.body(database, release).await?, loaded.body(database, merged).await?);
@@ -80,26 +78,6 @@ pub(in crate::service::sharing) async fn brings_again(
         }
     }
     Ok(None)
-}
-
-/// What persons have answered to conflicts.
-fn answers(loaded: &Loaded) -> Vec<&Revision> {
-    let answers = loaded.provenance.values().filter(|record| record.provenance.origin == Origin::Resolution);
-    answers.map(|record| &*record.revision).collect()
-}
-
-fn is_about(answer: &Revision, fork: &ForkRecord) -> bool {
-    let is_side = |id: &RevisionId| answer.header.parents.contains(id) || answer.id == *id;
-    [fork.node_head, fork.head].iter().any(is_side)
-}
-
-/// Whether an edit was released with an answer and never without: then not all of it need be released.
-fn is_by_answer(loaded: &Loaded, fork: &ForkRecord, answers: &[&Revision], releases: &[RevisionId]) -> bool {
-    let contains = |release: RevisionId, id: RevisionId| loaded.history.descends(release, id);
-    let is_with = |answer: &Revision| {
-        releases.iter().all(|release| !contains(*release, fork.node_head) || contains(*release, answer.id))
-    };
-    answers.iter().any(|answer| is_about(answer, fork) && is_with(answer))
 }
 
 /// An earlier edit of a node.

@@ -12,7 +12,7 @@ use atoll_domain::sharing::three_way::readable;
 use atoll_domain::sharing::touched::difference;
 use serde_json::Value;
 
-use super::taken::made_from;
+use super::taken::made;
 use crate::directory::Nodes;
 use crate::error::{Error, Result};
 use crate::service::Services;
@@ -151,12 +151,18 @@ async fn changes(
             Meeting::Open(_) => {}
         }
     }
-    let base = match made_from(database, loaded, record).await? {
-        Some(base) => loaded.body(database, base).await?,
-        // What it was made from is lost.
-        None => released,
-    };
-    Ok(differences(base.as_ref(), own.as_ref()))
+    let mut all: Vec<Difference> = Vec::new();
+    for made in made(database, loaded, record).await? {
+        let base = match made.base {
+            Some(base) => loaded.body(database, base).await?,
+            // What it was made from is lost.
+            None => released.clone(),
+        };
+        let own = loaded.body(database, made.own).await?;
+        let more = differences(base.as_ref(), own.as_ref()).into_iter();
+        all.extend(more.filter(|one| all.iter().all(|known| known.path != one.path)).collect::<Vec<_>>());
+    }
+    Ok(all)
 }
 
 fn takes_back(record: &ForkRecord, bodies: &[Option<&Value>]) -> Vec<Path> {

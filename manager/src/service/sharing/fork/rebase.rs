@@ -93,6 +93,10 @@ async fn held_against_target(
         close_question(tx, fork, Some(target)).await?;
         return Ok(None);
     }
+    if taken::close_undone(tx, loaded, fork).await? {
+        close_question(tx, fork, Some(target)).await?;
+        return Ok(None);
+    }
     let mut meeting = loaded.meet(tx, fork.head, target).await?;
     // What stays on its node may be called as it likes.
     if fork.delivery != Delivery::Kept && loaded.record.state != ResourceState::Deleted {
@@ -108,12 +112,6 @@ async fn held_against_target(
         Meeting::FastForward(_) if loaded.record.state == ResourceState::Deleted => {
             fork.on(ForkEvent::Declined)?;
             "the resource was deleted, knowing this edit".clone_into(&mut fork.message);
-            close_question(tx, fork, Some(target)).await?;
-            Ok(None)
-        }
-        Meeting::FastForward(_) if taken::is_undone(tx, loaded, fork, target).await? => {
-            fork.on(ForkEvent::Released)?;
-            "undone on its node; nothing of it is left".clone_into(&mut fork.message);
             close_question(tx, fork, Some(target)).await?;
             Ok(None)
         }

@@ -10,7 +10,9 @@ use atoll_domain::sharing::history::Meeting;
 
 use super::again::brings_again;
 use super::lineage::{Hold, held_back};
-use super::{A_DRAFT, close_question, is_contained, offered_to, open_question, rebase, said_of, tell, what_runs};
+use super::{
+    A_DRAFT, close_question, is_contained, offered_to, open_question, rebase, said_of, taken, tell, what_runs,
+};
 use crate::error::Result;
 use crate::service::sharing::gets::OwnEdit;
 use crate::service::sharing::history::Loaded;
@@ -43,6 +45,11 @@ pub async fn write_through(
     let Some((_, release)) = loaded.record.released else {
         return rebase(services, tx, loaded, fork, caller).await;
     };
+    if taken::close_undone(tx, loaded, &mut fork).await? {
+        close_question(tx, &mut fork, Some(release)).await?;
+        tell(services, tx, loaded, &fork, None).await?;
+        return Ok(fork.message);
+    }
     match held_back(tx, loaded, fork.node, (fork.node_head, fork.head)).await? {
         Some(Hold::Approval(why)) => return waits(services, tx, loaded, fork, why, caller).await,
         Some(Hold::Release) => {

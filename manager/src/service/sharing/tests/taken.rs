@@ -132,7 +132,7 @@ async fn what_an_answer_takes_in_part_is_said_to_be_released_in_part() {
     manager.work().await;
     assert_eq!(manager.released(KIND, "T").await, template(["mine", "theirs", "1"]));
     let fork = of(&manager, &one).await;
-    assert_eq!((fork.state, fork.message.as_str()), (ForkState::Absorbed, "released in part: without /Properties/b"));
+    assert_eq!((fork.state, fork.message.as_str()), (ForkState::Absorbed, "released in part: /Properties/b differs"));
     // What comes after is what a later edit is made from, and none of its changes.
     one.sync(&manager).await;
     edited(&manager, &mut one, ["mine", "theirs", "later"]).await;
@@ -183,4 +183,87 @@ async fn an_edit_that_its_node_takes_back_asks_nobody_and_holds_nothing_back() {
     one.edit(KIND, opened, &template(["2", "1", "new"])).unwrap();
     one.sync(&manager).await;
     assert_eq!(manager.released(KIND, "T").await, template(["2", "1", "new"]));
+}
+
+/// What was accepted is everybody's with the next release, so taking it back is an edit as any other.
+#[tokio::test]
+async fn an_edit_that_takes_back_what_was_accepted_is_kept() {
+    for mode in [EditMode::Propose, EditMode::WriteThrough] {
+        let (manager, mut one, mut other) = farm(EditMode::Propose).await;
+        edited(&manager, &mut one, ["later", "1", "1"]).await;
+        manager.decide(&of(&manager, &one).await, true, false).await.unwrap();
+        manager.publish("all", "/", 0, mode, &[(KIND, "T", None)]).await;
+        one.sync(&manager).await;
+        edited(&manager, &mut one, ["1", "1", "1"]).await;
+        let undo = of(&manager, &one).await;
+        assert!(!undo.state.is_closed(), "{mode}: {}", undo.message);
+        manager.release(KIND, "T").await.unwrap();
+        manager.work().await;
+        one.sync(&manager).await;
+        other.sync(&manager).await;
+        assert_eq!(one.content("T"), template(["1", "1", "1"]), "{mode}: its node goes on with it");
+    }
+}
+
+/// An edit that equals an older release is somebody's edit all the same.
+#[tokio::test]
+async fn a_pin_to_what_an_edit_puts_back_closes_no_edit() {
+    for mode in [EditMode::Propose, EditMode::Fork] {
+        let (manager, mut one, _other) = farm(mode).await;
+        manager.written(KIND, &template(["1", "2", "1"])).await;
+        one.sync(&manager).await;
+        edited(&manager, &mut one, ["1", "1", "1"]).await;
+        let state = of(&manager, &one).await.state;
+        manager.publish("pin", "/", 9, mode, &[(KIND, "T", Some("1.0.0"))]).await;
+        manager.work().await;
+        one.sync(&manager).await;
+        assert_eq!(of(&manager, &one).await.state, state);
+        crate::service::sharing::publication::delete(&manager.services, &manager.caller, "pin", "*").await.unwrap();
+        manager.work().await;
+        one.sync(&manager).await;
+        assert_eq!((of(&manager, &one).await.state, one.content("T")), (state, template(["1", "1", "1"])));
+    }
+}
+
+#[tokio::test]
+async fn of_edits_beside_each_other_each_is_looked_at() {
+    for (draft, said) in [
+        (["1", "mine", "1"], "released in part: /Properties/a differs"),
+        (["mine", "1", "1"], "released in part: /Properties/b differs"),
+    ] {
+        let (manager, mut one, _other) = farm(EditMode::Propose).await;
+        let before = one.written();
+        edited(&manager, &mut one, ["mine", "1", "1"]).await;
+        one.put_back(before);
+        edited(&manager, &mut one, ["1", "mine", "1"]).await;
+        assert_eq!(manager.forks().await.len(), 1);
+        manager.decide(&of(&manager, &one).await, true, false).await.unwrap();
+        let mut shown = places(&shown(&manager, &one).await);
+        shown.sort();
+        assert_eq!(shown, ["/Properties/a", "/Properties/b"], "also once it is decided");
+        manager.write(KIND, &template(draft)).await.unwrap();
+        manager.release(KIND, "T").await.unwrap();
+        manager.work().await;
+        let fork = of(&manager, &one).await;
+        assert_eq!((fork.state, fork.message.as_str()), (ForkState::Absorbed, said));
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_a_draft_took_out_is_not_released_and_comes_back_from_no_old_editor() {
+    let (manager, mut one, _other) = farm(EditMode::Propose).await;
+    let opened = EditBase::Revision(one.runs("T").unwrap().revision);
+    edited(&manager, &mut one, ["rm everything\nlog it\n", "1", "1"]).await;
+    manager.decide(&of(&manager, &one).await, true, false).await.unwrap();
+    manager.write(KIND, &template(["log it\n", "1", "1"])).await.unwrap();
+    manager.release(KIND, "T").await.unwrap();
+    manager.work().await;
+    assert_eq!(of(&manager, &one).await.message, "released in part: /Properties/a differs");
+    manager.publish("all", "/", 0, EditMode::WriteThrough, &[(KIND, "T", None)]).await;
+    one.sync(&manager).await;
+    for base in [EditBase::Running, opened] {
+        let _ = one.edit(KIND, base, &template(["rm everything\nlog it\n", "1", "new"]));
+        one.sync(&manager).await;
+        assert_eq!(manager.released(KIND, "T").await, template(["log it\n", "1", "1"]));
+    }
 }
