@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn of_a_text_each_line_stands_and_of_a_list_each_member() {
-        let stands = |base: Value, edit: Value, other: Value| super::stands((Some(&base), Some(&edit)), Some(&other));
+        let stands = |base: Value, edit: Value, other: Value| stands((Some(&base), Some(&edit)), Some(&other));
         assert_eq!(stands(json!("1"), json!("2"), json!("2")), Standing::Whole);
         assert_eq!(stands(json!("1"), json!("2"), json!("1")), Standing::Nothing);
         assert_eq!(stands(json!("1"), json!("2"), json!("3")), Standing::Nothing);
