@@ -12,6 +12,7 @@ use atoll_domain::sharing::offer::EditMode;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::error::ErrorKind;
 use crate::service::fleet::act::Act as NodeAct;
 use crate::service::fleet::selection;
 use crate::service::sharing::{offer, publication};
@@ -114,8 +115,9 @@ async fn act(manager: &TestManager, act: Act, round: &str, frozen: Uuid) {
             crate::service::fleet::node::rename(&manager.services, &manager.caller, &id, name).await.unwrap();
         }
         Act::Unpublish => {
-            // The other act may have deleted it.
-            let _ = publication::delete(&manager.services, &manager.caller, "more", "*").await;
+            // The other act may have deleted it, and it goes wrong in no other way.
+            let deleted = publication::delete(&manager.services, &manager.caller, "more", "*").await;
+            assert!(deleted.as_ref().err().is_none_or(|error| error.kind == ErrorKind::NotFound), "{deleted:?}");
         }
         Act::Publish => manager.publish("more", "/", 7, EditMode::Propose, &[(KIND, "T", None)]).await,
         Act::Retarget => target(manager, "web").await,
